@@ -1,0 +1,72 @@
+/* Market data as it arrives from ws-gateway (contract 3.2): four kinds of message, parsed into one tagged struct. */
+#ifndef ALPHALOOP_DOMAIN_MARKET_H
+#define ALPHALOOP_DOMAIN_MARKET_H
+
+#include <stdint.h>
+
+#include "alphaloop/base/json.h"
+#include "alphaloop/base/timestamp.h"
+#include "alphaloop/domain/names.h"
+#include "alphaloop/domain/order_event.h"
+
+enum market_kind { MARKET_TICKER, MARKET_BOOK, MARKET_KLINE, MARKET_TRADES, MARKET_KIND_COUNT };
+const char *market_kind_name(enum market_kind kind); /* "ticker", "orderbook", "kline", "trades" */
+
+#define BOOK_DEPTH_MAX        200 /* levels kept a side */
+#define MARKET_LEVELS_MAX     (2 * BOOK_DEPTH_MAX)
+#define MARKET_TRADES_MAX     512 /* in one message; the rest is counted as dropped */
+
+struct candle {
+    int64_t ts_open_ns;
+    int64_t interval_ns;
+    double  open, high, low, close;
+    double  volume; /* base currency */
+};
+
+struct trade {
+    int64_t   ts_event_ns;
+    double    price, qty;
+    enum side side; /* of the taker; SIDE_NONE when unknown */
+};
+
+struct book_level {
+    double price, qty; /* qty 0 deletes */
+};
+
+struct ticker_update { /* NaN: not in this message; the last value stays */
+    double last_price, volume_24h, bid_price, ask_price, bid_qty, ask_qty;
+};
+
+struct market_event {
+    enum market_kind kind;
+    struct asset     asset;
+    int64_t          ts_event_ns; /* when it happened: payload time, else envelope timestamp, else receipt */
+    int64_t          ts_recv_ns;
+    struct trace_id  trace_id;
+    union {
+        struct ticker_update ticker;
+        struct {
+            bool   is_delta;
+            size_t n_bids, n_asks;
+            struct book_level bids[BOOK_DEPTH_MAX], asks[BOOK_DEPTH_MAX];
+        } book;
+        struct {
+            struct candle candle;
+            bool          confirmed;
+        } kline;
+        struct {
+            size_t       n_trades;
+            size_t       n_dropped;
+            struct trade trades[MARKET_TRADES_MAX];
+        } trades;
+    };
+};
+
+/* Same contract as order_event_parse; market data that cannot be read is counted and dropped, not quarantined. */
+bool market_event_parse(struct json_reader *reader, enum market_kind kind, struct slice body, int64_t ts_recv_ns,
+                        struct market_event *event, struct order_event_refusal *refusal);
+
+/* "1", "5", "60", "D", "1m", "1h" ... in nanoseconds; 0 when not an interval. */
+int64_t candle_interval_parse(struct slice text);
+
+#endif

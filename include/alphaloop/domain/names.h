@@ -1,0 +1,49 @@
+/* Short names that identify things, as fixed arrays: copied, compared and hashed as plain bytes (always zero-padded). */
+#ifndef ALPHALOOP_DOMAIN_NAMES_H
+#define ALPHALOOP_DOMAIN_NAMES_H
+
+#include <stdbool.h>
+
+#include "alphaloop/base/buf.h"
+
+#define ASSET_TEXT_MAX    24  /* 3..20 of A-Z0-9, NUL padding */
+#define STRATEGY_TEXT_MAX 104 /* 1..100 bytes */
+#define ORDER_ID_TEXT_MAX 132 /* 1..128 bytes */
+#define TRACE_TEXT_MAX    132
+#define VERSION_TEXT_MAX  24  /* "v12", "v2.1" */
+
+struct asset {
+    char text[ASSET_TEXT_MAX];
+};
+struct strategy_id {
+    char text[STRATEGY_TEXT_MAX];
+};
+struct order_id {
+    char text[ORDER_ID_TEXT_MAX];
+};
+struct trace_id {
+    char text[TRACE_TEXT_MAX]; /* "" when none */
+};
+struct model_version_id {
+    char text[VERSION_TEXT_MAX]; /* "" in warm-up */
+};
+
+/* Upper-cases; false unless 3 to 20 of A-Z0-9 remain. */
+bool asset_parse(struct slice text, struct asset *out);
+/* 1..100 bytes of [A-Za-z0-9_.-]. */
+bool strategy_id_parse(struct slice text, struct strategy_id *out);
+/* 1..128 bytes without control characters. */
+bool order_id_parse(struct slice text, struct order_id *out);
+bool trace_id_parse(struct slice text, struct trace_id *out);
+/* v digits, optionally . digits */
+bool model_version_id_parse(struct slice text, struct model_version_id *out);
+bool asset_eq(const struct asset *a, const struct asset *b);
+bool strategy_id_eq(const struct strategy_id *a, const struct strategy_id *b);
+
+enum side { SIDE_NONE = 0, SIDE_BUY = 1, SIDE_SELL = 2 };
+const char *side_name(enum side side); /* "buy", "sell", "" */
+bool        side_parse(struct slice text, enum side *out); /* any case */
+int         side_sign(enum side side); /* +1, -1, 0 */
+enum side   side_opposite(enum side side);
+
+#endif
