@@ -1,0 +1,40 @@
+#include "alphaloop/pipeline/market_clock.h"
+
+#include "alphaloop/base/timestamp.h"
+
+void market_clock_init(struct market_clock *clock, bool follows_market, double speed)
+{
+    *clock = (struct market_clock){
+        .follows_market = follows_market,
+        .speed = speed,
+        .newest_event_ns = TIMESTAMP_NONE,
+        .last_ns = TIMESTAMP_NONE,
+    };
+}
+
+bool market_clock_see(struct market_clock *clock, int64_t ts_event_ns, int64_t wall_ns)
+{
+    if (ts_event_ns > wall_ns + FUTURE_TOLERANCE_NS)
+        return false;
+    if (clock->newest_event_ns == TIMESTAMP_NONE || ts_event_ns > clock->newest_event_ns) {
+        clock->newest_event_ns = ts_event_ns;
+        clock->seen_at_wall_ns = wall_ns;
+    }
+    return true;
+}
+
+/* Before the first event a market clock has nothing to follow and shows the wall, without committing to it: the market
+ * may well be a recorded one that lies in the past. */
+int64_t market_clock_now(struct market_clock *clock, int64_t wall_ns)
+{
+    int64_t now_ns = wall_ns;
+    if (clock->follows_market) {
+        if (clock->newest_event_ns == TIMESTAMP_NONE)
+            return wall_ns;
+        int64_t elapsed_ns = wall_ns > clock->seen_at_wall_ns ? wall_ns - clock->seen_at_wall_ns : 0;
+        now_ns = clock->newest_event_ns + (int64_t)((double)elapsed_ns * clock->speed);
+    }
+    if (clock->last_ns == TIMESTAMP_NONE || now_ns > clock->last_ns)
+        clock->last_ns = now_ns;
+    return clock->last_ns;
+}
