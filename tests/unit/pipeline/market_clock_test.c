@@ -1,0 +1,56 @@
+/* The decision clock: wall time as it is, market time by the newest event. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include "alphaloop/base/timestamp.h"
+#include "alphaloop/pipeline/market_clock.h"
+
+#define WALL (INT64_C(1800000000) * NS_PER_S)
+#define PAST (INT64_C(1700000000) * NS_PER_S)
+
+static void test_wall_clock_shows_the_wall_and_never_runs_back(void **state)
+{
+    (void)state;
+    struct market_clock clock;
+    market_clock_init(&clock, false, 1.0);
+    assert_true(market_clock_see(&clock, PAST, WALL));
+    assert_int_equal(market_clock_now(&clock, WALL), WALL);
+    assert_int_equal(market_clock_now(&clock, WALL - NS_PER_S), WALL);
+}
+
+static void test_market_clock_follows_events_and_advances_at_speed(void **state)
+{
+    (void)state;
+    struct market_clock clock;
+    market_clock_init(&clock, true, 100.0);
+    assert_int_equal(market_clock_now(&clock, WALL), WALL);
+    assert_true(market_clock_see(&clock, PAST, WALL));
+    assert_int_equal(market_clock_now(&clock, WALL), PAST);
+    assert_int_equal(market_clock_now(&clock, WALL + NS_PER_MS), PAST + 100 * NS_PER_MS);
+    assert_true(market_clock_see(&clock, PAST + 50 * NS_PER_MS, WALL + NS_PER_MS));
+    assert_int_equal(market_clock_now(&clock, WALL + NS_PER_MS), PAST + 100 * NS_PER_MS);
+}
+
+static void test_an_event_from_the_future_moves_nothing(void **state)
+{
+    (void)state;
+    struct market_clock clock;
+    market_clock_init(&clock, true, 1.0);
+    assert_true(market_clock_see(&clock, PAST, WALL));
+    assert_false(market_clock_see(&clock, WALL + FUTURE_TOLERANCE_NS + 1, WALL));
+    assert_int_equal(market_clock_now(&clock, WALL), PAST);
+    assert_true(market_clock_see(&clock, WALL + FUTURE_TOLERANCE_NS, WALL));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_wall_clock_shows_the_wall_and_never_runs_back),
+        cmocka_unit_test(test_market_clock_follows_events_and_advances_at_speed),
+        cmocka_unit_test(test_an_event_from_the_future_moves_nothing),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
