@@ -1,9 +1,10 @@
 /* Reading JSON from outside, strictly, and writing it.
  *
- * json-c builds the tree; a scanner of ours runs first and refuses what json-c would let through: anything that is not
- * RFC 8259 (NaN, Infinity, single quotes, raw control characters in strings, `1.`, leading zeros), bytes that are not
- * UTF-8, lone surrogates, anything after the document, more than `max_depth` levels, more than `max_bytes`. Of duplicate
- * keys the last one counts. Numbers keep their source text, so decimals never pass through double.
+ * The tree is json-c's, the parser is ours, because json-c lets through what we refuse: anything that is not RFC 8259
+ * (NaN, Infinity, single quotes, raw control characters in strings, `1.`, leading zeros), bytes that are not UTF-8, lone
+ * surrogates, anything before or after the document, more than `max_depth` levels, more than `max_bytes`. Of duplicate
+ * keys the last one counts; a member whose key holds NUL is dropped. Every number is a node that keeps its source text,
+ * so decimals never pass through double and whole numbers of any length survive.
  */
 #ifndef ALPHALOOP_BASE_JSON_H
 #define ALPHALOOP_BASE_JSON_H
@@ -19,12 +20,13 @@
 #define JSON_BYTES_MAX (1024 * 1024)
 
 struct json_object; /* json-c's node */
-struct json_reader; /* reusable parser (one tokener) */
+struct json_reader; /* reusable parser and its bounds */
 
 struct json_reader *json_reader_create(size_t max_bytes, int max_depth);
 void                json_reader_destroy(struct json_reader *reader);
 
-/* Parse one document. *out is owned by the caller: json_put() it. AL_EPARSE with "at byte N: ..." in err_text(). */
+/* Parse one document. *out is owned by the caller: json_put() it (`null` gives AL_OK and NULL).
+ * AL_EPARSE not JSON, AL_EINVAL not UTF-8, AL_ERANGE too deep, AL_EFULL too many bytes; "at byte N: ..." in err_text(). */
 MUST_CHECK enum al_err json_read(struct json_reader *reader, struct slice text, struct json_object **out);
 void                   json_put(struct json_object *node); /* NULL is fine */
 
@@ -35,19 +37,30 @@ bool                json_is_array(struct json_object *node);
 bool                json_is_string(struct json_object *node);
 bool                json_is_number(struct json_object *node);
 bool                json_is_bool(struct json_object *node);
-size_t              json_length(struct json_object *array);
+size_t              json_length(struct json_object *array); /* 0 when it is not an array */
 struct json_object *json_at(struct json_object *array, size_t index);
 
-/* Text of a string node (borrows, may hold NUL bytes), or source text of a number node. */
+/* Walk an object's members in document order: start with a zeroed cursor, go on while it returns true. Borrows. */
+struct json_cursor {
+    const char         *key;
+    struct json_object *value;
+    void               *entry; /* private */
+    bool                begun; /* private */
+};
+bool json_walk(struct json_object *object, struct json_cursor *cursor);
+
+/* Text of a string node (borrows, may hold NUL bytes), or source text of a number node; both NUL-terminated. Others "". */
 struct slice json_text(struct json_object *node);
-bool         json_bool(struct json_object *node);
-/* AL_EPARSE unless a number (or, for json_number_or_text, a string of one); finite. */
+bool         json_is_true(struct json_object *node); /* the boolean true; anything else is false */
+/* AL_EPARSE unless a finite number or, for json_number_or_text, a string of one in the grammar of decimal_parse.
+ * json_i64 takes `1e3` and `2.0` too: what counts is that the value is whole and fits. */
 MUST_CHECK enum al_err json_double(struct json_object *node, double *out);
 MUST_CHECK enum al_err json_number_or_text(struct json_object *node, double *out);
 MUST_CHECK enum al_err json_i64(struct json_object *node, int64_t *out);
 
 /* Writing: a tiny streaming writer over a buf. Commas and quoting are its business; finite numbers only (asserted).
- * json_w_key then one value inside objects; values one after another inside arrays. */
+ * json_w_key then one value inside objects; values one after another inside arrays. Bytes that are not UTF-8 become
+ * U+FFFD, so what is written is always JSON. */
 struct json_writer {
     struct buf *out; /* borrows */
     uint64_t    first_bits;

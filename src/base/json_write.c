@@ -1,0 +1,181 @@
+/* The writer keeps one bit a level: whether the next value is the first, and so needs no comma. */
+#include <assert.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "alphaloop/base/json.h"
+#include "alphaloop/base/timestamp.h"
+
+#define LEVELS_MAX 63
+
+void json_w_init(struct json_writer *w, struct buf *out)
+{
+    *w = (struct json_writer){.out = out, .first_bits = 1};
+}
+
+static void before_value(struct json_writer *w)
+{
+    uint64_t bit = UINT64_C(1) << w->depth;
+    if (!w->after_key && (w->first_bits & bit) == 0)
+        buf_putc(w->out, ',');
+    w->first_bits &= ~bit;
+    w->after_key = false;
+}
+
+static void open_level(struct json_writer *w, char byte)
+{
+    before_value(w);
+    assert(w->depth < LEVELS_MAX);
+    w->depth++;
+    w->first_bits |= UINT64_C(1) << w->depth;
+    buf_putc(w->out, byte);
+}
+
+static void close_level(struct json_writer *w, char byte)
+{
+    assert(w->depth > 0 && !w->after_key);
+    w->depth--;
+    buf_putc(w->out, byte);
+}
+
+void json_w_object(struct json_writer *w)
+{
+    open_level(w, '{');
+}
+
+void json_w_end_object(struct json_writer *w)
+{
+    close_level(w, '}');
+}
+
+void json_w_array(struct json_writer *w)
+{
+    open_level(w, '[');
+}
+
+void json_w_end_array(struct json_writer *w)
+{
+    close_level(w, ']');
+}
+
+static size_t sequence_length(const unsigned char *b, size_t left)
+{
+    size_t len = b[0] < 0x80 ? 1 : b[0] < 0xc2 ? 0 : b[0] < 0xe0 ? 2 : b[0] < 0xf0 ? 3 : b[0] < 0xf5 ? 4 : 0;
+    if (len > left)
+        return 0;
+    for (size_t i = 1; i < len; i++) {
+        if ((b[i] & 0xc0) != 0x80)
+            return 0;
+    }
+    bool overlong = (b[0] == 0xe0 && b[1] < 0xa0) || (b[0] == 0xf0 && b[1] < 0x90);
+    bool outside = (b[0] == 0xed && b[1] > 0x9f) || (b[0] == 0xf4 && b[1] > 0x8f);
+    return len > 1 && (overlong || outside) ? 0 : len;
+}
+
+static void put_special(struct buf *out, unsigned char c)
+{
+    static const char from[] = "\"\\\b\f\n\r\t", to[] = "\"\\bfnrt";
+    const char       *found = c == '\0' ? NULL : strchr(from, c);
+    if (found != NULL) {
+        buf_putc(out, '\\');
+        buf_putc(out, to[found - from]);
+    } else {
+        buf_printf(out, "\\u%04x", c);
+    }
+}
+
+static void put_quoted(struct buf *out, struct slice text)
+{
+    const unsigned char *b = (const unsigned char *)text.ptr;
+    size_t               plain = 0, i = 0;
+    buf_putc(out, '"');
+    while (i < text.len) {
+        size_t len = sequence_length(b + i, text.len - i);
+        if (len > 0 && b[i] >= 0x20 && b[i] != '"' && b[i] != '\\') {
+            i += len;
+            continue;
+        }
+        buf_append(out, b + plain, i - plain);
+        if (len == 0)
+            buf_puts(out, "\xef\xbf\xbd");
+        else
+            put_special(out, b[i]);
+        plain = ++i;
+    }
+    buf_append(out, b + plain, text.len - plain);
+    buf_putc(out, '"');
+}
+
+void json_w_key(struct json_writer *w, const char *key)
+{
+    assert(w->depth > 0 && !w->after_key);
+    before_value(w);
+    put_quoted(w->out, slice_of(key));
+    buf_putc(w->out, ':');
+    w->after_key = true;
+}
+
+void json_w_string(struct json_writer *w, struct slice text)
+{
+    before_value(w);
+    put_quoted(w->out, text);
+}
+
+void json_w_str(struct json_writer *w, const char *text)
+{
+    if (text == NULL)
+        json_w_null(w);
+    else
+        json_w_string(w, slice_of(text));
+}
+
+/* 17 significant digits always read back the same, often 15 or 16 do. */
+void json_w_double(struct json_writer *w, double value)
+{
+    char text[32];
+    assert(isfinite(value));
+    before_value(w);
+    for (int digits = 15; digits <= 17; digits++) {
+        snprintf(text, sizeof text, "%.*g", digits, value);
+        if (digits == 17 || strtod(text, NULL) == value)
+            break;
+    }
+    buf_puts(w->out, text);
+}
+
+void json_w_i64(struct json_writer *w, int64_t value)
+{
+    before_value(w);
+    buf_printf(w->out, "%lld", (long long)value);
+}
+
+void json_w_bool(struct json_writer *w, bool value)
+{
+    before_value(w);
+    buf_puts(w->out, value ? "true" : "false");
+}
+
+void json_w_null(struct json_writer *w)
+{
+    before_value(w);
+    buf_puts(w->out, "null");
+}
+
+void json_w_time(struct json_writer *w, int64_t ts_ns)
+{
+    char text[TIMESTAMP_TEXT_MAX];
+    if (ts_ns == TIMESTAMP_NONE) {
+        json_w_null(w);
+        return;
+    }
+    timestamp_format(ts_ns, text);
+    json_w_str(w, text);
+}
+
+void json_w_raw(struct json_writer *w, struct slice json)
+{
+    before_value(w);
+    buf_append(w->out, json.ptr, json.len);
+}
