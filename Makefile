@@ -2,57 +2,142 @@
 #
 #   make demo            everything on a fresh Debian machine: packages, build, private broker and database, worker, market
 #   make test            every test there is
-#   make check           the fast part: format, rooms, headers, unit, contract, scenario
+#   make check           the fast part: rooms, headers, format, stale files, unit, contract, scenario
 #   make build           build/alphaloop alone
-#   SAN=asan|ubsan|tsan  builds into build-$(SAN)/ with that sanitizer;  CC=clang works everywhere
+#   make lint            clang-tidy, cppcheck, shellcheck
+#   make bench           every figure beside its limit, into docs/benchmarks.md
+#   make stack-up        a private broker and database, settings in var/stack.env;  make stack-down
+#   make cover           line coverage of the unit, contract and scenario tests
+#
+#   SAN=asan|ubsan|tsan|asan,ubsan   builds into build-$(SAN)/ with these sanitizers;  CC=clang works everywhere
+#   ONLY=word                        only the tests whose path contains the word
+#
+# The targets people type first run tools/setup, which installs what is missing, and then call make again: on a bare
+# machine there is neither a compiler nor pkg-config when this file is read first.
 
-MAKEFLAGS += --no-builtin-rules
+MAKEFLAGS += --no-builtin-rules --no-print-directory
 SHELL     := /bin/bash
-CC        ?= gcc
-ifeq ($(origin CC),default)
-CC        := gcc
-endif
 SAN       ?=
+ONLY      ?=
+DATA      ?=
+FUZZ_SECONDS ?= 10
 comma     := ,
-B         := build$(if $(SAN),-$(SAN))$(if $(filter clang%,$(CC)),-clang)
+SANS      := $(subst $(comma), ,$(SAN))
+ifeq ($(origin CC),default)
+CC        := $(if $(filter fuzz,$(SANS)),clang,gcc)
+endif
+B         := build$(if $(SAN),-$(subst $(comma),-,$(SAN)))$(if $(filter clang%,$(CC)),$(if $(filter fuzz,$(SANS)),,-clang))
 
 LIBS      := libuv librabbitmq libpq json-c libmicrohttpd libsodium zlib libcurl
 CPPFLAGS  := -Iinclude -D_GNU_SOURCE $(shell pkg-config --cflags $(LIBS) 2>/dev/null)
 WARN      := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-prototypes -Wvla -Werror
-SANFLAGS  := $(if $(filter asan,$(SAN)),-fsanitize=address) $(if $(filter ubsan,$(SAN)),-fsanitize=undefined -fno-sanitize-recover=all) $(if $(filter tsan,$(SAN)),-fsanitize=thread)
+SAN_asan  := -fsanitize=address
+SAN_ubsan := -fsanitize=undefined -fno-sanitize-recover=all
+SAN_tsan  := -fsanitize=thread
+SAN_fuzz  := -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all
+SAN_cover := --coverage
+SANFLAGS  := $(foreach s,$(SANS),$(SAN_$(s)))
 CFLAGS    := -std=c17 -g -O2 -ffp-contract=off -fno-omit-frame-pointer -fstack-protector-strong $(WARN) $(SANFLAGS)
 LDFLAGS   := $(SANFLAGS)
 LDLIBS    := $(shell pkg-config --libs $(LIBS) 2>/dev/null) -ldl -lm
 
-SRC       := $(sort $(shell find src -name '*.c' ! -path src/main.c 2>/dev/null))
-OBJ       := $(SRC:%.c=$(B)/obj/%.o)
+SRC       := $(sort $(shell find src -name '*.c' ! -path src/main.c))
 LIB       := $(B)/libalphaloop.a
 PROGRAM   := $(B)/alphaloop
-UNIT_SRC  := $(sort $(shell find tests/unit tests/contract -name '*_test.c' 2>/dev/null))
-UNIT      := $(UNIT_SRC:%.c=$(B)/%)
+HARNESS   := $(B)/libharness.a
+# Allocations of our own code go through tests/harness/alloc.c, which can be told to fail.
+WRAP      := -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc
+tests_in   = $(foreach d,$(1),$(patsubst %.c,$(B)/%,$(sort $(shell find tests/$(d) -name '*_test.c' -path '*$(ONLY)*' 2>/dev/null))))
+QUICK     := unit contract scenario
 
-.PHONY: build lib unit check-rooms clean
-build: $(PROGRAM)
+.PHONY: build lib unit contract scenario check check-rooms check-headers check-format check-stale check-asan check-ubsan \
+        check-tsan check-integration check-fault fuzz fuzzers test test-programs bench demo cover lint format generate \
+        longest stack-up stack-down clean
+
+build:
+	@tools/setup build && $(MAKE) $(PROGRAM)
+
 lib: $(LIB)
 
 $(B)/obj/%.o: %.c
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c $< -o $@
+	$(CC) $(CPPFLAGS) $(if $(filter tests/%,$<),-Itests) $(CFLAGS) -MMD -MP -c $< -o $@
 
-$(LIB): $(OBJ)
+$(LIB): $(SRC:%.c=$(B)/obj/%.o)
 	@rm -f $@
-	ar rcs $@ $(OBJ)
+	ar rcs $@ $^
 
 $(PROGRAM): $(B)/obj/src/main.o $(LIB)
 	$(CC) $(LDFLAGS) $< $(LIB) $(LDLIBS) -o $@
 
-# A unit test is one file: tests/unit/<room>/<noun>_test.c, linked against the whole library and cmocka.
-$(B)/tests/%: tests/%.c $(LIB)
-	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) -Itests $(CFLAGS) -MMD -MP $< $(LIB) $(LDFLAGS) $(LDLIBS) -lcmocka -o $@
+$(HARNESS): $(patsubst %.c,$(B)/obj/%.o,$(sort $(wildcard tests/harness/*.c)))
+	@rm -f $@
+	ar rcs $@ $^
 
-unit: $(UNIT)
-	@failed=0; for t in $(UNIT); do $$t || failed=1; done; exit $$failed
+# A test is one file, tests/<kind>/.../<noun>_test.c, linked against the whole library, the harness and cmocka.
+$(B)/tests/%_test: tests/%_test.c $(HARNESS) $(LIB)
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) -Itests $(CFLAGS) -MMD -MP $< $(HARNESS) $(LIB) $(LDFLAGS) $(WRAP) $(LDLIBS) -lcmocka -o $@
+
+$(B)/tests/fuzz/%: tests/fuzz/%.c $(LIB)
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) -Itests $(CFLAGS) -MMD -MP $< $(LIB) $(LDFLAGS) -fsanitize=fuzzer $(LDLIBS) -o $@
+
+$(B)/bench/%: bench/%.c $(LIB)
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP $< $(LIB) $(LDFLAGS) $(LDLIBS) -o $@
+
+# tools/run-tests builds and runs: its arguments are directories of tests/, or static, or fuzz.
+KIND ?= $(QUICK)
+test-programs: $(PROGRAM) $(call tests_in,$(KIND))
+fuzzers: $(patsubst %.c,$(B)/%,$(wildcard tests/fuzz/*_fuzz.c))
+
+RUN = tools/setup build test && SAN=$(SAN) ONLY=$(ONLY) FUZZ_SECONDS=$(FUZZ_SECONDS) tools/run-tests
+unit contract scenario:
+	@$(RUN) $@
+check-integration:
+	@$(RUN) integration
+check-fault:
+	@$(RUN) fault
+check-asan check-ubsan check-tsan:
+	@SAN=$(@:check-%=%) && $(RUN:SAN=%=SAN=$$SAN) $(QUICK)
+fuzz:
+	@$(RUN) fuzz
+check:
+	@tools/setup lint && $(RUN) static $(QUICK)
+test:
+	@tools/setup && tools/run-tests --all
+
+check-rooms:
+	@awk -f tools/check-rooms src/ROOMS $$(find src include/alphaloop -name '*.[ch]')
+check-headers:
+	@find include -name '*.h' | xargs -P 2 -I{} $(CC) $(CPPFLAGS) $(CFLAGS) -fsyntax-only -x c {}
+check-format:
+	@find src include tests bench -name '*.[ch]' | xargs clang-format --dry-run -Werror
+format:
+	@find src include tests bench -name '*.[ch]' | xargs clang-format -i
+generate: $(PROGRAM)
+	@tools/generate $(PROGRAM)
+check-stale: $(PROGRAM)
+	@tools/generate --check $(PROGRAM)
+
+lint:
+	@tools/setup build lint && tools/lint
+cover:
+	@tools/setup build test && tools/cover
+bench:
+	@tools/setup build run test && $(MAKE) $(PROGRAM) && tools/bench
+demo:
+	@tools/setup build run && $(MAKE) -s $(PROGRAM) && DATA="$(DATA)" tools/demo
+stack-up:
+	@tools/setup run && tools/stack up
+stack-down:
+	@tools/stack down
+
+# The longest functions, to look at, not to forbid.
+longest:
+	@awk 'FNR == 1 { start = 0 } /^[a-z].*[^;]$$/ { name = $$0 } /^{/ { start = FNR } \
+	      /^}/ { if (start) print FNR - start - 1, FILENAME ":" start, name; start = 0 }' $(SRC) src/main.c | sort -rn | head -n 30
 
 clean:
 	rm -rf build build-*

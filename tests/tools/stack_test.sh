@@ -1,0 +1,37 @@
+#!/bin/bash
+# tools/stack leaves nothing running, keeps what was stored, works from a long path, and lets two instances live side by side.
+set -euo pipefail
+work=$PWD/var/test/stack-test
+rm -rf "$work"
+long=$work/$(printf 'long%.0s' {1..30})
+trap 'STACK_DIR=$work/a tools/stack down; STACK_DIR=$long tools/stack down; rm -rf "$work"' EXIT
+
+a() { STACK_DIR=$work/a tools/stack "$@"; }
+b() { STACK_DIR=$long tools/stack "$@"; }
+fail() {
+    echo "FAILED: $*"
+    exit 1
+}
+
+a up
+b up
+a up | grep -q 'runs already' || fail "a second up should do nothing"
+[ "$(stat -c %a "$work/a/stack.env")" = 600 ] || fail "stack.env can be read by others"
+a new-db kept
+a psql -c 'CREATE TABLE kept (v int); INSERT INTO kept VALUES (42)'
+a new-vhost kept
+a kill-db && a start-db
+a kill-broker && a start-broker
+a status || fail "both should run after kill and start"
+
+# Living processes that name the instance's data in their command line or environment: all servers and the name daemon.
+servers() { grep -lasF "$work/a/data" /proc/[0-9]*/cmdline /proc/[0-9]*/environ | cut -d/ -f3 | sort -u; }
+[ "$(servers | wc -l)" -gt 2 ] || fail "expected server processes"
+a down
+[ -z "$(servers)" ] || fail "left behind: $(servers)"
+if a status; then fail "status should fail when nothing runs"; fi
+b status || fail "the other instance should still run"
+
+a up
+[ "$(a psql -Atc 'SELECT v FROM kept')" = 42 ] || fail "the row is gone after down and up"
+a ctl -q list_vhosts | grep -qx kept || fail "the virtual host is gone after down and up"
