@@ -1,0 +1,156 @@
+/* The admin routes: what they are given by the program, and the table they are served from.
+ *
+ * Handlers know no sockets and no other room's state. What is true right now they read from struct
+ * admin_live, which the program fills when asked; what they want done they ask for through the action
+ * functions; what is in the database they read with the store's functions on `reader`.
+ */
+#ifndef ALPHALOOP_ADMIN_ADMIN_H
+#define ALPHALOOP_ADMIN_ADMIN_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "alphaloop/domain/names.h"
+#include "alphaloop/io/http_route.h"
+
+#define ADMIN_STRATEGIES_MAX 64
+#define ADMIN_CONSUMERS_MAX  16
+#define ADMIN_TEXT_MAX       256
+
+/* ---- the live view: plain values, filled from scratch for each request ---- */
+
+/* Something we depend on. `state` is one lower-case word ("connected", "connecting", "blocked",
+ * "missing", "active" ...); `detail` says why when it is not well, "" otherwise. Never a secret. */
+struct admin_part {
+    bool ok;
+    char state[24];
+    char detail[ADMIN_TEXT_MAX];
+};
+
+struct admin_consumer {
+    char              queue[128];
+    bool              required; /* readiness waits for it (order events); market data may be missing */
+    struct admin_part part;
+    uint64_t          n_received;
+    int64_t           last_at_ns; /* newest message; TIMESTAMP_NONE before the first */
+};
+
+enum admin_mode {
+    ADMIN_MODE_WARMUP, /* heuristics decide */
+    ADMIN_MODE_MODEL,  /* a promoted model decides */
+    ADMIN_MODE_FLAT,   /* nothing decides: no model and warm-up is off */
+};
+const char *admin_mode_name(enum admin_mode mode); /* "warmup", "model", "flat" */
+
+/* One training run, current or past. */
+struct admin_training {
+    bool    exists; /* false: all other members mean nothing */
+    char    run_id[40];
+    char    trigger[32];     /* schedule, samples, degradation, manual */
+    char    stage[32];       /* waiting, loading, fitting, calibrating, evaluating, writing, done, failed */
+    double  progress;        /* 0..1 */
+    int64_t started_at_ns;
+    int64_t finished_at_ns;  /* TIMESTAMP_NONE while it runs */
+    int64_t n_rows;          /* -1 when not known yet */
+    char    version[VERSION_TEXT_MAX]; /* "" when none came of it */
+    char    outcome[32];     /* "", activated, rejected, failed, cancelled */
+    char    detail[ADMIN_TEXT_MAX];
+};
+
+struct admin_strategy {
+    struct strategy_id      id;
+    enum admin_mode         mode;
+    bool                    warmup_enabled;
+    struct model_version_id active_version; /* "" in warm-up */
+    char                    active_kind[24]; /* "xgboost" */
+    int64_t                 active_since_ns; /* TIMESTAMP_NONE */
+    int64_t                 n_samples;       /* settled rows a training now would read */
+    double                  n_eff;           /* their effective number */
+    double                  n_eff_needed;
+    int64_t                 n_open_decisions; /* waiting for their outcome */
+    struct admin_training   current, last;
+    int64_t                 next_scheduled_ns; /* TIMESTAMP_NONE */
+    double                  signals_per_minute; /* over the last minute */
+    uint64_t                n_signals, n_abstentions;
+    uint64_t                n_settled;  /* decisions with a known outcome since the start of the ledger */
+    double                  pnl_settled; /* their sum, quote currency */
+    double                  win_rate;    /* NaN when n_settled is 0 */
+    char                    last_verdict[ADMIN_TEXT_MAX]; /* of the gate, in words; "" before the first */
+    int64_t                 last_verdict_at_ns;
+};
+
+struct admin_live {
+    int64_t           now_ns;        /* wall clock */
+    int64_t           market_now_ns; /* the clock decisions are made by */
+    int64_t           started_at_ns;
+    bool              publishing;    /* false: --no-publish */
+    bool              stopping;
+    struct admin_part database;
+    int               schema_version, schema_expected; /* -1: not known */
+    struct admin_part consume_connection, publish_connection;
+    struct admin_part model_storage;
+    size_t            n_consumers;
+    struct admin_consumer consumers[ADMIN_CONSUMERS_MAX];
+    uint64_t          outbox_pending;       /* decided, not confirmed yet */
+    uint64_t          buffered_events;      /* order events taken, not committed yet */
+    uint64_t          n_quarantined;        /* since start */
+    double            loop_lag_p99_seconds; /* NaN when not measured */
+    size_t            n_strategies;
+    struct admin_strategy strategies[ADMIN_STRATEGIES_MAX];
+};
+
+/* ---- actions ---- */
+
+enum admin_outcome {
+    ADMIN_DONE,
+    ADMIN_NOT_FOUND, /* no such strategy, version or run: 404 */
+    ADMIN_CONFLICT,  /* not possible now: already so, another strategy's version, nothing to go back to: 409 */
+    ADMIN_INVALID,   /* the version does not verify or does not fit the catalogue: 422 */
+    ADMIN_AWAY,      /* database or model store is away: 503 */
+    ADMIN_FAILED,    /* 500 */
+};
+
+struct admin_result {
+    enum admin_outcome      outcome;
+    struct model_version_id version; /* now active (activate, rollback); else "" */
+    const char             *text;    /* what happened or why not, a sentence; borrowed for the call */
+};
+
+/* Called exactly once, on the loop's thread, from inside the action or later. */
+typedef void (*admin_result_fn)(void *ctx, const struct admin_result *result);
+
+struct admin_actions {
+    void (*trigger_training)(void *app, const struct strategy_id *, admin_result_fn, void *ctx);
+    void (*cancel_training)(void *app, const struct strategy_id *, admin_result_fn, void *ctx);
+    void (*activate)(void                          *app,
+                     const struct model_version_id *,
+                     const struct strategy_id *,
+                     admin_result_fn,
+                     void *ctx);
+    void (*rollback)(void *app, const struct strategy_id *, admin_result_fn, void *ctx);
+};
+
+/* ---- context and table ---- */
+
+struct settings;
+struct pg_client;
+
+struct admin_context {
+    const struct settings *settings;   /* keeps; swapped by the program on SIGHUP */
+    const char            *service;    /* MODEL_SERVICE_SERVICE_NAME */
+    const char            *version;    /* of the program */
+    struct pg_client        *reader;     /* keeps; NULL: every answer from the database is 503 */
+    const char            *schema;     /* POSTGRES_SCHEMA */
+    void                  *app;        /* handed to the functions below */
+    void (*live)(void *app, struct admin_live *out);
+    struct admin_actions   actions;
+};
+
+/* Rows of routes.def, to be given to http_server_start with a struct admin_context as ctx. */
+const struct http_route *admin_routes(size_t *n_routes);
+
+/* The description of all routes, OpenAPI 3.1, as JSON text. Made once; the same on every call. */
+MUST_CHECK enum al_err admin_openapi_write(struct buf *out);
+
+#endif
