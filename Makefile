@@ -77,7 +77,7 @@ $(HARNESS): $(patsubst %.c,$(B)/obj/%.o,$(sort $(wildcard tests/harness/*.c)))
 # A test is one file, tests/<kind>/.../<noun>_test.c, linked against the whole library, the harness and cmocka.
 $(B)/tests/%_test: tests/%_test.c $(HARNESS) $(LIB)
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) -Itests $(CFLAGS) -MMD -MP $< $(HARNESS) $(LIB) $(LDFLAGS) $(WRAP) $(LDLIBS) -lcmocka -o $@
+	$(CC) $(CPPFLAGS) -Itests $(CFLAGS) -MMD -MP $< $(LDFLAGS) $(WRAP) -Wl,--start-group $(HARNESS) $(LIB) -Wl,--end-group $(LDLIBS) -lcmocka -o $@
 
 $(B)/tests/fuzz/%: tests/fuzz/%.c $(LIB)
 	@mkdir -p $(@D)
