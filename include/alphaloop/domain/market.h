@@ -15,12 +15,18 @@ const char *market_kind_name(enum market_kind kind); /* "ticker", "orderbook", "
 #define BOOK_DEPTH_MAX        200 /* levels kept a side */
 #define MARKET_LEVELS_MAX     (2 * BOOK_DEPTH_MAX)
 #define MARKET_TRADES_MAX     512 /* in one message; the rest is counted as dropped */
+#define MARKET_EARLIER_MAX    15  /* candles in one message besides the newest; older ones are dropped */
 
 struct candle {
     int64_t ts_open_ns;
     int64_t interval_ns;
     double  open, high, low, close;
     double  volume; /* base currency */
+};
+
+struct kline {
+    struct candle candle;
+    bool          confirmed; /* final: the interval is over */
 };
 
 struct trade {
@@ -51,8 +57,10 @@ struct market_event {
             struct book_level bids[BOOK_DEPTH_MAX], asks[BOOK_DEPTH_MAX];
         } book;
         struct {
-            struct candle candle;
+            struct candle candle; /* the newest of the message */
             bool          confirmed;
+            size_t        n_earlier; /* mostly 0: a frame may carry the end of one candle and the start of the next */
+            struct kline  earlier[MARKET_EARLIER_MAX]; /* oldest first, before `candle` */
         } kline;
         struct {
             size_t       n_trades;
@@ -62,7 +70,16 @@ struct market_event {
     };
 };
 
-/* Same contract as order_event_parse; market data that cannot be read is counted and dropped, not quarantined. */
+/* Same contract as order_event_parse; market data that cannot be read is counted and dropped, not quarantined.
+ *
+ * The body is the gateway's envelope, the exchange's own frame ({topic, type, ts, data}) or the bare payload; a payload may
+ * be one object or, for trades and klines, an array of them. Numbers may be strings. A time is a number (s, ms, us or ns,
+ * told apart by size), the same as text, or ISO 8601; no check against the future is made here.
+ *
+ * An order book says whether it is a delta (`type`, `event_type`). When it does not (gateways drop the word), it is a
+ * delta if a level has size 0, if a side is empty, or if it carries an update id other than 1 and on neither side as many
+ * levels as its topic promises; else a snapshot.
+ */
 bool market_event_parse(struct json_reader *reader, enum market_kind kind, struct slice body, int64_t ts_recv_ns,
                         struct market_event *event, struct order_event_refusal *refusal);
 

@@ -37,6 +37,8 @@ bool order_id_parse(struct slice text, struct order_id *out);
 bool trace_id_parse(struct slice text, struct trace_id *out);
 /* v digits, optionally . digits */
 bool model_version_id_parse(struct slice text, struct model_version_id *out);
+/* "BTCUSDT" into "BTC" and "USDT", by the known quote currencies, longest first; false when none fits. */
+bool asset_split(const struct asset *asset, char base[ASSET_TEXT_MAX], char quote[ASSET_TEXT_MAX]);
 bool asset_eq(const struct asset *a, const struct asset *b);
 bool strategy_id_eq(const struct strategy_id *a, const struct strategy_id *b);
 

@@ -1,7 +1,9 @@
 /* One order event as order-manager reports it, in its nested or flat shape, checked once at the door (contract 3.1).
  *
- * What makes an execution is checked strictly; everything else is context whose bad values are dropped and counted.
- * Quantities, average price and fees are cumulative per order.
+ * What makes an execution is checked strictly, in the order of the contract, and the first problem is reported; everything
+ * else is context whose bad values are dropped and counted. Quantities, average price and fees are cumulative per order.
+ * The shape is nested when there is a member `order`, or an `event_type` without the flat shape's `order_id` and
+ * `execution_quantity`.
  */
 #ifndef ALPHALOOP_DOMAIN_ORDER_EVENT_H
 #define ALPHALOOP_DOMAIN_ORDER_EVENT_H
@@ -23,6 +25,7 @@ enum order_event_type {
 };
 const char *order_event_type_name(enum order_event_type type);
 
+/* Where executed_at_ns came from: the first of these that is there. */
 enum time_source { TIME_EXECUTED_AT, TIME_UPDATED_AT, TIME_EVENT, TIME_RECEIPT };
 
 struct market_conditions { /* context: NaN when absent or dropped */
