@@ -17,7 +17,8 @@
 
 struct amqp_transport;
 
-/* What the connection hears. None is called from inside open, write or close. */
+/* What the connection hears. Only on_fail may be called from inside open or write, none from inside
+ * close. */
 struct amqp_transport_events {
     void (*on_open)(void *ctx);
     void (*on_read)(void *ctx, struct slice bytes);    /* borrows */
