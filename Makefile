@@ -79,6 +79,11 @@ $(B)/tests/%_test: tests/%_test.c $(HARNESS) $(LIB)
 	@mkdir -p $(@D)
 	$(CC) $(CPPFLAGS) -Itests $(CFLAGS) -MMD -MP $< $(LDFLAGS) $(WRAP) -Wl,--start-group $(HARNESS) $(LIB) -Wl,--end-group $(LDLIBS) -lcmocka -o $@
 
+# A helper gives Python tests some part of the library over pipes.
+$(B)/tests/helper/%: tests/helper/%.c $(LIB)
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP $< $(LIB) $(LDFLAGS) $(LDLIBS) -o $@
+
 $(B)/tests/fuzz/%: tests/fuzz/%.c $(LIB)
 	@mkdir -p $(@D)
 	$(CC) $(CPPFLAGS) -Itests $(CFLAGS) -MMD -MP $< $(LIB) $(LDFLAGS) -fsanitize=fuzzer $(LDLIBS) -o $@
@@ -89,7 +94,8 @@ $(B)/bench/%: bench/%.c $(LIB)
 
 # tools/run-tests builds and runs: its arguments are directories of tests/, or static, or fuzz.
 KIND ?= $(QUICK)
-test-programs: $(PROGRAM) $(call tests_in,$(KIND))
+HELPERS := $(patsubst %.c,$(B)/%,$(wildcard tests/helper/*.c))
+test-programs: $(PROGRAM) $(HELPERS) $(call tests_in,$(KIND))
 fuzzers: $(patsubst %.c,$(B)/%,$(wildcard tests/fuzz/*_fuzz.c))
 
 RUN = tools/setup build test && SAN=$(SAN) ONLY=$(ONLY) FUZZ_SECONDS=$(FUZZ_SECONDS) tools/run-tests

@@ -8,19 +8,26 @@
 #include "alphaloop/base/json.h"
 #include "alphaloop/base/timestamp.h"
 
-#define LEVELS_MAX 63
+#define LEVELS_MAX JSON_DEPTH_MAX /* as deep as we read */
 
 void json_w_init(struct json_writer *w, struct buf *out)
 {
-    *w = (struct json_writer){.out = out, .first_bits = 1};
+    *w = (struct json_writer){.out = out};
 }
 
+static uint64_t level_bit(const struct json_writer *w)
+{
+    return UINT64_C(1) << (w->depth - 1);
+}
+
+/* A document is one value: only inside objects and arrays is there anything to separate. */
 static void before_value(struct json_writer *w)
 {
-    uint64_t bit = UINT64_C(1) << w->depth;
-    if (!w->after_key && (w->first_bits & bit) == 0)
-        buf_putc(w->out, ',');
-    w->first_bits &= ~bit;
+    if (w->depth > 0) {
+        if (!w->after_key && (w->first_bits & level_bit(w)) == 0)
+            buf_putc(w->out, ',');
+        w->first_bits &= ~level_bit(w);
+    }
     w->after_key = false;
 }
 
@@ -29,7 +36,7 @@ static void open_level(struct json_writer *w, char byte)
     before_value(w);
     assert(w->depth < LEVELS_MAX);
     w->depth++;
-    w->first_bits |= UINT64_C(1) << w->depth;
+    w->first_bits |= level_bit(w);
     buf_putc(w->out, byte);
 }
 
