@@ -1,0 +1,62 @@
+/* One training run on rows in memory: folds, out-of-fold calibration, the final model, its trial on the untouched block.
+ * No input or output: rows come in, the files of a model folder go out as bytes. */
+#ifndef ALPHALOOP_TRAIN_FIT_H
+#define ALPHALOOP_TRAIN_FIT_H
+
+#include "alphaloop/dataset/sample.h"
+#include "alphaloop/model/scorer.h"
+#include "alphaloop/train/job.h"
+
+/* A sample without what training does not need: 100 bytes and the features, so a million rows fit. */
+struct train_row {
+    struct uuid   decision_id;
+    int64_t       t0_ns, t1_ns, available_at_ns;
+    float         net_return, gross_return;
+    float         fill_fraction, propensity;
+    uint32_t      asset;   /* index, in order of appearance */
+    uint8_t       action;  /* enum side */
+    uint8_t       evidence; /* enum evidence */
+    bool          policy_took, is_warmup, is_dry_run;
+    float         confidence; /* NaN when the action was not chosen */
+};
+
+/* Rows as they are read, in any order; features as frozen, not oriented. */
+struct train_rows {
+    size_t            n_rows, n_cols, cap;
+    struct train_row *rows;
+    float            *x; /* [n_rows][n_cols] */
+    struct asset     *assets;
+    size_t            n_assets;
+};
+
+MUST_CHECK enum al_err train_rows_init(struct train_rows *rows, size_t n_cols, size_t n_rows_max);
+void                   train_rows_deinit(struct train_rows *rows);
+/* AL_EFULL past n_rows_max; AL_EVERSION when the number of features is another; AL_EINVAL: a value that is not finite. */
+MUST_CHECK enum al_err train_rows_add(struct train_rows *rows, const struct sample *sample);
+
+struct train_hooks {
+    bool (*is_cancelled)(void *ctx); /* asked between rounds; may be NULL */
+    void (*on_progress)(void *ctx, const struct train_line *line);
+    void *ctx;
+};
+
+/* The bytes of a model folder; all empty unless the verdict is PROMOTE or REFUSE. */
+struct train_result {
+    struct train_line end;
+    struct manifest  *manifest;
+    struct buf        manifest_json, model, trees, probe, report;
+};
+void train_result_deinit(struct train_result *result);
+
+/*   rows       sorted in place by decision time
+ *   set        the job's feature set, resolved                     borrows
+ *   incumbent  NULL: the challenger is held against the logged warm-up policy
+ *   now_ns     written down as trained_at
+ *   returns    AL_OK with a verdict, also for too few rows or a refusal; a fault otherwise (AL_ECANCELED ...)
+ */
+struct feature_set;
+MUST_CHECK enum al_err train_run(const struct train_job *job, const struct feature_set *set, struct train_rows *rows,
+                                 const struct scorer *incumbent, int64_t now_ns, const struct train_hooks *hooks,
+                                 struct train_result *out);
+
+#endif
