@@ -4,8 +4,8 @@
 
 #include "alphaloop/domain/decision.h"
 
-#define SIGNAL_AMOUNT_MIN       10     /* quote currency */
-#define SIGNAL_AMOUNT_MAX       100000
+#define SIGNAL_AMOUNT_MIN       10.0 /* quote currency */
+#define SIGNAL_AMOUNT_MAX       100000.0
 #define SIGNAL_AMOUNT_STEP      (DECIMAL_SCALE / 100) /* 2 decimals, in units of struct decimal */
 #define SIGNAL_ASSET_LEN_MIN    4      /* the signal's rule is stricter than the order event's */
 #define SIGNAL_BODY_MAX         16384

@@ -1,41 +1,48 @@
-/* Warm-up heuristics: simple opinions about direction, before any model has learned (learning section 8).
+/* Warm-up: cautious rules that trade before there is a model, randomised so that what they teach is unbiased.
  *
- * One file each in src/strategy/heuristic/, one row each in tbl/heuristics.def. Inputs are dimensionless: returns in units
- * of their own sigma, ratios to what is usual. No heuristic knows a currency or an absolute price.
+ * Each heuristic has an opinion in [-1, 1] (> 0 buy, < 0 sell) from a few numbers about the recent market; the weighted
+ * mean is the greedy action. With K = 2 actions and randomness e the greedy one is taken with probability 1 - e + e/2, the
+ * other with e/2 (epsilon-greedy; learning section 8). That probability is the logged propensity.
  */
 #ifndef ALPHALOOP_STRATEGY_HEURISTIC_H
 #define ALPHALOOP_STRATEGY_HEURISTIC_H
 
-#include <stdbool.h>
+#include "alphaloop/base/rng.h"
+#include "alphaloop/domain/names.h"
+#include "alphaloop/domain/reason.h"
 
-#include "alphaloop/base/buf.h"
-#include "alphaloop/feature/market_state.h"
-
-enum heuristic_id {
-#define HEURISTIC(name, weight) HEURISTIC_##name,
-#include "alphaloop/tbl/heuristics.def"
-#undef HEURISTIC
-    HEURISTIC_COUNT
+/* What a heuristic may look at. NaN: not known yet. */
+struct heuristic_input {
+    double return_sigma;     /* return over the horizon divided by its standard deviation */
+    double deviation_sigma;  /* price minus its mean over four horizons, in standard deviations */
+    double last_return;      /* return over a quarter of the horizon, fraction */
+    double volume_ratio;     /* newest candle's volume / mean volume of candles */
+    double volatility_ratio; /* recent / usual standard deviation of returns */
 };
 
 struct heuristic {
     const char *name;
-    const char *summary;
     const char *formula;
-    double (*score)(const struct market_moves *moves); /* -1 (sell) .. 1 (buy), 0 no opinion, NaN an input is missing */
+    double (*opinion)(const struct heuristic_input *input); /* -1..1; NaN when its inputs are not known */
 };
 
-const struct heuristic *heuristic_at(enum heuristic_id id);
-const struct heuristic *heuristic_find(struct slice name); /* NULL when unknown */
-double                  heuristic_default_weight(enum heuristic_id id);
+size_t                  heuristic_count(void);
+const struct heuristic *heuristic_at(size_t index); /* in table order */
+int                     heuristic_index(struct slice name); /* -1: no such name */
 
-struct heuristic_blend {
-    double            score;   /* weighted mean of those that could speak, -1..1 */
-    enum heuristic_id leading; /* the one with the largest part in the score's direction */
-    double            part[HEURISTIC_COUNT]; /* weight times score; NaN when silent */
+#define HEURISTICS_MAX 16
+
+struct warmup_choice {
+    enum side   side;       /* SIDE_NONE: abstained */
+    enum reason reason;     /* heuristic_neutral when abstained */
+    double      propensity; /* of `side` */
+    double      strength;   /* |blended opinion|, 0..1 */
+    const char *heuristic;  /* the one that weighed most for the greedy action; static text */
 };
 
-/* False when no heuristic with a weight above 0 could speak. weights[HEURISTIC_COUNT], each >= 0 and finite. */
-bool heuristic_blend(const struct market_moves *moves, const double *weights, struct heuristic_blend *blend);
+/* weights   one a heuristic, in table order, >= 0
+ * epsilon   0..1 */
+struct warmup_choice warmup_choose(const double weights[], const struct heuristic_input *input, double epsilon,
+                                   struct rng *rng);
 
 #endif

@@ -1,71 +1,47 @@
-/* Limits: what may refuse an entry, or make it smaller. One file each in src/strategy/limit/, one row in tbl/limits.def.
- *
- *     struct decimal amount = sizing_by_model(...);
- *     enum reason reason = limits_check(&input, &amount);     may lower the amount
- *     if (reason == REASON_NONE) { decide; limits_commit(&input); }
- *
- * Checking changes nothing; committing takes the token and starts the cooldown. At start the commits of the last minute's
- * signals are repeated in order of time, and the limits are as if the program had never stopped.
- */
+/* Limits: what an otherwise good signal is held against. One row of limits.def, one file each. */
 #ifndef ALPHALOOP_STRATEGY_LIMIT_H
 #define ALPHALOOP_STRATEGY_LIMIT_H
 
-#include "alphaloop/base/decimal.h"
-#include "alphaloop/base/timestamp.h"
+#include <stddef.h>
+#include <stdint.h>
+
 #include "alphaloop/domain/names.h"
 #include "alphaloop/domain/reason.h"
 
-#define LIMIT_RATE_SPAN_NS (60 * NS_PER_S) /* a rate is signals per this span */
-
-/* A token bucket in whole numbers: a signal costs LIMIT_RATE_SPAN_NS units, each nanosecond earns `rate` of them. So in any
- * span t at most rate * t / 60 s + burst signals pass, exactly. One a strategy. */
+/* Token bucket of one strategy: at most `rate` signals in any 60 s on average, `burst` more at once. Exact: credit is
+ * counted in nanosecond-tokens, 60e9 of which make one signal. */
 struct limit_budget {
-    int64_t level;      /* units */
-    int64_t updated_ns; /* TIMESTAMP_NONE: full, never used */
+    int64_t rate, burst; /* signals per 60 s; signals */
+    int64_t credit;      /* nanosecond-tokens */
+    int64_t at_ns;       /* when `credit` was right */
 };
-
-/* One a strategy and asset. */
-struct limit_pair {
-    int64_t last_signal_ns; /* TIMESTAMP_NONE: none yet */
-};
-
-void limit_budget_init(struct limit_budget *budget);
-void limit_pair_init(struct limit_pair *pair);
-
-struct limit_rule {
-    uint32_t       rate, burst;        /* signals per 60 s and at once; 1..1000000 and 0..1000000 (0 counts as 1) */
-    int64_t        cooldown_ns;        /* between two signals of one strategy and asset; 0: none */
-    bool           skip_on_open_order;
-    double         max_position_quote; /* largest value of the position, either side; 0: no bound */
-    struct decimal amount_min;         /* smaller is not worth sending */
-};
+void limit_budget_init(struct limit_budget *budget, int64_t rate, int64_t burst, int64_t now_ns); /* starts full */
+bool limit_budget_has(struct limit_budget *budget, int64_t now_ns);
+bool limit_budget_take(struct limit_budget *budget, int64_t now_ns); /* false: used up */
 
 struct limit_input {
-    const struct limit_rule *rule;
-    struct limit_budget     *budget;
-    struct limit_pair       *pair;
-    enum side                side;
-    size_t                   n_open_orders;  /* of this asset */
-    double                   position_quote; /* signed value of the position; NaN: not known */
-    double                   available;      /* quote currency this side may spend; NaN: not known */
-    int64_t                  now_ns;
+    int64_t              now_ns;
+    enum side            side;
+    double               amount;            /* quote currency */
+    struct limit_budget *budget;
+    int64_t              last_signal_ns;    /* of this strategy and asset; TIMESTAMP_NONE when none */
+    int64_t              cooldown_ns;
+    size_t               n_open_orders;     /* of this asset */
+    bool                 skip_on_open_order;
+    double               balance;           /* available quote currency; NaN: unknown */
+    double               position;          /* signed notional in quote currency; NaN: unknown */
+    double               max_position;      /* absolute bound; NaN: none */
 };
 
 struct limit {
     const char *name;
-    const char *summary;
-    /* REASON_NONE, or why not. May lower *amount, never raises it. */
-    enum reason (*check)(const struct limit_input *input, struct decimal *amount);
-    void (*commit)(const struct limit_input *input); /* NULL: nothing to remember */
+    enum reason (*check)(struct limit_input *input); /* REASON_NONE: passes */
 };
 
-size_t              limit_count(void);
-const struct limit *limit_at(size_t index); /* in the order asked */
+/* Every limit in table order; the first refusal, or REASON_NONE and one signal is taken off the budget. */
+enum reason limits_check(struct limit_input *input);
 
-/* The first refusal, or REASON_NONE with *amount possibly lowered (still with 2 decimals). */
-enum reason limits_check(const struct limit_input *input, struct decimal *amount);
-void        limits_commit(const struct limit_input *input);
-/* Whole signals the budget would let through at now_ns. */
-uint32_t    limit_budget_left(const struct limit_budget *budget, const struct limit_rule *rule, int64_t now_ns);
+size_t              limit_count(void);
+const struct limit *limit_at(size_t index);
 
 #endif

@@ -1,23 +1,21 @@
-/* How much: the amount of an entry in quote currency, for both sides, always with 2 decimals. */
+/* How much, in quote currency for both sides: between bounds, by how sure the value is, never more than there is. */
 #ifndef ALPHALOOP_STRATEGY_SIZING_H
 #define ALPHALOOP_STRATEGY_SIZING_H
 
+#include "alphaloop/base/decimal.h"
+#include "alphaloop/base/rng.h"
 #include "alphaloop/domain/signal.h"
-#include "alphaloop/strategy/entry.h"
 
-struct sizing_rule {
-    struct decimal amount_min, amount_max; /* within SIGNAL_AMOUNT_MIN..MAX */
-    double         edge_scale;             /* the edge (fraction) that earns the largest amount; > 0 */
+struct sizing {
+    double min_amount, max_amount; /* quote currency; SIGNAL_AMOUNT_MIN..SIGNAL_AMOUNT_MAX */
+    double edge_scale; /* the lower bound of the value that earns the largest amount, fraction > 0 */
 };
 
-/* min + (max - min) * min(1, edge / edge_scale) * max(0, 2 confidence - 1), rounded down to 0.01; an explored action gets
- * the minimum. */
-struct decimal sizing_by_model(const struct sizing_rule *rule, const struct entry *entry);
-
-/* Warm-up: uniform in the middle of [min, max], the wider the more random: mid +- randomness * (max - min) / 2. */
-struct decimal sizing_by_chance(const struct sizing_rule *rule, double randomness, struct rng *rng);
-
-/* A number of quote currency as an amount: rounded down to 0.01; 0 when not finite or below 0.01. */
-struct decimal sizing_round(double amount);
+/* Warm-up: uniform in the lower `randomness` part of the range above the minimum. */
+struct decimal size_warmup(const struct sizing *sizing, double randomness, struct rng *rng);
+/* A model: from min to max, linear in v_lower / edge_scale; exploration passes v_lower <= 0 and gets the minimum. */
+struct decimal size_model(const struct sizing *sizing, double v_lower);
+/* Not more than `available` (NaN: unknown, no bound), rounded down to 2 decimals. */
+struct decimal size_afford(struct decimal amount, double available);
 
 #endif
