@@ -38,7 +38,7 @@ struct position_features {
 struct feature_moment {
     int64_t                         now_ns;
     double                          sigma; /* EWMA volatility of 1-minute log returns; NaN when not known */
-    const struct quote             *quote; /* NULL: no usable quote */
+    const struct market_quote             *quote; /* NULL: no usable quote */
     const struct order_book        *book;  /* NULL: no usable book */
     const struct position_features *position;
 };
@@ -62,6 +62,7 @@ struct indicator {
     double              neutral;
     double              min, max; /* output range; the engine clamps rounding (and outliers) into it */
     struct indicator_option options[INDICATOR_OPTIONS_MAX + 1];
+    const char *(*misfit)(const double *options); /* what does not fit together, or NULL; NULL: anything does */
 
     /* Inputs (candles, trades, quotes) before the first value, and the span they must cover (ns, 0: none). */
     size_t (*warmup_inputs)(const double *options);
@@ -74,7 +75,7 @@ struct indicator {
     void (*init)(void *state, const double *options); /* state is zeroed */
     void (*on_candle)(void *state, const struct candle *candle);
     void (*on_trade)(void *state, const struct trade *trade);
-    void (*on_quote)(void *state, const struct quote *quote);
+    void (*on_quote)(void *state, const struct market_quote *quote);
     /* After warm-up only. NaN is "missing": volume not known, no book, no position. */
     double (*value)(const void *state, const double *options, const struct feature_moment *moment);
 };
@@ -95,7 +96,7 @@ void                   indicator_run_destroy(struct indicator_run *run);
 /* Feed n inputs of the indicator's own feed, in order. */
 void indicator_run_candles(struct indicator_run *run, const struct candle *candles, size_t n_candles);
 void indicator_run_trades(struct indicator_run *run, const struct trade *trades, size_t n_trades);
-void indicator_run_quotes(struct indicator_run *run, const struct quote *quotes, size_t n_quotes);
+void indicator_run_quotes(struct indicator_run *run, const struct market_quote *quotes, size_t n_quotes);
 /* The value at the moment, NaN while warming up or missing. Clamped into [min, max]. */
 double indicator_run_value(const struct indicator_run *run, const struct feature_moment *moment);
 

@@ -30,7 +30,7 @@ struct market_limits {
     ((struct market_limits){10 * NS_PER_S, 10 * NS_PER_S, 300 * NS_PER_S, 300 * NS_PER_S})
 
 /* The best bid and ask, from ticker or book, whichever is fresher (the book when equal). */
-struct quote {
+struct market_quote {
     int64_t ts_event_ns;
     double  bid, ask; /* 0 < bid < ask */
     double  mid;
@@ -42,7 +42,7 @@ struct market_update {
     int64_t                  ts_event_ns;
     bool                     is_live;   /* false: a stored candle, replayed at start */
     bool                     has_quote; /* there is a new, uncrossed quote */
-    struct quote             quote;
+    struct market_quote             quote;
     const struct order_book *book;      /* NULL unless the book changed and is usable */
     const struct trade      *trades;    /* n_trades of them, in order of event time */
     size_t                   n_trades;
@@ -107,7 +107,7 @@ double market_state_sigma(const struct market_state *state, int64_t interval_ns)
 
 /* The fresh, uncrossed quote at now_ns; false when there is none. */
 bool market_state_quote(const struct market_state *state, int64_t now_ns, const struct market_limits *limits,
-                        struct quote *out);
+                        struct market_quote *out);
 /* The fresh, uncrossed book; NULL when there is none. Borrows until the next event. */
 const struct order_book *market_state_book(const struct market_state *state, int64_t now_ns,
                                            const struct market_limits *limits);
