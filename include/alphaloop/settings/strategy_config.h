@@ -1,0 +1,101 @@
+/* A strategy: config/strategies/<strategy_id>.json, rows of tbl/strategy_fields.def.
+ *
+ * Absent fields fall back to the settings or to the defaults of the table. Unknown fields are problems: a misspelt name
+ * must not silently mean its default. Names of features and parameters of model kinds are checked by the rooms that know
+ * them; everything else here.
+ */
+#ifndef ALPHALOOP_SETTINGS_STRATEGY_CONFIG_H
+#define ALPHALOOP_SETTINGS_STRATEGY_CONFIG_H
+
+#include "alphaloop/base/json.h"
+#include "alphaloop/domain/names.h"
+#include "alphaloop/settings/cron.h"
+#include "alphaloop/settings/settings.h"
+
+#define STRATEGY_ASSETS_MAX       64
+#define STRATEGY_FEATURES_MAX     256
+#define STRATEGY_FEATURE_TEXT_MAX 64
+#define STRATEGY_PARAMETERS_MAX   1024 /* bytes of model.parameters */
+#define STRATEGY_FILE_BYTES_MAX   (256 * 1024)
+
+enum {
+    STRATEGY_HEURISTICS = 0
+#define HEURISTIC(name) +1
+#include "alphaloop/tbl/heuristics.def"
+#undef HEURISTIC
+};
+
+enum decision_trigger { DECISION_TRIGGER_INTERVAL, DECISION_TRIGGER_CANDLE, DECISION_TRIGGER_TICK };
+enum strategy_model_kind { STRATEGY_XGBOOST, STRATEGY_RANDOM_FOREST };
+
+/* About 20 kB: keep it on the heap. */
+struct strategy_config {
+    struct strategy_id strategy_id;
+    size_t             n_assets; /* at least 1, unique */
+    struct asset       assets[STRATEGY_ASSETS_MAX];
+    int64_t            horizon_ns, timeframe_ns, settlement_lag_ns;
+    double             epsilon;
+    double             heuristic_weights[STRATEGY_HEURISTICS]; /* in the order of heuristics.def; >= 0 */
+    size_t             n_features; /* at least 1, unique */
+    char               features[STRATEGY_FEATURES_MAX][STRATEGY_FEATURE_TEXT_MAX];
+    struct {
+        uint32_t trigger; /* enum decision_trigger */
+        int64_t  interval_ns;
+    } decision;
+    struct {
+        double barrier_up, barrier_down; /* multiples of sigma_h, > 0 */
+    } label;
+    struct {
+        uint32_t kind; /* enum strategy_model_kind */
+        char     parameters[STRATEGY_PARAMETERS_MAX]; /* a JSON object, "{}" when absent */
+    } model;
+    struct {
+        double min_amount, max_amount; /* quote currency, min <= max */
+        double edge_scale;             /* fraction, > 0 */
+    } sizing;
+    struct {
+        uint32_t rate, burst; /* signals per 60 s and at once */
+        int64_t  cooldown_ns;
+        double   max_position_quote; /* NaN: no bound */
+        bool     skip_on_open_order;
+    } limits;
+    struct { /* per cent of the entry value, a loss is negative; NaN switches a rule off */
+        double stop_loss_pct, take_profit_pct, take_profit_partial_pct, partial_fraction;
+        double trailing_activation_pct, trailing_distance_pct, time_exit_hours;
+    } exits;
+    struct {
+        int64_t ticker_ns, book_ns, trades_ns, candle_ns;
+    } freshness;
+    struct {
+        char        schedule[SETTING_TEXT_MAX]; /* "" for none */
+        bool        has_schedule;
+        struct cron cron;
+        uint32_t    new_samples;
+        double      window_days;
+        uint32_t    max_rows;
+        bool        use_market_evidence;
+    } training;
+};
+
+const char *strategy_model_kind_name(uint32_t kind);   /* "xgboost", "random_forest" */
+const char *decision_trigger_name(uint32_t trigger);   /* "interval", "candle", "tick" */
+
+/* Read one strategy.
+ *
+ *   bytes     the file; empty: everything falls back                     borrows
+ *   s         borrows
+ *   out       complete on AL_OK
+ *   problems  one line each: "limits.rate: 0 is not in 1..1000000"       out, may be NULL
+ *   returns   AL_OK; AL_EPARSE not JSON; AL_EINVAL with the number of problems in err_text()
+ */
+MUST_CHECK enum al_err strategy_config_parse(struct json_reader *reader, const struct strategy_id *strategy_id,
+                                             struct slice bytes, const struct settings *s, struct strategy_config *out,
+                                             struct buf *problems);
+
+/* The JSON Schema (2020-12) of the table: config/strategies/strategy.schema.json. */
+void strategy_config_schema(struct buf *out);
+
+/* A configuration as the JSON that would give it: what `GET /api/v1/strategies` and manifests show. */
+void strategy_config_write(const struct strategy_config *config, struct json_writer *w);
+
+#endif
