@@ -385,6 +385,8 @@ int64_t exchange_run(struct exchange *exchange, int64_t now_ns, exchange_emit_fn
     while ((due = next_due(exchange)).at_ns <= now_ns && due.at_ns != INT64_MAX) {
         if (due.asset != NULL) {
             say_position(exchange, due.asset, due.at_ns);
+            if (due.asset->report_ns <= now_ns) /* after a gap in the data one report is enough */
+                due.asset->report_ns = now_ns + exchange->options.position_interval_ns;
         } else if (order_step(exchange, exchange->open[due.order])) {
             free(exchange->open[due.order]);
             exchange->open[due.order] = exchange->open[--exchange->n_open];

@@ -55,7 +55,7 @@ static enum al_err read_members(struct json_object *root, struct exchange_signal
     if (err == AL_OK && !json_is_bool(json_get(root, "is_warmup")))
         err = bad_field("is_warmup", "true or false");
     if (err == AL_OK)
-        signal->is_warmup = json_bool(json_get(root, "is_warmup"));
+        signal->is_warmup = json_is_true(json_get(root, "is_warmup"));
     return err;
 }
 
