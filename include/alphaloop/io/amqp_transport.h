@@ -21,23 +21,24 @@ struct amqp_transport;
  * close. */
 struct amqp_transport_events {
     void (*on_open)(void *ctx);
-    void (*on_read)(void *ctx, struct slice bytes);    /* borrows */
-    void (*on_written)(void *ctx);                     /* the bytes of the last write may go */
+    void (*on_read)(void *ctx, struct slice bytes); /* borrows */
+    void (*on_written)(void *ctx);                  /* the bytes of the last write may go */
     void (*on_fail)(void *ctx, enum al_err err, const char *why); /* then close it */
     void (*on_closed)(void *ctx);
 };
 
 struct amqp_transport_ops {
     void (*open)(struct amqp_transport *, const char *host, uint16_t port); /* on_open or on_fail */
-    void (*write)(struct amqp_transport *, struct slice bytes); /* keeps until on_written; one at a time */
-    void (*close)(struct amqp_transport *);                     /* on_closed; fine in any open state */
-    void (*destroy)(struct amqp_transport *);                   /* only when closed */
+    void (*write)(struct amqp_transport *,
+                  struct slice bytes);        /* keeps until on_written; one at a time */
+    void (*close)(struct amqp_transport *);   /* on_closed; fine in any open state */
+    void (*destroy)(struct amqp_transport *); /* only when closed */
 };
 
 struct amqp_transport { /* first member of every implementation */
-    const struct amqp_transport_ops    *ops;
+    const struct amqp_transport_ops *ops;
     const struct amqp_transport_events *events; /* set by the connection that takes it */
-    void                               *ctx;
+    void *ctx;
 };
 
 /* uv_getaddrinfo, each address in turn, TCP_NODELAY. NULL when out of memory. */

@@ -48,9 +48,9 @@ void channel_open(struct channel *channel)
     channel_call(channel, AMQP_CHANNEL_OPEN_METHOD, &open, AMQP_CHANNEL_OPEN_OK_METHOD);
 }
 
-void channel_call(struct channel      *channel,
+void channel_call(struct channel *channel,
                   amqp_method_number_t id,
-                  void                *decoded,
+                  void *decoded,
                   amqp_method_number_t reply)
 {
     struct amqp_conn *conn = channel->conn;
@@ -114,7 +114,7 @@ static void shut(struct channel *channel)
 
 static void on_channel_close(struct channel *channel, const amqp_channel_close_t *close)
 {
-    char     why[200];
+    char why[200];
     uint16_t code = close->reply_code;
     conn_copy_text(why, sizeof(why), slice_of_amqp(close->reply_text));
     amqp_channel_close_ok_t ok = {0};
@@ -174,8 +174,9 @@ void channel_on_frame(struct channel *channel, const amqp_frame_t *frame)
         codec_release(codec, channel->id);
         return;
     case CONTENT_BAD:
-        conn_fail(channel->conn, AL_EPARSE, "broker sent a misplaced frame of type %u on channel %u",
-                  frame->frame_type, channel->id);
+        conn_fail(channel->conn, AL_EPARSE,
+                  "broker sent a misplaced frame of type %u on channel %u", frame->frame_type,
+                  channel->id);
         return;
     }
 }
@@ -192,24 +193,25 @@ void channel_on_conn_lost(struct channel *channel)
 static void add_text(amqp_table_t *table, const char *key, const char *value)
 {
     if (value != NULL)
-        table->entries[table->num_entries++] =
-            (amqp_table_entry_t){.key = amqp_bytes_of(key),
-                                 .value = {.kind = AMQP_FIELD_KIND_UTF8,
-                                           .value.bytes = amqp_bytes_of(value)}};
+        table->entries[table->num_entries++] = (amqp_table_entry_t){
+            .key = amqp_bytes_of(key),
+            .value = {.kind = AMQP_FIELD_KIND_UTF8, .value.bytes = amqp_bytes_of(value)}
+        };
 }
 
 static void add_number(amqp_table_t *table, const char *key, int64_t value)
 {
     if (value > 0)
         table->entries[table->num_entries++] = (amqp_table_entry_t){
-            .key = amqp_bytes_of(key), .value = {.kind = AMQP_FIELD_KIND_I64, .value.i64 = value}};
+            .key = amqp_bytes_of(key), .value = {.kind = AMQP_FIELD_KIND_I64, .value.i64 = value}
+        };
 }
 
 void channel_declare_queue(struct channel *channel, const struct amqp_queue *queue, bool passive)
 {
     amqp_table_entry_t entries[8];
-    amqp_table_t       table = {.num_entries = 0, .entries = entries};
-    bool               is_quorum = queue->type == AMQP_QUEUE_QUORUM;
+    amqp_table_t table = {.num_entries = 0, .entries = entries};
+    bool is_quorum = queue->type == AMQP_QUEUE_QUORUM;
     if (!passive) {
         add_text(&table, "x-queue-type", is_quorum ? "quorum" : NULL);
         add_number(&table, "x-message-ttl", queue->message_ttl_ms);

@@ -11,8 +11,8 @@
 #include "props_i.h"
 
 enum {
-    METHOD_ROOM   = 6 * 1024, /* our longest method: queue.declare with every argument */
-    CONTENT_FIXED = 12,       /* class, weight and body size, before the properties */
+    METHOD_ROOM = 6 * 1024, /* our longest method: queue.declare with every argument */
+    CONTENT_FIXED = 12,     /* class, weight and body size, before the properties */
 };
 
 static uint32_t get_u32be(const uint8_t *p)
@@ -22,8 +22,13 @@ static uint32_t get_u32be(const uint8_t *p)
 
 static void set_frame_head(char *at, uint8_t type, uint16_t channel, size_t size)
 {
-    uint8_t head[FRAME_HEAD] = {type, (uint8_t)(channel >> 8), (uint8_t)channel, (uint8_t)(size >> 24),
-                                (uint8_t)(size >> 16), (uint8_t)(size >> 8), (uint8_t)size};
+    uint8_t head[FRAME_HEAD] = {type,
+                                (uint8_t)(channel >> 8),
+                                (uint8_t)channel,
+                                (uint8_t)(size >> 24),
+                                (uint8_t)(size >> 16),
+                                (uint8_t)(size >> 8),
+                                (uint8_t)size};
     memcpy(at, head, sizeof(head));
 }
 
@@ -104,9 +109,9 @@ static enum al_err check_size(const struct codec *codec, uint8_t type, uint32_t 
 static enum al_err
 check_head(const struct codec *codec, const struct codec_events *events, void *ctx)
 {
-    uint8_t  type = codec->head[0];
+    uint8_t type = codec->head[0];
     uint16_t channel = (uint16_t)(codec->head[1] << 8 | codec->head[2]);
-    bool     is_content = type == AMQP_FRAME_HEADER || type == AMQP_FRAME_BODY;
+    bool is_content = type == AMQP_FRAME_HEADER || type == AMQP_FRAME_BODY;
     if (memcmp(codec->head, "AMQP", 4) == 0)
         return err_set(AL_EVERSION, "broker does not speak AMQP 0-9-1");
     if (type != AMQP_FRAME_METHOD && type != AMQP_FRAME_HEARTBEAT && !is_content)
@@ -117,10 +122,11 @@ check_head(const struct codec *codec, const struct codec_events *events, void *c
 }
 
 /* Give bytes to the library, which takes one frame at most. */
-static enum al_err decode(struct codec *codec, const void *bytes, size_t n_bytes, amqp_frame_t *frame)
+static enum al_err
+decode(struct codec *codec, const void *bytes, size_t n_bytes, amqp_frame_t *frame)
 {
     amqp_bytes_t in = {.len = n_bytes, .bytes = (void *)(uintptr_t)bytes};
-    int          n_taken = amqp_handle_input(codec->lib, in, frame);
+    int n_taken = amqp_handle_input(codec->lib, in, frame);
     if (n_taken < 0)
         return err_set(AL_EPARSE, "AMQP frame: %s", amqp_error_string2(n_taken));
     assert((size_t)n_taken == n_bytes);
@@ -160,10 +166,8 @@ static enum al_err decode_kept(struct codec *codec, amqp_frame_t *frame)
     return err;
 }
 
-static enum al_err begin_frame(struct codec              *codec,
-                               struct slice              *bytes,
-                               const struct codec_events *events,
-                               void                      *ctx)
+static enum al_err
+begin_frame(struct codec *codec, struct slice *bytes, const struct codec_events *events, void *ctx)
 {
     size_t n = FRAME_HEAD - codec->n_head;
     n = n < bytes->len ? n : bytes->len;
@@ -177,14 +181,14 @@ static enum al_err begin_frame(struct codec              *codec,
         return err;
     codec->n_left = (size_t)get_u32be(codec->head + 3) + 1;
     amqp_frame_t none;
-    bool         is_header = codec->head[0] == AMQP_FRAME_HEADER;
+    bool is_header = codec->head[0] == AMQP_FRAME_HEADER;
     return is_header ? AL_OK : decode(codec, codec->head, FRAME_HEAD, &none);
 }
 
 /* Take what belongs to the current frame; `frame` has type 0 until it is complete. */
 static enum al_err continue_frame(struct codec *codec, struct slice *bytes, amqp_frame_t *frame)
 {
-    size_t       n = codec->n_left < bytes->len ? codec->n_left : bytes->len;
+    size_t n = codec->n_left < bytes->len ? codec->n_left : bytes->len;
     struct slice part = {bytes->ptr, n};
     *bytes = (struct slice){bytes->ptr + n, bytes->len - n};
     codec->n_left -= n;
@@ -197,15 +201,13 @@ static enum al_err continue_frame(struct codec *codec, struct slice *bytes, amqp
     return is_whole ? decode_kept(codec, frame) : AL_OK;
 }
 
-static enum al_err feed(struct codec              *codec,
-                        struct slice               bytes,
-                        const struct codec_events *events,
-                        void                      *ctx)
+static enum al_err
+feed(struct codec *codec, struct slice bytes, const struct codec_events *events, void *ctx)
 {
     while (bytes.len > 0) {
         amqp_frame_t frame = {0};
-        enum al_err  err = codec->n_head < FRAME_HEAD ? begin_frame(codec, &bytes, events, ctx)
-                                                      : continue_frame(codec, &bytes, &frame);
+        enum al_err err = codec->n_head < FRAME_HEAD ? begin_frame(codec, &bytes, events, ctx)
+                                                     : continue_frame(codec, &bytes, &frame);
         if (err != AL_OK)
             return err;
         if (frame.frame_type != 0 && !events->on_frame(ctx, &frame))
@@ -214,10 +216,8 @@ static enum al_err feed(struct codec              *codec,
     return AL_OK;
 }
 
-enum al_err codec_feed(struct codec              *codec,
-                       struct slice               bytes,
-                       const struct codec_events *events,
-                       void                      *ctx)
+enum al_err
+codec_feed(struct codec *codec, struct slice bytes, const struct codec_events *events, void *ctx)
 {
     if (codec->broken)
         return err_set(AL_ESTATE, "AMQP stream is broken");
@@ -254,7 +254,7 @@ codec_put_method(struct buf *out, uint16_t channel, amqp_method_number_t id, voi
         return err_set(AL_EFULL, "AMQP output");
     }
     amqp_bytes_t room = {.len = METHOD_ROOM - FRAME_OVERHEAD - 4, .bytes = at + FRAME_HEAD + 4};
-    int          n = amqp_encode_method(id, decoded, room);
+    int n = amqp_encode_method(id, decoded, room);
     assert(n >= 0); /* lengths were checked where they came in */
     uint8_t number[4] = {(uint8_t)(id >> 24), (uint8_t)(id >> 16), (uint8_t)(id >> 8), (uint8_t)id};
     memcpy(at + FRAME_HEAD, number, sizeof(number));
@@ -262,11 +262,11 @@ codec_put_method(struct buf *out, uint16_t channel, amqp_method_number_t id, voi
     return AL_OK;
 }
 
-static enum al_err put_content_header(struct buf                    *out,
-                                      uint16_t                       channel,
+static enum al_err put_content_header(struct buf *out,
+                                      uint16_t channel,
                                       const amqp_basic_properties_t *properties,
-                                      uint64_t                       body_size,
-                                      uint32_t                       frame_max)
+                                      uint64_t body_size,
+                                      uint32_t frame_max)
 {
     char *at = buf_reserve(out, frame_max);
     if (at == NULL)
@@ -279,25 +279,25 @@ static enum al_err put_content_header(struct buf                    *out,
     amqp_bytes_t room = {.len = frame_max - FRAME_OVERHEAD - CONTENT_FIXED,
                          .bytes = payload + CONTENT_FIXED};
     amqp_basic_properties_t copy = *properties;
-    int                     n = amqp_encode_properties(AMQP_BASIC_CLASS, &copy, room);
+    int n = amqp_encode_properties(AMQP_BASIC_CLASS, &copy, room);
     if (n < 0)
         return err_set(AL_EINVAL, "message headers are longer than a frame");
     close_frame(out, at, AMQP_FRAME_HEADER, channel, (size_t)n + CONTENT_FIXED);
     return AL_OK;
 }
 
-enum al_err codec_put_content(struct buf                    *out,
-                              uint16_t                       channel,
+enum al_err codec_put_content(struct buf *out,
+                              uint16_t channel,
                               const amqp_basic_properties_t *properties,
-                              struct slice                   body,
-                              uint32_t                       frame_max)
+                              struct slice body,
+                              uint32_t frame_max)
 {
-    size_t      before = out->len;
+    size_t before = out->len;
     enum al_err err = put_content_header(out, channel, properties, body.len, frame_max);
-    size_t      chunk_max = frame_max - FRAME_OVERHEAD;
+    size_t chunk_max = frame_max - FRAME_OVERHEAD;
     for (size_t at = 0; err == AL_OK && at < body.len;) {
         size_t n = body.len - at < chunk_max ? body.len - at : chunk_max;
-        char  *frame = buf_reserve(out, n + FRAME_OVERHEAD);
+        char *frame = buf_reserve(out, n + FRAME_OVERHEAD);
         if (frame == NULL) {
             err = err_set(AL_EFULL, "AMQP output");
             break;

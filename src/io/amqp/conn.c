@@ -91,8 +91,8 @@ void conn_set_blocked(struct amqp_conn *conn, bool blocked, struct slice why)
     conn->is_blocked = blocked;
     char text[128];
     conn_copy_text(text, sizeof(text), why);
-    snprintf(conn->blocked_why, sizeof(conn->blocked_why),
-             "broker asks not to publish for now: %s", text);
+    snprintf(conn->blocked_why, sizeof(conn->blocked_why), "broker asks not to publish for now: %s",
+             text);
     metric_set(METRIC_amqp_connection_blocked, blocked, conn->options.name, NULL);
     if (blocked)
         log_warn("amqp", "connection", NULL, EV("blocked"), F_STR("connection", conn->options.name),
@@ -113,7 +113,7 @@ void conn_fail(struct amqp_conn *conn, enum al_err code, const char *format, ...
 {
     if (conn->is_failing || !conn->transport_is_open || conn->transport_is_closing)
         return;
-    char    text[CONN_TEXT_MAX];
+    char text[CONN_TEXT_MAX];
     va_list args;
     va_start(args, format);
     vsnprintf(text, sizeof(text), format, args);
@@ -127,7 +127,8 @@ void conn_fail(struct amqp_conn *conn, enum al_err code, const char *format, ...
 uint32_t conn_jitter(struct amqp_conn *conn, uint32_t *delay_ms)
 {
     uint32_t delay = *delay_ms;
-    uint32_t twice = delay > conn->options.backoff_max_ms / 2 ? conn->options.backoff_max_ms : delay * 2;
+    uint32_t twice =
+        delay > conn->options.backoff_max_ms / 2 ? conn->options.backoff_max_ms : delay * 2;
     *delay_ms = twice;
     return delay / 2 + (uint32_t)rng_below(&conn->rng, delay / 2 + 1);
 }
@@ -144,7 +145,8 @@ static void log_loss(struct amqp_conn *conn, uint32_t delay_ms)
 
 static void schedule_retry(struct amqp_conn *conn, uint64_t now_ms)
 {
-    bool was_stable = conn->state == AMQP_CONN_READY && now_ms - conn->ready_at_ms >= CONN_STABLE_MS;
+    bool was_stable =
+        conn->state == AMQP_CONN_READY && now_ms - conn->ready_at_ms >= CONN_STABLE_MS;
     if (was_stable)
         conn->retry_ms = conn->options.backoff_min_ms;
     uint32_t delay_ms = conn_jitter(conn, &conn->retry_ms);
@@ -261,7 +263,7 @@ static bool on_frame(void *ctx, const amqp_frame_t *frame)
 static void on_transport_read(void *ctx, struct slice bytes)
 {
     static const struct codec_events events = {channel_is_open, on_frame};
-    struct amqp_conn                *conn = ctx;
+    struct amqp_conn *conn = ctx;
     if (conn->is_failing || !conn->transport_is_up)
         return;
     conn->read_at_ms = conn_now_ms(conn);
@@ -308,7 +310,7 @@ static void on_transport_open(void *ctx)
 static void on_transport_fail(void *ctx, enum al_err err, const char *why)
 {
     struct amqp_conn *conn = ctx;
-    const char       *hint = conn->state == AMQP_CONN_LOGIN ? " during login" : "";
+    const char *hint = conn->state == AMQP_CONN_LOGIN ? " during login" : "";
     conn_fail(conn, err, "%s:%u: %s%s", conn->options.host, conn->options.port, why, hint);
 }
 
@@ -458,7 +460,8 @@ static enum al_err check_text(const char *field, const char *text, size_t n_min)
 {
     size_t n = text == NULL ? 0 : strlen(text);
     if (text == NULL || n < n_min || n > AMQP_NAME_MAX)
-        return err_set(AL_EINVAL, "amqp %s: must have %zu to %d bytes", field, n_min, AMQP_NAME_MAX);
+        return err_set(AL_EINVAL, "amqp %s: must have %zu to %d bytes", field, n_min,
+                       AMQP_NAME_MAX);
     return AL_OK;
 }
 
@@ -466,12 +469,14 @@ static enum al_err check_options(const struct amqp_options *o)
 {
     const struct {
         const char *field, *text;
-        size_t      n_min;
-    } texts[] = {{"host", o->host, 1},
-                 {"vhost", o->vhost, 1},
-                 {"user", o->user, 1},
-                 {"password", o->password, 0},
-                 {"connection name", o->name, 1}};
+        size_t n_min;
+    } texts[] = {
+        {"host",            o->host,     1},
+        {"vhost",           o->vhost,    1},
+        {"user",            o->user,     1},
+        {"password",        o->password, 0},
+        {"connection name", o->name,     1}
+    };
     for (size_t i = 0; i < COUNT_OF(texts); i++) {
         enum al_err err = check_text(texts[i].field, texts[i].text, texts[i].n_min);
         if (err != AL_OK)
@@ -602,7 +607,7 @@ static void say_goodbye(struct amqp_conn *conn)
 }
 
 void amqp_conn_close(struct amqp_conn *conn,
-                     uint32_t          timeout_ms,
+                     uint32_t timeout_ms,
                      void (*on_closed)(void *ctx),
                      void *ctx)
 {

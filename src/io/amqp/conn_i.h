@@ -11,46 +11,46 @@
 #define CONN_NEVER UINT64_MAX
 
 enum {
-    CONN_TEXT_MAX       = 256,
-    CONN_CONTROL_ROOM   = 1 << 20, /* output kept free for everything that is not a message */
-    CONN_STABLE_MS      = 10000,   /* ready for so long: the next backoff is short again */
+    CONN_TEXT_MAX = 256,
+    CONN_CONTROL_ROOM = 1 << 20, /* output kept free for everything that is not a message */
+    CONN_STABLE_MS = 10000,      /* ready for so long: the next backoff is short again */
 };
 
 struct amqp_conn {
-    uv_loop_t           *loop;
-    struct amqp_options  options; /* with defaults filled in */
+    uv_loop_t *loop;
+    struct amqp_options options; /* with defaults filled in */
     enum amqp_conn_state state;
-    struct rng           rng;
-    uv_timer_t           timer;
-    uv_prepare_t         flush; /* runs once before the loop sleeps, when there is something to do */
-    int                  n_handles_open;
+    struct rng rng;
+    uv_timer_t timer;
+    uv_prepare_t flush; /* runs once before the loop sleeps, when there is something to do */
+    int n_handles_open;
 
     struct amqp_transport *transport;
-    bool                   transport_is_open; /* from open() to on_closed */
-    bool                   transport_is_closing;
-    bool                   transport_is_up; /* on_open came, and close() not yet */
-    bool                   is_writing;
-    struct buf             out, sending;
-    struct codec           codec;
-    amqp_method_number_t   login_awaits;
-    uint16_t               channel_max;
-    uint32_t               heartbeat_ms; /* 0: none */
+    bool transport_is_open; /* from open() to on_closed */
+    bool transport_is_closing;
+    bool transport_is_up; /* on_open came, and close() not yet */
+    bool is_writing;
+    struct buf out, sending;
+    struct codec codec;
+    amqp_method_number_t login_awaits;
+    uint16_t channel_max;
+    uint32_t heartbeat_ms; /* 0: none */
 
     uint64_t timer_at_ms;
     uint64_t deadline_ms; /* of connecting, login, closing */
     uint64_t retry_at_ms; /* of WAITING */
     uint32_t retry_ms;
     uint64_t ready_at_ms, read_at_ms, written_at_ms;
-    bool     looks_dead; /* silent for too long; one more chance, in case it was we who slept */
+    bool looks_dead; /* silent for too long; one more chance, in case it was we who slept */
 
-    bool        is_failing; /* conn_fail() was called: the transport goes down when the stack is unwound */
-    bool        is_blocked;
+    bool is_failing; /* conn_fail() was called: the transport goes down when the stack is unwound */
+    bool is_blocked;
     enum al_err error_code;
-    char        error[CONN_TEXT_MAX], blocked_why[CONN_TEXT_MAX], declare_error[CONN_TEXT_MAX];
-    uint64_t    n_connects, n_failures_in_row;
+    char error[CONN_TEXT_MAX], blocked_why[CONN_TEXT_MAX], declare_error[CONN_TEXT_MAX];
+    uint64_t n_connects, n_failures_in_row;
 
     struct channel *channels[AMQP_CHANNELS_MAX + 1]; /* by number; 0 is not used */
-    uint16_t        n_channels;
+    uint16_t n_channels;
     struct channel *declarations;
 
     void (*on_closed)(void *ctx);
@@ -65,7 +65,7 @@ void conn_wants_flush(struct amqp_conn *conn);
 void conn_wake_at(struct amqp_conn *conn, uint64_t at_ms);
 uint64_t conn_now_ms(const struct amqp_conn *conn);
 uint32_t conn_jitter(struct amqp_conn *conn, uint32_t *delay_ms); /* this delay; doubles the next */
-void     conn_declared(struct amqp_conn *conn, const char *error); /* "" when all steps went well */
+void conn_declared(struct amqp_conn *conn, const char *error);    /* "" when all steps went well */
 /* Copy text of a peer for people: printable, bounded. */
 void conn_copy_text(char *out, size_t n_out, struct slice text);
 

@@ -14,16 +14,16 @@
 #include "conn_i.h"
 
 struct amqp_consumer {
-    struct channel               channel; /* first */
+    struct channel channel; /* first */
     struct amqp_consumer_options options;
-    enum amqp_consumer_state     state;
-    bool                         creates;       /* the next declaration is not passive */
-    bool                         is_found;      /* the queue is there and prefetch is set */
-    bool                         is_subscribed; /* as far as we asked for */
-    bool                         wants_pause;
-    uint64_t                     generation, n_received, last_tag;
-    char                         tag[16];
-    char                         error[CONN_TEXT_MAX];
+    enum amqp_consumer_state state;
+    bool creates;       /* the next declaration is not passive */
+    bool is_found;      /* the queue is there and prefetch is set */
+    bool is_subscribed; /* as far as we asked for */
+    bool wants_pause;
+    uint64_t generation, n_received, last_tag;
+    char tag[16];
+    char error[CONN_TEXT_MAX];
 };
 
 static struct amqp_consumer *consumer_of(struct channel *channel)
@@ -33,7 +33,8 @@ static struct amqp_consumer *consumer_of(struct channel *channel)
 
 const char *amqp_consumer_state_name(enum amqp_consumer_state state)
 {
-    static const char *const names[] = {"down", "opening", "active", "paused", "missing", "refused"};
+    static const char *const names[] = {"down",   "opening", "active",
+                                        "paused", "missing", "refused"};
     return names[state];
 }
 
@@ -74,13 +75,15 @@ static void unsubscribe(struct amqp_consumer *consumer)
 {
     amqp_basic_cancel_t cancel = {.consumer_tag = amqp_bytes_of(consumer->tag)};
     consumer->is_subscribed = false;
-    channel_call(&consumer->channel, AMQP_BASIC_CANCEL_METHOD, &cancel, AMQP_BASIC_CANCEL_OK_METHOD);
+    channel_call(&consumer->channel, AMQP_BASIC_CANCEL_METHOD, &cancel,
+                 AMQP_BASIC_CANCEL_OK_METHOD);
 }
 
 /* Make the subscription what the pause flag says, one question at a time. */
 static void steer(struct amqp_consumer *consumer)
 {
-    if (!consumer->is_found || consumer->channel.awaited != 0 || !conn_can_talk(consumer->channel.conn))
+    if (!consumer->is_found || consumer->channel.awaited != 0 ||
+        !conn_can_talk(consumer->channel.conn))
         return;
     if (consumer->wants_pause == consumer->is_subscribed) {
         if (consumer->wants_pause)
@@ -144,6 +147,11 @@ static void on_content(struct channel *channel, const struct amqp_delivery *rece
     struct amqp_consumer *consumer = consumer_of(channel);
     if (channel->conn->state != AMQP_CONN_READY)
         return; /* closing: unacknowledged, so the broker keeps it */
+    if (received->tag.number <= consumer->last_tag) {
+        conn_fail(channel->conn, AL_EPARSE, "broker repeated a delivery tag on channel %u",
+                  channel->id);
+        return;
+    }
     struct amqp_delivery delivery = *received;
     delivery.tag.generation = consumer->generation;
     consumer->last_tag = delivery.tag.number;
@@ -164,8 +172,8 @@ static void on_closed(struct channel *channel, uint16_t code, const char *why)
         channel_open(channel);
     } else {
         channel_retry_later(channel);
-        set_state(consumer,
-                  code == AMQP_NOT_FOUND ? AMQP_CONSUMER_MISSING : AMQP_CONSUMER_REFUSED, why);
+        set_state(consumer, code == AMQP_NOT_FOUND ? AMQP_CONSUMER_MISSING : AMQP_CONSUMER_REFUSED,
+                  why);
     }
 }
 
@@ -217,9 +225,9 @@ static enum al_err check_options(const struct amqp_consumer_options *options)
     return AL_OK;
 }
 
-enum al_err amqp_consumer_create(struct amqp_conn                   *conn,
+enum al_err amqp_consumer_create(struct amqp_conn *conn,
                                  const struct amqp_consumer_options *options,
-                                 struct amqp_consumer              **out)
+                                 struct amqp_consumer **out)
 {
     enum al_err err = check_options(options);
     if (err != AL_OK)
@@ -245,7 +253,8 @@ enum al_err amqp_consumer_create(struct amqp_conn                   *conn,
 static bool may_settle(const struct amqp_consumer *consumer, struct amqp_tag tag)
 {
     const struct channel *channel = &consumer->channel;
-    if (tag.generation != consumer->generation || !channel->is_open || !conn_can_talk(channel->conn))
+    if (tag.generation != consumer->generation || !channel->is_open ||
+        !conn_can_talk(channel->conn))
         return false;
     assert(tag.number >= 1 && tag.number <= consumer->last_tag);
     return true;
@@ -259,12 +268,14 @@ void amqp_consumer_ack(struct amqp_consumer *consumer, struct amqp_tag tag, bool
     channel_call(&consumer->channel, AMQP_BASIC_ACK_METHOD, &ack, 0);
 }
 
-void amqp_consumer_nack(struct amqp_consumer *consumer, struct amqp_tag tag, bool multiple, bool requeue)
+void amqp_consumer_nack(struct amqp_consumer *consumer,
+                        struct amqp_tag tag,
+                        bool multiple,
+                        bool requeue)
 {
     if (!may_settle(consumer, tag))
         return;
-    amqp_basic_nack_t nack = {
-        .delivery_tag = tag.number, .multiple = multiple, .requeue = requeue};
+    amqp_basic_nack_t nack = {.delivery_tag = tag.number, .multiple = multiple, .requeue = requeue};
     channel_call(&consumer->channel, AMQP_BASIC_NACK_METHOD, &nack, 0);
 }
 

@@ -86,8 +86,8 @@ static enum content_step add_header(struct content *content, const amqp_frame_t 
 static bool copy_out(struct content *content)
 {
     struct amqp_delivery *delivery = &content->delivery;
-    size_t                n_exchange = delivery->exchange.len, n_key = delivery->routing_key.len;
-    struct buf           *names = &content->names;
+    size_t n_exchange = delivery->exchange.len, n_key = delivery->routing_key.len;
+    struct buf *names = &content->names;
     buf_append(names, delivery->exchange.ptr, n_exchange);
     buf_append(names, delivery->routing_key.ptr, n_key);
     buf_append(names, content->raw_properties.ptr, content->raw_properties.len);
@@ -97,7 +97,7 @@ static bool copy_out(struct content *content)
     delivery->routing_key = (struct slice){names->ptr + n_exchange, n_key};
     amqp_bytes_t encoded = {.len = content->raw_properties.len,
                             .bytes = names->ptr + n_exchange + n_key};
-    void        *decoded = NULL;
+    void *decoded = NULL;
     init_amqp_pool(&content->pool, 4096);
     content->is_copied = true;
     if (amqp_decode_properties(AMQP_BASIC_CLASS, &content->pool, encoded, &decoded) < 0)

@@ -13,11 +13,11 @@
 struct content {
     enum { CONTENT_NONE, CONTENT_HEADER, CONTENT_BODY } expects;
     struct amqp_delivery delivery;
-    struct slice         raw_properties; /* in the codec's memory */
-    uint64_t             n_body_seen;
-    bool                 is_copied;
-    amqp_pool_t          pool; /* of copied properties; in use while is_copied */
-    struct buf           body, names;
+    struct slice raw_properties; /* in the codec's memory */
+    uint64_t n_body_seen;
+    bool is_copied;
+    amqp_pool_t pool; /* of copied properties; in use while is_copied */
+    struct buf body, names;
 };
 
 enum content_step { CONTENT_MORE, CONTENT_MORE_COPIED, CONTENT_DONE, CONTENT_BAD };

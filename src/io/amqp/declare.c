@@ -8,9 +8,9 @@
 
 struct declarations {
     struct channel channel; /* first */
-    size_t         at;      /* step under way */
-    bool           creates; /* this queue was looked up and is absent: now create it */
-    char           error[CONN_TEXT_MAX];
+    size_t at;              /* step under way */
+    bool creates;           /* this queue was looked up and is absent: now create it */
+    char error[CONN_TEXT_MAX];
 };
 
 static struct declarations *declarations_of(struct channel *channel)

@@ -172,7 +172,7 @@ static void write_value(struct json_writer *w, const amqp_field_value_t *value, 
 void amqp_delivery_headers_json(const struct amqp_delivery *delivery, struct buf *out)
 {
     static const amqp_table_t none = {0};
-    struct json_writer        w;
+    struct json_writer w;
     json_w_init(&w, out);
     write_table(&w, delivery->headers != NULL ? delivery->headers : &none, 1);
 }

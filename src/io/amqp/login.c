@@ -7,15 +7,16 @@
 /* Without these the broker sends no connection.blocked and no basic.cancel, and answers a bad password
  * by closing the socket without a word. */
 static const char *const capabilities[] = {
-    "publisher_confirms", "basic.nack", "consumer_cancel_notify", "connection.blocked",
+    "publisher_confirms",           "basic.nack", "consumer_cancel_notify", "connection.blocked",
     "authentication_failure_close",
 };
 
 static amqp_table_entry_t text_entry(const char *key, const char *value)
 {
-    return (amqp_table_entry_t){.key = amqp_bytes_of(key),
-                                .value = {.kind = AMQP_FIELD_KIND_UTF8,
-                                          .value.bytes = amqp_bytes_of(value)}};
+    return (amqp_table_entry_t){
+        .key = amqp_bytes_of(key),
+        .value = {.kind = AMQP_FIELD_KIND_UTF8, .value.bytes = amqp_bytes_of(value)}
+    };
 }
 
 void login_begin(struct amqp_conn *conn)
@@ -31,7 +32,7 @@ static bool has_word(struct slice words, const char *word)
     size_t n = strlen(word);
     for (size_t at = 0; at < words.len;) {
         const char *blank = memchr(words.ptr + at, ' ', words.len - at);
-        size_t      end = blank == NULL ? words.len : (size_t)(blank - words.ptr);
+        size_t end = blank == NULL ? words.len : (size_t)(blank - words.ptr);
         if (end - at == n && memcmp(words.ptr + at, word, n) == 0)
             return true;
         at = end + 1;
@@ -41,7 +42,7 @@ static bool has_word(struct slice words, const char *word)
 
 static void send_start_ok(struct amqp_conn *conn)
 {
-    char   secret[2 * AMQP_NAME_MAX + 2];
+    char secret[2 * AMQP_NAME_MAX + 2];
     size_t n_user = strlen(conn->options.user), n_password = strlen(conn->options.password);
     secret[0] = '\0';
     memcpy(secret + 1, conn->options.user, n_user + 1);
@@ -49,19 +50,21 @@ static void send_start_ok(struct amqp_conn *conn)
 
     amqp_table_entry_t can[COUNT_OF(capabilities)];
     for (size_t i = 0; i < COUNT_OF(capabilities); i++)
-        can[i] = (amqp_table_entry_t){.key = amqp_bytes_of(capabilities[i]),
-                                      .value = {.kind = AMQP_FIELD_KIND_BOOLEAN, .value.boolean = 1}};
+        can[i] = (amqp_table_entry_t){
+            .key = amqp_bytes_of(capabilities[i]),
+            .value = {.kind = AMQP_FIELD_KIND_BOOLEAN, .value.boolean = 1}
+        };
     amqp_table_entry_t entries[] = {
         text_entry("product", "alphaloop"),
         text_entry("connection_name", conn->options.name),
         {.key = amqp_bytes_of("capabilities"),
-         .value = {.kind = AMQP_FIELD_KIND_TABLE,
+                                                 .value = {.kind = AMQP_FIELD_KIND_TABLE,
                    .value.table = {.num_entries = COUNT_OF(can), .entries = can}}},
     };
     amqp_connection_start_ok_t ok = {
         .client_properties = {.num_entries = COUNT_OF(entries), .entries = entries},
         .mechanism = amqp_bytes_of("PLAIN"),
-        .response = {.len = n_user + n_password + 2, .bytes = secret},
+        .response = {.len = n_user + n_password + 2,   .bytes = secret   },
         .locale = amqp_bytes_of("en_US"),
     };
     conn_put(conn, 0, AMQP_CONNECTION_START_OK_METHOD, &ok);
@@ -95,8 +98,9 @@ static void on_tune(struct amqp_conn *conn, const amqp_connection_tune_t *tune)
     }
     conn->channel_max = (uint16_t)agree(tune->channel_max, UINT16_MAX);
     conn->heartbeat_ms = heartbeat_s * 1000;
-    amqp_connection_tune_ok_t ok = {
-        .channel_max = conn->channel_max, .frame_max = frame_max, .heartbeat = (uint16_t)heartbeat_s};
+    amqp_connection_tune_ok_t ok = {.channel_max = conn->channel_max,
+                                    .frame_max = frame_max,
+                                    .heartbeat = (uint16_t)heartbeat_s};
     conn_put(conn, 0, AMQP_CONNECTION_TUNE_OK_METHOD, &ok);
     amqp_connection_open_t open = {.virtual_host = amqp_bytes_of(conn->options.vhost)};
     conn_put(conn, 0, AMQP_CONNECTION_OPEN_METHOD, &open);
@@ -104,7 +108,8 @@ static void on_tune(struct amqp_conn *conn, const amqp_connection_tune_t *tune)
 
 static void on_close(struct amqp_conn *conn, const amqp_connection_close_t *close)
 {
-    bool is_refusal = close->reply_code == AMQP_ACCESS_REFUSED || close->reply_code == AMQP_NOT_ALLOWED;
+    bool is_refusal =
+        close->reply_code == AMQP_ACCESS_REFUSED || close->reply_code == AMQP_NOT_ALLOWED;
     char text[200];
     conn_copy_text(text, sizeof(text), slice_of_amqp(close->reply_text));
     conn_fail(conn, is_refusal ? AL_EAUTH : AL_ECONN, "broker closed the connection: %u %s",

@@ -13,7 +13,7 @@ struct reader {
 
 struct level {
     const uint8_t *end;
-    bool           is_table; /* its entries have names */
+    bool is_table; /* its entries have names */
 };
 
 static bool skip(struct reader *r, size_t n_bytes)
@@ -48,10 +48,24 @@ static bool skip_long_string(struct reader *r)
 static int fixed_size(char kind)
 {
     static const struct {
-        char   kind;
+        char kind;
         int8_t size;
-    } sizes[] = {{'t', 1}, {'b', 1}, {'B', 1}, {'s', 2}, {'u', 2}, {'I', 4}, {'i', 4}, {'l', 8},
-                 {'L', 8}, {'f', 4}, {'d', 8}, {'D', 5}, {'T', 8}, {'V', 0}};
+    } sizes[] = {
+        {'t', 1},
+        {'b', 1},
+        {'B', 1},
+        {'s', 2},
+        {'u', 2},
+        {'I', 4},
+        {'i', 4},
+        {'l', 8},
+        {'L', 8},
+        {'f', 4},
+        {'d', 8},
+        {'D', 5},
+        {'T', 8},
+        {'V', 0}
+    };
     for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
         if (sizes[i].kind == kind)
             return sizes[i].size;
@@ -95,7 +109,7 @@ static bool skip_value(struct reader *r, struct level *levels, size_t *n_levels)
 static bool skip_table(struct reader *r)
 {
     struct level levels[PROPS_DEPTH_MAX];
-    size_t       n_levels = 0;
+    size_t n_levels = 0;
     if (!enter(r, levels, &n_levels, true))
         return false;
     while (n_levels > 0) {
@@ -133,8 +147,8 @@ bool props_are_sound(struct slice encoded)
     /* From the highest flag bit down: content type and encoding, headers, delivery mode, priority,
      * correlation id, reply to, expiration, message id, timestamp, type, user, application, cluster. */
     static const char kinds[] = "ssF11ssss8ssss";
-    struct reader     r = {(const uint8_t *)encoded.ptr, (const uint8_t *)encoded.ptr + encoded.len};
-    const uint8_t    *flags = r.at;
+    struct reader r = {(const uint8_t *)encoded.ptr, (const uint8_t *)encoded.ptr + encoded.len};
+    const uint8_t *flags = r.at;
     if (!skip(&r, 2) || (flags[1] & 3) != 0)
         return false;
     unsigned bits = (unsigned)flags[0] << 8 | flags[1];

@@ -20,22 +20,22 @@ enum { IN_FLIGHT_DEFAULT = 1024, IN_FLIGHT_MOST = 65536, HEADERS_MAX = 16, METHO
 
 struct in_flight {
     amqp_result_fn on_result;
-    void          *ctx;
-    uint64_t       token;
-    uint64_t       id_hash; /* of the message id */
-    bool           is_mandatory, is_returned, is_settled;
+    void *ctx;
+    uint64_t token;
+    uint64_t id_hash; /* of the message id */
+    bool is_mandatory, is_returned, is_settled;
 };
 
 struct amqp_publisher {
-    struct channel                channel; /* first */
+    struct channel channel; /* first */
     struct amqp_publisher_options options;
-    bool                          is_ready;    /* the channel is in confirm mode */
-    bool                          was_refused; /* somebody is waiting for on_room */
-    bool                          is_troubled; /* the last channel was closed on us; logged once */
-    uint64_t                      first, next; /* numbers in flight: [first, next) */
-    size_t                        n_open;      /* of those, not settled */
-    size_t                        n_slots;     /* a power of two */
-    struct in_flight             *ring;
+    bool is_ready;        /* the channel is in confirm mode */
+    bool was_refused;     /* somebody is waiting for on_room */
+    bool is_troubled;     /* the last channel was closed on us; logged once */
+    uint64_t first, next; /* numbers in flight: [first, next) */
+    size_t n_open;        /* of those, not settled */
+    size_t n_slots;       /* a power of two */
+    struct in_flight *ring;
 };
 
 static struct amqp_publisher *publisher_of(struct channel *channel)
@@ -80,7 +80,8 @@ static void settle_until(struct amqp_publisher *p, uint64_t end, enum amqp_resul
     }
 }
 
-static bool on_confirm(struct amqp_publisher *p, uint64_t number, bool multiple, enum amqp_result result)
+static bool
+on_confirm(struct amqp_publisher *p, uint64_t number, bool multiple, enum amqp_result result)
 {
     if (multiple && number == 0)
         number = p->next - 1; /* all so far */
@@ -130,10 +131,11 @@ static bool on_method(struct channel *channel, const amqp_method_t *method)
 static void on_content(struct channel *channel, const struct amqp_delivery *returned)
 {
     struct amqp_publisher *p = publisher_of(channel);
-    uint64_t               hash = fnv1a64(returned->message_id.ptr, returned->message_id.len);
+    uint64_t hash = fnv1a64(returned->message_id.ptr, returned->message_id.len);
     for (uint64_t number = p->first; number < p->next; number++) {
         struct in_flight *entry = slot(p, number);
-        if (entry->is_mandatory && !entry->is_returned && !entry->is_settled && entry->id_hash == hash) {
+        if (entry->is_mandatory && !entry->is_returned && !entry->is_settled &&
+            entry->id_hash == hash) {
             entry->is_returned = true;
             return;
         }
@@ -158,7 +160,7 @@ static void on_closed(struct channel *channel, uint16_t code, const char *why)
 static void on_settled(struct channel *channel)
 {
     struct amqp_publisher *p = publisher_of(channel);
-    struct amqp_conn      *conn = channel->conn;
+    struct amqp_conn *conn = channel->conn;
     bool has_room = p->next - p->first <= p->options.n_in_flight_max / 4 * 3 &&
                     amqp_conn_output_bytes(conn) <= conn->options.output_max / 2;
     if (!p->was_refused || !p->is_ready || conn->is_blocked || !has_room)
@@ -205,9 +207,9 @@ static enum al_err init(struct amqp_publisher *p, const struct amqp_publisher_op
     return p->ring != NULL ? AL_OK : err_set(AL_ENOMEM, "AMQP publisher");
 }
 
-enum al_err amqp_publisher_create(struct amqp_conn                    *conn,
+enum al_err amqp_publisher_create(struct amqp_conn *conn,
                                   const struct amqp_publisher_options *options,
-                                  struct amqp_publisher              **out)
+                                  struct amqp_publisher **out)
 {
     struct amqp_publisher *p = calloc(1, sizeof(*p));
     if (p == NULL)
@@ -235,8 +237,9 @@ static bool is_short(const char *text)
 
 static enum al_err check_message(const struct amqp_message *m)
 {
-    bool is_named = is_short(m->exchange) && is_short(m->routing_key) && is_short(m->content_type) &&
-                    is_short(m->message_id) && is_short(m->type) && is_short(m->app_id);
+    bool is_named = is_short(m->exchange) && is_short(m->routing_key) &&
+                    is_short(m->content_type) && is_short(m->message_id) && is_short(m->type) &&
+                    is_short(m->app_id);
     for (size_t i = 0; is_named && i < m->n_headers; i++)
         is_named = m->headers[i].name != NULL && strlen(m->headers[i].name) <= 128;
     if (!is_named)
@@ -258,7 +261,8 @@ static enum al_err check_room(struct amqp_publisher *p, size_t n_body)
 {
     const struct amqp_conn *conn = p->channel.conn;
     if (n_body + METHODS_ROOM > conn->options.output_max)
-        return err_set(AL_EINVAL, "amqp message: %zu bytes are more than the output may hold", n_body);
+        return err_set(AL_EINVAL, "amqp message: %zu bytes are more than the output may hold",
+                       n_body);
     if (!p->is_ready || !conn_can_talk(conn))
         return refuse(p, AL_ESTATE, "not connected");
     if (conn->is_blocked)
@@ -270,7 +274,8 @@ static enum al_err check_room(struct amqp_publisher *p, size_t n_body)
     return AL_OK;
 }
 
-static void set_text(amqp_basic_properties_t *p, amqp_flags_t flag, amqp_bytes_t *field, const char *text)
+static void
+set_text(amqp_basic_properties_t *p, amqp_flags_t flag, amqp_bytes_t *field, const char *text)
 {
     if (text == NULL)
         return;
@@ -278,9 +283,9 @@ static void set_text(amqp_basic_properties_t *p, amqp_flags_t flag, amqp_bytes_t
     *field = amqp_bytes_of(text);
 }
 
-static void fill_properties(amqp_basic_properties_t   *p,
+static void fill_properties(amqp_basic_properties_t *p,
                             const struct amqp_message *m,
-                            amqp_table_entry_t         entries[HEADERS_MAX])
+                            amqp_table_entry_t entries[HEADERS_MAX])
 {
     p->_flags = AMQP_BASIC_DELIVERY_MODE_FLAG;
     p->delivery_mode = m->persistent ? AMQP_DELIVERY_PERSISTENT : AMQP_DELIVERY_NONPERSISTENT;
@@ -293,10 +298,11 @@ static void fill_properties(amqp_basic_properties_t   *p,
         p->timestamp = (uint64_t)m->timestamp_s;
     }
     for (size_t i = 0; i < m->n_headers; i++)
-        entries[i] = (amqp_table_entry_t){.key = amqp_bytes_of(m->headers[i].name),
-                                          .value = {.kind = AMQP_FIELD_KIND_UTF8,
-                                                    .value.bytes =
-                                                        amqp_bytes_of_slice(m->headers[i].value)}};
+        entries[i] = (amqp_table_entry_t){
+            .key = amqp_bytes_of(m->headers[i].name),
+            .value = {.kind = AMQP_FIELD_KIND_UTF8,
+                      .value.bytes = amqp_bytes_of_slice(m->headers[i].value)}
+        };
     if (m->n_headers > 0) {
         p->_flags |= AMQP_BASIC_HEADERS_FLAG;
         p->headers = (amqp_table_t){.num_entries = (int)m->n_headers, .entries = entries};
@@ -306,14 +312,14 @@ static void fill_properties(amqp_basic_properties_t   *p,
 /* All of its frames or none. */
 static enum al_err put_message(struct amqp_publisher *p, const struct amqp_message *m)
 {
-    struct amqp_conn       *conn = p->channel.conn;
-    amqp_table_entry_t      entries[HEADERS_MAX];
+    struct amqp_conn *conn = p->channel.conn;
+    amqp_table_entry_t entries[HEADERS_MAX];
     amqp_basic_properties_t properties = {0};
     fill_properties(&properties, m, entries);
     amqp_basic_publish_t publish = {.exchange = amqp_bytes_of(m->exchange),
                                     .routing_key = amqp_bytes_of(m->routing_key),
                                     .mandatory = m->mandatory};
-    size_t      before = conn->out.len;
+    size_t before = conn->out.len;
     enum al_err err =
         codec_put_method(&conn->out, p->channel.id, AMQP_BASIC_PUBLISH_METHOD, &publish);
     if (err == AL_OK)
@@ -324,11 +330,11 @@ static enum al_err put_message(struct amqp_publisher *p, const struct amqp_messa
     return err == AL_EFULL ? refuse(p, err, "too many bytes are unsent") : err;
 }
 
-enum al_err amqp_publish(struct amqp_publisher     *p,
+enum al_err amqp_publish(struct amqp_publisher *p,
                          const struct amqp_message *message,
-                         uint64_t                   token,
-                         amqp_result_fn             on_result,
-                         void                      *ctx)
+                         uint64_t token,
+                         amqp_result_fn on_result,
+                         void *ctx)
 {
     assert(on_result != NULL);
     enum al_err err = check_message(message);

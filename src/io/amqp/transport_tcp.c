@@ -13,14 +13,14 @@ enum { READ_MAX = 65536 };
 
 struct tcp {
     struct amqp_transport base; /* first */
-    uv_loop_t            *loop;
-    uv_tcp_t              handle;
-    uv_getaddrinfo_t      lookup;
-    uv_connect_t          connect;
-    uv_write_t            write;
-    struct addrinfo      *list, *next;
-    bool                  is_looking_up, has_handle, is_closing;
-    char                  input[READ_MAX];
+    uv_loop_t *loop;
+    uv_tcp_t handle;
+    uv_getaddrinfo_t lookup;
+    uv_connect_t connect;
+    uv_write_t write;
+    struct addrinfo *list, *next;
+    bool is_looking_up, has_handle, is_closing;
+    char input[READ_MAX];
 };
 
 static void try_next(struct tcp *tcp);
@@ -110,7 +110,7 @@ static void on_write(uv_write_t *request, int status)
 static void tcp_write(struct amqp_transport *transport, struct slice bytes)
 {
     struct tcp *tcp = (struct tcp *)transport;
-    uv_buf_t    buf = uv_buf_init((char *)(uintptr_t)bytes.ptr, (unsigned)bytes.len);
+    uv_buf_t buf = uv_buf_init((char *)(uintptr_t)bytes.ptr, (unsigned)bytes.len);
     tcp->write.data = tcp;
     int code = uv_write(&tcp->write, (uv_stream_t *)&tcp->handle, &buf, 1, on_write);
     if (code != 0)
@@ -175,9 +175,9 @@ static void on_lookup(uv_getaddrinfo_t *request, int status, struct addrinfo *li
 
 static void tcp_open(struct amqp_transport *transport, const char *host, uint16_t port)
 {
-    struct tcp     *tcp = (struct tcp *)transport;
+    struct tcp *tcp = (struct tcp *)transport;
     struct addrinfo hints = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM};
-    char            service[8];
+    char service[8];
     snprintf(service, sizeof(service), "%u", port);
     init_handle(tcp);
     tcp->lookup.data = tcp;

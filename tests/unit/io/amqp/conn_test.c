@@ -4,6 +4,7 @@
 #include <malloc.h>
 
 #include "alphaloop/observe/log.h"
+#include "harness/alloc.h"
 
 static void no_log(void *ctx, struct slice line)
 {
@@ -43,7 +44,8 @@ static void start_ready(struct wire *w)
 static void assert_lost(struct wire *w, const char *why)
 {
     wire_turn(w);
-    assert_int_equal(amqp_conn_state(w->conn), AMQP_CONN_WAITING);
+    assert_true(amqp_conn_state(w->conn) == AMQP_CONN_WAITING ||
+                amqp_conn_state(w->conn) == AMQP_CONN_CONNECTING); /* already trying again */
     if (strstr(amqp_conn_error(w->conn), why) == NULL)
         fail_msg("error is '%s', expected '%s'", amqp_conn_error(w->conn), why);
 }
@@ -218,7 +220,7 @@ static void test_conn_times_out_a_silent_broker(void **state)
     options.rpc_timeout_ms = 5;
     start(w, options);
     wire_up(w);
-    wire_until(w, amqp_conn_state(w->conn) == AMQP_CONN_WAITING);
+    wire_until(w, w->conn->n_failures_in_row > 0);
     assert_lost(w, "no answer while login");
     assert_int_equal(amqp_conn_error_code(w->conn), AL_ETIMEOUT);
 }
@@ -428,12 +430,56 @@ static void test_conn_names_a_bad_option(void **state)
     assert_non_null(strstr(err_text(), "frame_max"));
 }
 
+static void
+on_no_message(void *ctx, struct amqp_consumer *consumer, const struct amqp_delivery *delivery)
+{
+    (void)ctx;
+    (void)consumer;
+    (void)delivery;
+}
+
+static enum al_err create_everything(struct wire *w, struct amqp_options *options)
+{
+    struct amqp_consumer_options consume = {
+        .queue = {.name = "q"}, .prefetch = 1, .on_message = on_no_message};
+    struct amqp_publisher_options publish = {0};
+    struct amqp_consumer *consumer;
+    struct amqp_publisher *publisher;
+    enum al_err err = amqp_conn_create(&w->loop, options, &w->conn);
+    if (err != AL_OK)
+        return err;
+    err = amqp_consumer_create(w->conn, &consume, &consumer);
+    if (err == AL_OK)
+        err = amqp_publisher_create(w->conn, &publish, &publisher);
+    amqp_conn_close(w->conn, 0, wire_on_closed, w);
+    wire_until(w, w->was_closed);
+    w->was_closed = false;
+    w->conn = NULL;
+    return err;
+}
+
+static void test_conn_reports_every_failing_allocation(void **state)
+{
+    static const struct amqp_declaration step = {
+        .what = AMQP_DECLARE_EXCHANGE, .exchange = "events", .exchange_type = "topic"};
+    struct wire *w = *state;
+    struct amqp_options options = wire_options(w);
+    options.declarations = &step;
+    options.n_declarations = 1;
+    check_ok(create_everything(w, &options)); /* metrics and logs have allocated what they keep */
+    size_t n_failures = 0;
+    for (size_t n = 0; alloc_fails_at(n); n++)
+        n_failures += create_everything(w, &options) == AL_ENOMEM ? 1U : 0U;
+    alloc_never_fails();
+    assert_int_equal(n_failures, 5); /* connection, declarations, consumer, publisher, window */
+}
+
 /* ---- declarations ---- */
 
 static const struct amqp_declaration two_steps[] = {
     {.what = AMQP_DECLARE_QUEUE,
      .queue = {.name = "ours", .create = true, .message_ttl_ms = 5, .overflow = "drop-head"}},
-    {.what = AMQP_DECLARE_EXCHANGE, .exchange = "events", .exchange_type = "topic"},
+    { .what = AMQP_DECLARE_EXCHANGE,      .exchange = "events",                                    .exchange_type = "topic"},
 };
 
 static void start_declaring(struct wire *w)
@@ -449,7 +495,7 @@ static void start_declaring(struct wire *w)
 static void say_exchange_declared(struct wire *w)
 {
     amqp_exchange_declare_ok_t ok = {0};
-    amqp_exchange_declare_t   *declare = wire_expect(w, 1, AMQP_EXCHANGE_DECLARE_METHOD);
+    amqp_exchange_declare_t *declare = wire_expect(w, 1, AMQP_EXCHANGE_DECLARE_METHOD);
     assert_true(declare->durable);
     assert_true(slice_is(slice_of_amqp(declare->type), "topic"));
     wire_say(w, 1, AMQP_EXCHANGE_DECLARE_OK_METHOD, &ok);
@@ -535,6 +581,7 @@ int main(void)
         TEST(test_conn_drops_content_on_channel_0),
         TEST(test_conn_stays_small_under_many_channels),
         TEST(test_conn_names_a_bad_option),
+        TEST(test_conn_reports_every_failing_allocation),
         TEST(test_declarations_take_a_queue_as_it_is),
         TEST(test_declarations_create_an_absent_queue),
         TEST(test_declarations_report_a_refusal_and_try_again),
