@@ -4,12 +4,12 @@
 #include <assert.h>
 #include <math.h>
 
-#define HEURISTIC(name, weight) extern const struct heuristic heuristic_##name;
+#define HEURISTIC(name) extern const struct heuristic heuristic_##name;
 #include "alphaloop/tbl/heuristics.def"
 #undef HEURISTIC
 
 static const struct heuristic *const table[] = {
-#define HEURISTIC(name, weight) &heuristic_##name,
+#define HEURISTIC(name) &heuristic_##name,
 #include "alphaloop/tbl/heuristics.def"
 #undef HEURISTIC
 };
