@@ -20,7 +20,8 @@ static enum reason document_reason(enum al_err err)
     }
 }
 
-static bool refuse_document(struct order_event_refusal *refusal, enum reason reason, const char *detail)
+static bool
+refuse_document(struct order_event_refusal *refusal, enum reason reason, const char *detail)
 {
     refusal->reason = reason;
     refusal->field[0] = '\0';
@@ -28,7 +29,9 @@ static bool refuse_document(struct order_event_refusal *refusal, enum reason rea
     return false;
 }
 
-bool document_read(struct json_reader *reader, struct slice body, struct json_object **out,
+bool document_read(struct json_reader *reader,
+                   struct slice body,
+                   struct json_object **out,
                    struct order_event_refusal *refusal)
 {
     enum al_err err = json_read(reader, body, out);
@@ -43,28 +46,32 @@ bool document_read(struct json_reader *reader, struct slice body, struct json_ob
 static void excerpt(struct json_object *node, char out[EXCERPT_MAX + 8])
 {
     if (node == NULL || json_is_bool(node) || json_is_object(node) || json_is_array(node)) {
-        const char *word = node == NULL         ? "nothing"
-                           : json_is_bool(node) ? (json_is_true(node) ? "true" : "false")
+        const char *word = node == NULL           ? "nothing"
+                           : json_is_bool(node)   ? (json_is_true(node) ? "true" : "false")
                            : json_is_object(node) ? "an object"
                                                   : "an array";
         snprintf(out, EXCERPT_MAX + 8, "%s", word);
         return;
     }
     struct slice text = json_text(node);
-    size_t       len = text.len < EXCERPT_MAX ? text.len : EXCERPT_MAX;
-    const char  *quote = json_is_string(node) ? "\"" : "";
-    char         shown[EXCERPT_MAX + 1] = {0};
+    size_t len = text.len < EXCERPT_MAX ? text.len : EXCERPT_MAX;
+    const char *quote = json_is_string(node) ? "\"" : "";
+    char shown[EXCERPT_MAX + 1] = {0};
     for (size_t i = 0; i < len; i++)
         shown[i] = text.ptr[i] >= 0x20 && text.ptr[i] < 0x7f ? text.ptr[i] : '?';
     snprintf(out, EXCERPT_MAX + 8, "%s%s%s%s", quote, shown, len < text.len ? "..." : "", quote);
 }
 
-bool refuse_field(struct order_event_refusal *refusal, enum reason reason, const char *path, const char *expected,
+bool refuse_field(struct order_event_refusal *refusal,
+                  enum reason reason,
+                  const char *path,
+                  const char *expected,
                   struct json_object *node)
 {
     char found[EXCERPT_MAX + 8];
     excerpt(node, found);
-    refusal->reason = node == NULL && reason == REASON_field_invalid ? REASON_field_missing : reason;
+    refusal->reason =
+        node == NULL && reason == REASON_field_invalid ? REASON_field_missing : reason;
     snprintf(refusal->field, sizeof refusal->field, "%s", path);
     snprintf(refusal->detail, sizeof refusal->detail, "expected %s, found %s", expected, found);
     return false;
@@ -79,7 +86,8 @@ bool field_number(struct json_object *node, double *out)
     return true;
 }
 
-struct json_object *field_first(struct json_object *object, const char *const *names, const char **found)
+struct json_object *
+field_first(struct json_object *object, const char *const *names, const char **found)
 {
     for (; *names != NULL; names++) {
         struct json_object *node = json_get(object, *names);

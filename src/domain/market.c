@@ -22,11 +22,11 @@ const char *market_kind_name(enum market_kind kind)
 }
 
 struct reading {
-    struct json_object         *payload; /* object or array */
-    struct slice                topic;   /* empty when none */
-    struct slice                type;    /* what names a snapshot or delta; empty when nothing does */
-    struct json_object         *symbol, *trace;
-    struct market_event        *event;
+    struct json_object *payload; /* object or array */
+    struct slice topic;          /* empty when none */
+    struct slice type;           /* what names a snapshot or delta; empty when nothing does */
+    struct json_object *symbol, *trace;
+    struct market_event *event;
     struct order_event_refusal *refusal;
 };
 
@@ -55,8 +55,8 @@ static bool time_from_whole(int64_t value, int64_t *ts_ns)
 static bool time_from_text(struct slice text, int64_t *ts_ns)
 {
     struct decimal seconds;
-    char           digits[20] = {0};
-    bool           is_whole = text.len > 0 && text.len < sizeof digits;
+    char digits[20] = {0};
+    bool is_whole = text.len > 0 && text.len < sizeof digits;
     for (size_t i = 0; i < text.len && is_whole; i++)
         is_whole = text.ptr[i] >= '0' && text.ptr[i] <= '9';
     if (is_whole) {
@@ -67,7 +67,8 @@ static bool time_from_text(struct slice text, int64_t *ts_ns)
         return true;
     if (decimal_parse(text, &seconds) != AL_OK || decimal_sign(seconds) <= 0)
         return false;
-    return decimal_cmp(seconds, decimal_from_int(9000000000LL)) < 0 && (*ts_ns = (int64_t)(seconds.units * 10), true);
+    return decimal_cmp(seconds, decimal_from_int(9000000000LL)) < 0 &&
+           (*ts_ns = (int64_t)(seconds.units * 10), true);
 }
 
 static bool read_time(struct json_object *node, int64_t *ts_ns)
@@ -86,8 +87,10 @@ static void note_text(struct json_object *level, const char *name, struct slice 
 
 static bool says_what_it_is(struct slice text)
 {
-    return (text.len >= 5 && slice_is_nocase((struct slice){text.ptr + text.len - 5, 5}, "delta")) ||
-           (text.len >= 8 && slice_is_nocase((struct slice){text.ptr + text.len - 8, 8}, "snapshot"));
+    return (text.len >= 5 &&
+            slice_is_nocase((struct slice){text.ptr + text.len - 5, 5}, "delta")) ||
+           (text.len >= 8 &&
+            slice_is_nocase((struct slice){text.ptr + text.len - 8, 8}, "snapshot"));
 }
 
 static void note_type(struct json_object *level, struct slice *out)
@@ -105,8 +108,8 @@ static void note_level(struct reading *r, struct json_object *level)
 {
     static const char *const symbols[] = {"symbol", "s", NULL};
     static const char *const times[] = {"timestamp", "ts", "time", NULL};
-    struct json_object      *symbol = field_first(level, symbols, NULL);
-    struct json_object      *trace = json_get(level, "trace_id");
+    struct json_object *symbol = field_first(level, symbols, NULL);
+    struct json_object *trace = json_get(level, "trace_id");
     note_text(level, "topic", &r->topic);
     note_type(level, &r->type);
     if (symbol != NULL)
@@ -151,11 +154,13 @@ static struct slice topic_part(struct slice topic, size_t index)
 
 static bool read_asset(struct reading *r)
 {
-    struct slice text = json_is_string(r->symbol) ? json_text(r->symbol) : topic_part(r->topic, SIZE_MAX);
+    struct slice text =
+        json_is_string(r->symbol) ? json_text(r->symbol) : topic_part(r->topic, SIZE_MAX);
     if (r->symbol != NULL && !json_is_string(r->symbol))
         text = (struct slice){"", 0};
     return asset_parse(text, &r->event->asset) ||
-           refuse_field(r->refusal, REASON_field_invalid, "symbol", "3 to 20 of A-Z0-9, here or at the end of topic", r->symbol);
+           refuse_field(r->refusal, REASON_field_invalid, "symbol",
+                        "3 to 20 of A-Z0-9, here or at the end of topic", r->symbol);
 }
 
 /* The objects of the payload: itself, or each of its array. */
@@ -178,22 +183,33 @@ static bool is_wanted(double value, enum wanted wanted)
     return wanted == ABOVE_0 ? value > 0 : value >= 0;
 }
 
-static bool refuse_number(struct reading *r, const char *name, enum wanted wanted, struct json_object *node)
+static bool
+refuse_number(struct reading *r, const char *name, enum wanted wanted, struct json_object *node)
 {
-    const char *expected = wanted == ABOVE_0 ? "a finite number above 0" : "a finite number not below 0";
+    const char *expected =
+        wanted == ABOVE_0 ? "a finite number above 0" : "a finite number not below 0";
     return refuse_field(r->refusal, REASON_field_invalid, name, expected, node);
 }
 
 /* The first of `names` that is there. Absent: false, with the field named. */
-static bool read_number(struct reading *r, struct json_object *item, const char *const *names, enum wanted wanted, double *out)
+static bool read_number(struct reading *r,
+                        struct json_object *item,
+                        const char *const *names,
+                        enum wanted wanted,
+                        double *out)
 {
-    const char         *found = names[0];
+    const char *found = names[0];
     struct json_object *node = field_first(item, names, &found);
-    return (field_number(node, out) && is_wanted(*out, wanted)) || refuse_number(r, found, wanted, node);
+    return (field_number(node, out) && is_wanted(*out, wanted)) ||
+           refuse_number(r, found, wanted, node);
 }
 
 /* Absent, or empty text: NaN. */
-static bool read_optional(struct reading *r, struct json_object *item, const char *const *names, enum wanted wanted, double *out)
+static bool read_optional(struct reading *r,
+                          struct json_object *item,
+                          const char *const *names,
+                          enum wanted wanted,
+                          double *out)
 {
     struct json_object *node = field_first(item, names, NULL);
     *out = NAN;
@@ -208,12 +224,13 @@ static bool read_optional(struct reading *r, struct json_object *item, const cha
 
 static bool read_ticker(struct reading *r)
 {
-    struct json_object   *item = item_at(r, 0);
+    struct json_object *item = item_at(r, 0);
     struct ticker_update *ticker = &r->event->ticker;
     if (!json_is_object(item))
         return refuse_field(r->refusal, REASON_field_invalid, "payload", "an object", item);
     return read_optional(r, item, NAMES("lastPrice", "price", "c"), ABOVE_0, &ticker->last_price) &&
-           read_optional(r, item, NAMES("volume24h", "volume_24h", "v"), NOT_BELOW_0, &ticker->volume_24h) &&
+           read_optional(r, item, NAMES("volume24h", "volume_24h", "v"), NOT_BELOW_0,
+                         &ticker->volume_24h) &&
            read_optional(r, item, NAMES("bid1Price"), ABOVE_0, &ticker->bid_price) &&
            read_optional(r, item, NAMES("ask1Price"), ABOVE_0, &ticker->ask_price) &&
            read_optional(r, item, NAMES("bid1Size"), NOT_BELOW_0, &ticker->bid_qty) &&
@@ -224,16 +241,20 @@ static bool read_ticker(struct reading *r)
 
 static bool read_level(struct json_object *node, struct book_level *level)
 {
-    bool                is_pair = json_is_array(node);
+    bool is_pair = json_is_array(node);
     struct json_object *price = is_pair ? json_at(node, 0) : json_get(node, "price");
     struct json_object *qty = is_pair ? json_at(node, 1) : json_get(node, "size");
-    return field_number(price, &level->price) && level->price > 0 && field_number(qty, &level->qty) && level->qty >= 0;
+    return field_number(price, &level->price) && level->price > 0 &&
+           field_number(qty, &level->qty) && level->qty >= 0;
 }
 
 /* Levels past BOOK_DEPTH_MAX are left out: exchanges send the best first. */
-static bool read_levels(struct reading *r, const char *const *names, struct book_level *levels, size_t *n_levels)
+static bool read_levels(struct reading *r,
+                        const char *const *names,
+                        struct book_level *levels,
+                        size_t *n_levels)
 {
-    const char         *found = names[0];
+    const char *found = names[0];
     struct json_object *list = field_first(item_at(r, 0), names, &found);
     *n_levels = 0;
     if (list != NULL && !json_is_array(list))
@@ -242,7 +263,8 @@ static bool read_levels(struct reading *r, const char *const *names, struct book
         char path[64];
         snprintf(path, sizeof path, "%s[%zu]", found, i);
         if (!read_level(json_at(list, i), &levels[*n_levels]))
-            return refuse_field(r->refusal, REASON_field_invalid, path, "price above 0 and size not below 0", json_at(list, i));
+            return refuse_field(r->refusal, REASON_field_invalid, path,
+                                "price above 0 and size not below 0", json_at(list, i));
         ++*n_levels;
     }
     return true;
@@ -261,16 +283,19 @@ static bool has_zero(const struct book_level *levels, size_t n_levels)
 static bool guess_delta(const struct reading *r)
 {
     const struct market_event *event = r->event;
-    struct json_object        *update = json_get(item_at(r, 0), "u");
-    struct slice               depth_text = topic_part(r->topic, 1);
-    struct decimal             depth;
-    int64_t                    update_id;
-    if (event->book.n_bids == 0 || event->book.n_asks == 0 || has_zero(event->book.bids, event->book.n_bids) ||
+    struct json_object *update = json_get(item_at(r, 0), "u");
+    struct slice depth_text = topic_part(r->topic, 1);
+    struct decimal depth;
+    int64_t update_id;
+    if (event->book.n_bids == 0 || event->book.n_asks == 0 ||
+        has_zero(event->book.bids, event->book.n_bids) ||
         has_zero(event->book.asks, event->book.n_asks))
         return true;
-    if (json_i64(update, &update_id) != AL_OK || update_id == 1 || decimal_parse(depth_text, &depth) != AL_OK)
+    if (json_i64(update, &update_id) != AL_OK || update_id == 1 ||
+        decimal_parse(depth_text, &depth) != AL_OK)
         return false;
-    size_t n_widest = event->book.n_bids > event->book.n_asks ? event->book.n_bids : event->book.n_asks;
+    size_t n_widest =
+        event->book.n_bids > event->book.n_asks ? event->book.n_bids : event->book.n_asks;
     return n_widest < BOOK_DEPTH_MAX && decimal_cmp(decimal_from_int((int64_t)n_widest), depth) < 0;
 }
 
@@ -278,13 +303,15 @@ static bool read_book(struct reading *r)
 {
     struct market_event *event = r->event;
     if (!json_is_object(item_at(r, 0)))
-        return refuse_field(r->refusal, REASON_field_invalid, "payload", "an object", item_at(r, 0));
+        return refuse_field(r->refusal, REASON_field_invalid, "payload", "an object",
+                            item_at(r, 0));
     if (!read_levels(r, NAMES("bids", "b"), event->book.bids, &event->book.n_bids) ||
         !read_levels(r, NAMES("asks", "a"), event->book.asks, &event->book.n_asks))
         return false;
     if (field_first(item_at(r, 0), NAMES("bids", "b", "asks", "a"), NULL) == NULL)
         return refuse_field(r->refusal, REASON_field_missing, "bids", "bids or asks", NULL);
-    struct slice tail = {r->type.ptr + (r->type.len > 5 ? r->type.len - 5 : 0), r->type.len > 5 ? 5 : r->type.len};
+    struct slice tail = {r->type.ptr + (r->type.len > 5 ? r->type.len - 5 : 0),
+                         r->type.len > 5 ? 5 : r->type.len};
     event->book.is_delta = r->type.len > 0 ? slice_is_nocase(tail, "delta") : guess_delta(r);
     return true;
 }
@@ -294,14 +321,20 @@ static bool read_book(struct reading *r)
 int64_t candle_interval_parse(struct slice text)
 {
     static const struct {
-        char    unit;
+        char unit;
         int64_t ns;
     } units[] = {
-        {'s', NS_PER_S      }, {'m', NS_PER_MIN    }, {'h', NS_PER_H      }, {'H', NS_PER_H},
-        {'d', NS_PER_DAY    }, {'D', NS_PER_DAY    }, {'w', 7 * NS_PER_DAY}, {'W', 7 * NS_PER_DAY},
+        {'s', NS_PER_S      },
+        {'m', NS_PER_MIN    },
+        {'h', NS_PER_H      },
+        {'H', NS_PER_H      },
+        {'d', NS_PER_DAY    },
+        {'D', NS_PER_DAY    },
+        {'w', 7 * NS_PER_DAY},
+        {'W', 7 * NS_PER_DAY},
     };
     int64_t count = 0, unit_ns = NS_PER_MIN;
-    size_t  at = 0;
+    size_t at = 0;
     for (; at < text.len && at < 6 && text.ptr[at] >= '0' && text.ptr[at] <= '9'; at++)
         count = count * 10 + (text.ptr[at] - '0');
     if (at == 0)
@@ -319,14 +352,15 @@ int64_t candle_interval_parse(struct slice text)
 static bool read_interval(struct reading *r, struct json_object *item, int64_t *out)
 {
     struct json_object *node = json_get(item, "interval");
-    struct slice        text = node == NULL ? topic_part(r->topic, 1) : json_text(node);
+    struct slice text = node == NULL ? topic_part(r->topic, 1) : json_text(node);
     *out = candle_interval_parse(text);
-    return *out > 0 || refuse_field(r->refusal, REASON_field_invalid, "interval", "minutes, or like 1m, 4h, D", node);
+    return *out > 0 || refuse_field(r->refusal, REASON_field_invalid, "interval",
+                                    "minutes, or like 1m, 4h, D", node);
 }
 
 static bool read_candle(struct reading *r, struct json_object *item, struct kline *out)
 {
-    struct candle      *candle = &out->candle;
+    struct candle *candle = &out->candle;
     struct json_object *start = field_first(item, NAMES("start", "t"), NULL);
     if (!json_is_object(item))
         return refuse_field(r->refusal, REASON_field_invalid, "payload", "an object", item);
@@ -339,8 +373,10 @@ static bool read_candle(struct reading *r, struct json_object *item, struct klin
         !read_number(r, item, NAMES("close", "c"), ABOVE_0, &candle->close) ||
         !read_number(r, item, NAMES("volume", "v"), NOT_BELOW_0, &candle->volume))
         return false;
-    if (fmax(candle->open, candle->close) > candle->high || fmin(candle->open, candle->close) < candle->low)
-        return refuse_field(r->refusal, REASON_field_invalid, "high", "high and low around open and close",
+    if (fmax(candle->open, candle->close) > candle->high ||
+        fmin(candle->open, candle->close) < candle->low)
+        return refuse_field(r->refusal, REASON_field_invalid, "high",
+                            "high and low around open and close",
                             field_first(item, NAMES("high", "h"), NULL));
     return read_interval(r, item, &candle->interval_ns);
 }
@@ -348,11 +384,12 @@ static bool read_candle(struct reading *r, struct json_object *item, struct klin
 static bool read_kline(struct reading *r)
 {
     struct market_event *event = r->event;
-    struct kline         newest;
-    size_t               n_items = count_items(r);
-    size_t               first = n_items > MARKET_EARLIER_MAX + 1 ? n_items - MARKET_EARLIER_MAX - 1 : 0;
+    struct kline newest;
+    size_t n_items = count_items(r);
+    size_t first = n_items > MARKET_EARLIER_MAX + 1 ? n_items - MARKET_EARLIER_MAX - 1 : 0;
     if (n_items == 0)
-        return refuse_field(r->refusal, REASON_field_missing, "payload", "at least one candle", NULL);
+        return refuse_field(r->refusal, REASON_field_missing, "payload", "at least one candle",
+                            NULL);
     for (size_t i = first; i + 1 < n_items; i++) {
         if (!read_candle(r, item_at(r, i), &event->kline.earlier[event->kline.n_earlier++]))
             return false;
@@ -386,10 +423,11 @@ static bool read_trade(struct reading *r, struct json_object *item, struct trade
 static bool read_trades(struct reading *r)
 {
     struct market_event *event = r->event;
-    size_t               n_items = count_items(r);
-    int64_t              newest_ns = TIMESTAMP_NONE;
+    size_t n_items = count_items(r);
+    int64_t newest_ns = TIMESTAMP_NONE;
     if (n_items == 0)
-        return refuse_field(r->refusal, REASON_field_missing, "payload", "at least one trade", NULL);
+        return refuse_field(r->refusal, REASON_field_missing, "payload", "at least one trade",
+                            NULL);
     event->trades.n_dropped = n_items > MARKET_TRADES_MAX ? n_items - MARKET_TRADES_MAX : 0;
     for (size_t i = event->trades.n_dropped; i < n_items; i++) {
         struct trade *trade = &event->trades.trades[event->trades.n_trades];
@@ -411,10 +449,14 @@ static bool (*const readers[MARKET_KIND_COUNT])(struct reading *r) = {
     [MARKET_TRADES] = read_trades,
 };
 
-bool market_event_parse(struct json_reader *reader, enum market_kind kind, struct slice body, int64_t ts_recv_ns,
-                        struct market_event *event, struct order_event_refusal *refusal)
+bool market_event_parse(struct json_reader *reader,
+                        enum market_kind kind,
+                        struct slice body,
+                        int64_t ts_recv_ns,
+                        struct market_event *event,
+                        struct order_event_refusal *refusal)
 {
-    struct reading      r = {.event = event, .refusal = refusal};
+    struct reading r = {.event = event, .refusal = refusal};
     struct json_object *root;
     memset(event, 0, sizeof *event);
     memset(refusal, 0, sizeof *refusal);

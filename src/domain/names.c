@@ -107,7 +107,9 @@ bool model_version_id_parse(struct slice text, struct model_version_id *out)
 
 bool asset_split(const struct asset *asset, char base[ASSET_TEXT_MAX], char quote[ASSET_TEXT_MAX])
 {
-    static const char *const quotes[] = {"FDUSD", "USDT", "USDC", "BUSD", "TUSD", "USD", "EUR", "GBP", "JPY", "TRY", "BRL", "DAI", "BTC", "ETH", "BNB"};
+    static const char *const quotes[] = {"FDUSD", "USDT", "USDC", "BUSD", "TUSD",
+                                         "USD",   "EUR",  "GBP",  "JPY",  "TRY",
+                                         "BRL",   "DAI",  "BTC",  "ETH",  "BNB"};
     size_t len = strlen(asset->text);
     for (size_t i = 0; i < COUNT_OF(quotes); i++) {
         size_t quote_len = strlen(quotes[i]);

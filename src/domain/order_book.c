@@ -26,10 +26,11 @@ static size_t find_level(const struct book_level *levels, size_t n_levels, doubl
     return low;
 }
 
-static void set_level(struct book_level *levels, size_t *n_levels, struct book_level level, int sign)
+static void
+set_level(struct book_level *levels, size_t *n_levels, struct book_level level, int sign)
 {
     size_t at = find_level(levels, *n_levels, level.price, sign);
-    bool   exists = at < *n_levels && levels[at].price == level.price;
+    bool exists = at < *n_levels && levels[at].price == level.price;
     if (exists && level.qty > 0) {
         levels[at].qty = level.qty;
     } else if (exists) {
@@ -70,7 +71,10 @@ static double sum_qty(const struct book_level *levels, size_t n_levels)
     return sum;
 }
 
-void order_book_depth(const struct order_book *book, size_t levels, double *bid_depth, double *ask_depth)
+void order_book_depth(const struct order_book *book,
+                      size_t levels,
+                      double *bid_depth,
+                      double *ask_depth)
 {
     *bid_depth = sum_qty(book->bids, book->n_bids < levels ? book->n_bids : levels);
     *ask_depth = sum_qty(book->asks, book->n_asks < levels ? book->n_asks : levels);

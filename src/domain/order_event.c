@@ -29,18 +29,20 @@ struct shape {
     const char *quantity, *price, *fees;
 };
 static const struct shape nested_shape = {"order.", "filled_quantity", "average_price", "fees"};
-static const struct shape flat_shape = {"", "execution_quantity", "execution_price", "execution_fees"};
+static const struct shape flat_shape = {"", "execution_quantity", "execution_price",
+                                        "execution_fees"};
 
 struct reading {
-    const struct shape         *shape;
-    struct json_object         *root, *order; /* the same in the flat shape */
-    struct order_event         *event;
+    const struct shape *shape;
+    struct json_object *root, *order; /* the same in the flat shape */
+    struct order_event *event;
     struct order_event_refusal *refusal;
 };
 
 /* ---- strict fields ---- */
 
-static bool refuse_order_field(struct reading *r, enum reason reason, const char *name, const char *expected)
+static bool
+refuse_order_field(struct reading *r, enum reason reason, const char *name, const char *expected)
 {
     char path[64];
     snprintf(path, sizeof path, "%s%s", r->shape->prefix, name);
@@ -67,7 +69,7 @@ static bool read_event_id(struct reading *r)
 static bool read_type(struct reading *r)
 {
     struct json_object *node = json_get(r->root, "event_type");
-    struct slice        text = text_of(r->root, "event_type");
+    struct slice text = text_of(r->root, "event_type");
     if (node == NULL && r->event->flat) {
         r->event->type = ORDER_EVENT_filled;
         return true;
@@ -79,14 +81,16 @@ static bool read_type(struct reading *r)
         }
     }
     enum reason reason = json_is_string(node) ? REASON_unknown_event_type : REASON_field_invalid;
-    return refuse_field(r->refusal, reason, "event_type",
-                        "filled, partially_filled, cancelled, rejected, created, modified or pending", node);
+    return refuse_field(
+        r->refusal, reason, "event_type",
+        "filled, partially_filled, cancelled, rejected, created, modified or pending", node);
 }
 
 static bool read_order_id(struct reading *r)
 {
     return order_id_parse(text_of(r->order, "order_id"), &r->event->order_id) ||
-           refuse_order_field(r, REASON_field_invalid, "order_id", "1 to 128 bytes of text without control characters");
+           refuse_order_field(r, REASON_field_invalid, "order_id",
+                              "1 to 128 bytes of text without control characters");
 }
 
 static bool read_signal_id(struct reading *r)
@@ -111,14 +115,16 @@ static bool read_decimal(struct reading *r, const char *name, struct decimal *ou
 {
     struct json_object *node = json_get(r->order, name);
     if (!json_is_string(node) && !json_is_number(node))
-        return refuse_order_field(r, REASON_field_invalid, name, "a decimal number, as text or number");
+        return refuse_order_field(r, REASON_field_invalid, name,
+                                  "a decimal number, as text or number");
     switch (decimal_parse(json_text(node), out)) {
     case AL_OK:
         return true;
     case AL_ERANGE:
         return refuse_order_field(r, REASON_field_invalid, name, "at most 12 integer digits");
     default:
-        return refuse_order_field(r, REASON_field_invalid, name, "a finite decimal number without blanks");
+        return refuse_order_field(r, REASON_field_invalid, name,
+                                  "a finite decimal number without blanks");
     }
 }
 
@@ -127,12 +133,14 @@ static bool read_quantity(struct reading *r)
     const char *name = r->shape->quantity;
     if (!read_decimal(r, name, &r->event->filled_quantity))
         return false;
-    int  sign = decimal_sign(r->event->filled_quantity);
-    bool is_fill = r->event->type == ORDER_EVENT_filled || r->event->type == ORDER_EVENT_partially_filled;
+    int sign = decimal_sign(r->event->filled_quantity);
+    bool is_fill =
+        r->event->type == ORDER_EVENT_filled || r->event->type == ORDER_EVENT_partially_filled;
     if (sign < 0)
         return refuse_order_field(r, REASON_field_invalid, name, "a quantity not below 0");
     if (sign == 0 && is_fill)
-        return refuse_order_field(r, REASON_fill_without_quantity, name, "a quantity above 0 in a fill");
+        return refuse_order_field(r, REASON_fill_without_quantity, name,
+                                  "a quantity above 0 in a fill");
     return true;
 }
 
@@ -140,8 +148,8 @@ static bool read_quantity(struct reading *r)
 static bool read_unused_price(struct reading *r)
 {
     struct json_object *node = json_get(r->order, r->shape->price);
-    struct decimal      ignored;
-    bool                is_text = json_is_string(node) || json_is_number(node);
+    struct decimal ignored;
+    bool is_text = json_is_string(node) || json_is_number(node);
     if (node != NULL && (!is_text || decimal_parse(json_text(node), &ignored) != AL_OK))
         r->event->n_context_dropped++;
     r->event->average_price = DECIMAL_ZERO;
@@ -154,7 +162,8 @@ static bool read_price(struct reading *r)
     if (decimal_sign(r->event->filled_quantity) == 0)
         return read_unused_price(r);
     if (json_get(r->order, name) == NULL)
-        return refuse_order_field(r, REASON_fill_without_price, name, "the price of the filled quantity");
+        return refuse_order_field(r, REASON_fill_without_price, name,
+                                  "the price of the filled quantity");
     if (!read_decimal(r, name, &r->event->average_price))
         return false;
     int sign = decimal_sign(r->event->average_price);
@@ -166,14 +175,16 @@ static bool read_price(struct reading *r)
 static bool read_fees(struct reading *r)
 {
     r->event->fees = DECIMAL_ZERO;
-    return json_get(r->order, r->shape->fees) == NULL || read_decimal(r, r->shape->fees, &r->event->fees);
+    return json_get(r->order, r->shape->fees) == NULL ||
+           read_decimal(r, r->shape->fees, &r->event->fees);
 }
 
 /* A time that may be missing or bad: then the next source is asked. */
-static bool context_time(struct reading *r, struct json_object *object, const char *name, int64_t *out)
+static bool
+context_time(struct reading *r, struct json_object *object, const char *name, int64_t *out)
 {
     struct json_object *node = json_get(object, name);
-    int64_t             ts_ns;
+    int64_t ts_ns;
     if (node == NULL)
         return false;
     if (!json_is_string(node) || timestamp_parse(json_text(node), &ts_ns) != AL_OK ||
@@ -191,9 +202,11 @@ static bool read_executed_at(struct reading *r)
     if (json_get(r->order, "executed_at") != NULL) {
         event->executed_at_source = TIME_EXECUTED_AT;
         if (timestamp_parse(text_of(r->order, "executed_at"), &event->executed_at_ns) != AL_OK)
-            return refuse_order_field(r, REASON_field_invalid, "executed_at", "a time like 2026-01-31T09:30:00.123456Z");
+            return refuse_order_field(r, REASON_field_invalid, "executed_at",
+                                      "a time like 2026-01-31T09:30:00.123456Z");
         return event->executed_at_ns <= event->ts_recv_ns + FUTURE_MAX_NS ||
-               refuse_order_field(r, REASON_time_in_future, "executed_at", "a time at most 300 s ahead");
+               refuse_order_field(r, REASON_time_in_future, "executed_at",
+                                  "a time at most 300 s ahead");
     }
     if (context_time(r, r->order, "updated_at", &event->executed_at_ns)) {
         event->executed_at_source = TIME_UPDATED_AT;
@@ -211,7 +224,8 @@ static bool read_executed_at(struct reading *r)
 static bool derive_event_id(struct reading *r)
 {
     const struct order_event *event = r->event;
-    char       signal_id[UUID_TEXT_MAX], quantity[DECIMAL_TEXT_MAX], price[DECIMAL_TEXT_MAX], fees[DECIMAL_TEXT_MAX];
+    char signal_id[UUID_TEXT_MAX], quantity[DECIMAL_TEXT_MAX], price[DECIMAL_TEXT_MAX],
+        fees[DECIMAL_TEXT_MAX];
     struct buf content = BUF_INIT(1024);
     if (!event->flat || json_get(r->root, "event_id") != NULL)
         return true;
@@ -219,9 +233,11 @@ static bool derive_event_id(struct reading *r)
     decimal_format(event->filled_quantity, quantity);
     decimal_format(event->average_price, price);
     decimal_format(event->fees, fees);
-    int64_t at_ns = event->executed_at_source == TIME_RECEIPT ? TIMESTAMP_NONE : event->executed_at_ns;
-    buf_printf(&content, "order_event\n%s\n%s\n%s\n%s\n%s\n%s\n%s\n%s\n%lld", type_names[event->type], event->order_id.text,
-               signal_id, event->asset.text, side_name(event->side), quantity, price, fees, (long long)at_ns);
+    int64_t at_ns =
+        event->executed_at_source == TIME_RECEIPT ? TIMESTAMP_NONE : event->executed_at_ns;
+    buf_printf(&content, "order_event\n%s\n%s\n%s\n%s\n%s\n%s\n%s\n%s\n%lld",
+               type_names[event->type], event->order_id.text, signal_id, event->asset.text,
+               side_name(event->side), quantity, price, fees, (long long)at_ns);
     assert(buf_ok(&content));
     r->event->event_id = uuid_derive(buf_slice(&content));
     buf_deinit(&content);
@@ -236,10 +252,11 @@ static bool (*const strict_fields[])(struct reading *r) = {
 /* ---- context ---- */
 
 /* A number not below `min`, or NaN; bad ones are counted. */
-static double context_number(struct reading *r, struct json_object *object, const char *name, double min, bool open)
+static double context_number(
+    struct reading *r, struct json_object *object, const char *name, double min, bool open)
 {
     struct json_object *node = json_get(object, name);
-    double              value;
+    double value;
     if (node == NULL)
         return NAN;
     if (field_number(node, &value) && (open ? value > min : value >= min))
@@ -272,11 +289,14 @@ static void read_claims(struct reading *r)
     struct order_event *event = r->event;
     struct json_object *signal = event->flat ? r->root : context_object(r, "signal");
     struct json_object *strategy = json_get(signal, "strategy_id");
-    if (strategy != NULL && !strategy_id_parse(text_of(signal, "strategy_id"), &event->claimed_strategy_id))
+    if (strategy != NULL &&
+        !strategy_id_parse(text_of(signal, "strategy_id"), &event->claimed_strategy_id))
         event->n_context_dropped++;
-    event->claimed_signal_price = context_number(r, signal, event->flat ? "signal_price" : "price", 0, true);
+    event->claimed_signal_price =
+        context_number(r, signal, event->flat ? "signal_price" : "price", 0, true);
     event->claimed_signal_ts_ns = TIMESTAMP_NONE;
-    context_time(r, signal, event->flat ? "signal_timestamp" : "timestamp", &event->claimed_signal_ts_ns);
+    context_time(r, signal, event->flat ? "signal_timestamp" : "timestamp",
+                 &event->claimed_signal_ts_ns);
 }
 
 static void read_dry_run(struct reading *r)
@@ -291,7 +311,8 @@ static void read_context(struct reading *r, struct slice header_trace)
 {
     struct order_event *event = r->event;
     struct json_object *rejection = json_get(r->root, "rejection_reason");
-    event->n_context_dropped += field_trace(json_get(r->root, "trace_id"), header_trace, &event->trace_id);
+    event->n_context_dropped +=
+        field_trace(json_get(r->root, "trace_id"), header_trace, &event->trace_id);
     read_market_conditions(r);
     read_claims(r);
     read_dry_run(r);
@@ -308,7 +329,8 @@ static void read_context(struct reading *r, struct slice header_trace)
 static bool find_shape(struct reading *r)
 {
     struct json_object *order = json_get(r->root, "order");
-    bool has_flat_parts = json_get(r->root, "order_id") != NULL || json_get(r->root, "execution_quantity") != NULL;
+    bool has_flat_parts =
+        json_get(r->root, "order_id") != NULL || json_get(r->root, "execution_quantity") != NULL;
     bool is_nested = order != NULL || (json_get(r->root, "event_type") != NULL && !has_flat_parts);
     r->event->flat = !is_nested;
     r->shape = is_nested ? &nested_shape : &flat_shape;
@@ -328,8 +350,13 @@ static bool read_strict(struct reading *r)
     return true;
 }
 
-bool order_event_parse(struct json_reader *reader, struct slice body, struct slice header_trace, int64_t ts_recv_ns,
-                       struct order_event *event, struct json_object **doc, struct order_event_refusal *refusal)
+bool order_event_parse(struct json_reader *reader,
+                       struct slice body,
+                       struct slice header_trace,
+                       int64_t ts_recv_ns,
+                       struct order_event *event,
+                       struct json_object **doc,
+                       struct order_event_refusal *refusal)
 {
     struct reading r = {.event = event, .refusal = refusal};
     memset(event, 0, sizeof *event);

@@ -37,7 +37,9 @@ static struct decimal fees_increment(struct decimal before, struct decimal after
     return (struct decimal){decimal_cmp(after, before) > 0 ? largest : -largest};
 }
 
-static void fill_execution(const struct order_state *state, const struct order_event *event, struct execution *execution)
+static void fill_execution(const struct order_state *state,
+                           const struct order_event *event,
+                           struct execution *execution)
 {
     memset(execution, 0, sizeof *execution);
     execution->event_id = event->event_id;
@@ -50,16 +52,19 @@ static void fill_execution(const struct order_state *state, const struct order_e
     execution->is_dry_run = event->is_dry_run;
     execution->fees = fees_increment(state->fees, event->fees);
     /* Neither quantity is negative, so their difference always fits. */
-    enum al_err err = decimal_sub(event->filled_quantity, state->filled_quantity, &execution->quantity);
+    enum al_err err =
+        decimal_sub(event->filled_quantity, state->filled_quantity, &execution->quantity);
     assert(err == AL_OK);
-    err = decimal_increment_price(state->filled_quantity, state->average_price, event->filled_quantity,
-                                  event->average_price, &execution->price);
+    err = decimal_increment_price(state->filled_quantity, state->average_price,
+                                  event->filled_quantity, event->average_price, &execution->price);
     execution->price_is_average = err != AL_OK;
     if (err != AL_OK)
         execution->price = event->average_price;
 }
 
-bool order_state_apply(struct order_state *state, const struct order_event *event, struct execution *execution,
+bool order_state_apply(struct order_state *state,
+                       const struct order_event *event,
+                       struct execution *execution,
                        bool *conflict)
 {
     if (!state->exists)

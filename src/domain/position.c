@@ -8,8 +8,8 @@
 #define POSITION_SIZE_TEXT "a signed decimal number of at most 12 integer digits"
 
 struct reading {
-    struct json_object         *root;
-    struct position_update     *update;
+    struct json_object *root;
+    struct position_update *update;
     struct order_event_refusal *refusal;
 };
 
@@ -31,14 +31,15 @@ static bool read_position_id(struct reading *r)
 {
     struct json_object *node = json_get(r->root, "position_id");
     return keep_text(node, r->update->position_id, sizeof r->update->position_id) ||
-           refuse_field(r->refusal, REASON_field_invalid, "position_id", "1 to 63 bytes of text", node);
+           refuse_field(r->refusal, REASON_field_invalid, "position_id", "1 to 63 bytes of text",
+                        node);
 }
 
 static bool read_asset(struct reading *r)
 {
     static const char *const names[] = {"asset", "symbol", "trading_pair", NULL};
-    const char              *found = names[0];
-    struct json_object      *node = field_first(r->root, names, &found);
+    const char *found = names[0];
+    struct json_object *node = field_first(r->root, names, &found);
     return (json_is_string(node) && asset_parse(json_text(node), &r->update->asset)) ||
            refuse_field(r->refusal, REASON_field_invalid, found, "3 to 20 of A-Z0-9", node);
 }
@@ -46,7 +47,7 @@ static bool read_asset(struct reading *r)
 static bool read_size(struct reading *r)
 {
     struct json_object *node = json_get(r->root, "size");
-    bool                is_text = json_is_string(node) || json_is_number(node);
+    bool is_text = json_is_string(node) || json_is_number(node);
     return (is_text && decimal_parse(json_text(node), &r->update->size) == AL_OK) ||
            refuse_field(r->refusal, REASON_field_invalid, "size", POSITION_SIZE_TEXT, node);
 }
@@ -61,8 +62,8 @@ static double context_number(struct reading *r, const char *name, double above)
 static void read_context(struct reading *r, struct slice header_trace)
 {
     struct position_update *update = r->update;
-    struct json_object     *time = json_get(r->root, "timestamp");
-    int64_t                 ts_ns;
+    struct json_object *time = json_get(r->root, "timestamp");
+    int64_t ts_ns;
     update->unrealized_pnl = context_number(r, "unrealized_pnl", -INFINITY);
     update->realized_pnl = context_number(r, "realized_pnl", -INFINITY);
     update->unrealized_pnl_pct = context_number(r, "unrealized_pnl_pct", -INFINITY);
@@ -72,12 +73,17 @@ static void read_context(struct reading *r, struct slice header_trace)
         memset(update->mode, 0, sizeof update->mode);
     field_trace(json_get(r->root, "trace_id"), header_trace, &update->trace_id);
     update->ts_event_ns = update->ts_recv_ns;
-    if (json_is_string(time) && timestamp_parse(json_text(time), &ts_ns) == AL_OK && ts_ns <= update->ts_recv_ns + FUTURE_MAX_NS)
+    if (json_is_string(time) && timestamp_parse(json_text(time), &ts_ns) == AL_OK &&
+        ts_ns <= update->ts_recv_ns + FUTURE_MAX_NS)
         update->ts_event_ns = ts_ns;
 }
 
-bool position_update_parse(struct json_reader *reader, struct slice body, struct slice header_trace, int64_t ts_recv_ns,
-                           struct position_update *update, struct order_event_refusal *refusal)
+bool position_update_parse(struct json_reader *reader,
+                           struct slice body,
+                           struct slice header_trace,
+                           int64_t ts_recv_ns,
+                           struct position_update *update,
+                           struct order_event_refusal *refusal)
 {
     struct reading r = {.update = update, .refusal = refusal};
     memset(update, 0, sizeof *update);

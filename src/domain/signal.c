@@ -33,7 +33,8 @@ static bool check_asset(const struct decision *d, const struct signal_extra *x)
     struct asset same;
     struct slice text = slice_of(d->asset.text);
     (void)x;
-    return text.len >= SIGNAL_ASSET_LEN_MIN && asset_parse(text, &same) && asset_eq(&same, &d->asset);
+    return text.len >= SIGNAL_ASSET_LEN_MIN && asset_parse(text, &same) &&
+           asset_eq(&same, &d->asset);
 }
 
 static bool check_amount(const struct decision *d, const struct signal_extra *x)
@@ -66,7 +67,7 @@ static bool check_strategy_id(const struct decision *d, const struct signal_extr
 static bool check_model_version(const struct decision *d, const struct signal_extra *x)
 {
     struct model_version_id same;
-    bool                    has_version = d->model_version.text[0] != '\0';
+    bool has_version = d->model_version.text[0] != '\0';
     (void)x;
     if (has_version && !model_version_id_parse(slice_of(d->model_version.text), &same))
         return false;
@@ -77,8 +78,8 @@ static bool check_snapshot(const struct decision *d, const struct signal_extra *
 {
     const struct snapshot *s = &d->snapshot;
     (void)x;
-    return s->mid > 0 && isfinite(s->mid) && within(s->spread, 0, 1e300) && within(s->volume_24h, 0, 1e300) &&
-           within(s->volatility, 0, 1e300);
+    return s->mid > 0 && isfinite(s->mid) && within(s->spread, 0, 1e300) &&
+           within(s->volume_24h, 0, 1e300) && within(s->volatility, 0, 1e300);
 }
 
 static bool check_propensity(const struct decision *d, const struct signal_extra *x)
@@ -106,7 +107,8 @@ static bool check_indicators(const struct decision *d, const struct signal_extra
 
 static bool check_exit(const struct decision *d, const struct signal_extra *x)
 {
-    return d->kind != DECISION_EXIT || (x->exit_fraction > 0 && x->exit_fraction <= 1 && d->reason != REASON_NONE);
+    return d->kind != DECISION_EXIT ||
+           (x->exit_fraction > 0 && x->exit_fraction <= 1 && d->reason != REASON_NONE);
 }
 
 static bool check_trace_id(const struct decision *d, const struct signal_extra *x)
@@ -117,7 +119,7 @@ static bool check_trace_id(const struct decision *d, const struct signal_extra *
 
 static const struct {
     const char *field;
-    check_fn    check;
+    check_fn check;
 } checks[] = {
     {"signal_id",            check_signal_id    },
     {"signal_type",          check_signal_type  },
@@ -136,7 +138,9 @@ static const struct {
     {"trace_id",             check_trace_id     },
 };
 
-bool signal_is_valid(const struct decision *decision, const struct signal_extra *extra, const char **field)
+bool signal_is_valid(const struct decision *decision,
+                     const struct signal_extra *extra,
+                     const char **field)
 {
     for (size_t i = 0; i < COUNT_OF(checks); i++) {
         if (checks[i].check(decision, extra))
@@ -177,7 +181,7 @@ static void write_uuid(struct json_writer *w, const char *key, struct uuid id)
 /* "123.40": the digits of the decimal itself, cut after the two that may be other than 0. */
 static void write_amount(struct json_writer *w, struct decimal amount)
 {
-    char   text[DECIMAL_TEXT_MAX];
+    char text[DECIMAL_TEXT_MAX];
     size_t len = decimal_format(amount, text);
     json_w_key(w, "amount");
     json_w_raw(w, (struct slice){text, len - 6});
@@ -196,7 +200,8 @@ static void write_depth(struct json_writer *w, const struct snapshot *snapshot)
     json_w_end_object(w);
 }
 
-static void write_indicators(struct json_writer *w, const struct decision *d, const struct signal_extra *x)
+static void
+write_indicators(struct json_writer *w, const struct decision *d, const struct signal_extra *x)
 {
     json_w_key(w, "technical_indicators");
     if (x->indicator_names == NULL || x->n_indicators == 0) {
@@ -209,7 +214,8 @@ static void write_indicators(struct json_writer *w, const struct decision *d, co
     json_w_end_object(w);
 }
 
-static void write_snapshot(struct json_writer *w, const struct decision *d, const struct signal_extra *x)
+static void
+write_snapshot(struct json_writer *w, const struct decision *d, const struct signal_extra *x)
 {
     json_w_key(w, "market_data_snapshot");
     json_w_object(w);
@@ -222,7 +228,8 @@ static void write_snapshot(struct json_writer *w, const struct decision *d, cons
     json_w_end_object(w);
 }
 
-static void write_reasoning(struct json_writer *w, const struct decision *d, const struct signal_extra *x)
+static void
+write_reasoning(struct json_writer *w, const struct decision *d, const struct signal_extra *x)
 {
     struct buf text = BUF_INIT(512);
     if (x->reasoning != NULL)
@@ -230,16 +237,19 @@ static void write_reasoning(struct json_writer *w, const struct decision *d, con
     else if (d->kind == DECISION_EXIT)
         buf_printf(&text, "%s: %s", side_name(d->side), reason_text(d->reason));
     else if (d->is_warmup)
-        buf_printf(&text, "%s in warm-up, led by %s", side_name(d->side), d->heuristic[0] != '\0' ? d->heuristic : "chance");
+        buf_printf(&text, "%s in warm-up, led by %s", side_name(d->side),
+                   d->heuristic[0] != '\0' ? d->heuristic : "chance");
     else
-        buf_printf(&text, "%s: expected %.4f %% net with probability %.3f of a gain by model %s", side_name(d->side),
-                   d->expected_value * 100, d->confidence, d->model_version.text);
+        buf_printf(&text, "%s: expected %.4f %% net with probability %.3f of a gain by model %s",
+                   side_name(d->side), d->expected_value * 100, d->confidence,
+                   d->model_version.text);
     json_w_key(w, "reasoning");
     json_w_string(w, buf_slice(&text));
     buf_deinit(&text);
 }
 
-static void write_exit(struct json_writer *w, const struct decision *d, const struct signal_extra *x)
+static void
+write_exit(struct json_writer *w, const struct decision *d, const struct signal_extra *x)
 {
     write_text(w, "exit_reason", reason_name(d->reason));
     write_number(w, "exit_fraction", x->exit_fraction);
@@ -254,7 +264,8 @@ static void write_entry(struct json_writer *w, const struct decision *d)
         write_text(w, "heuristic", d->heuristic);
 }
 
-static void write_metadata(struct json_writer *w, const struct decision *d, const struct signal_extra *x)
+static void
+write_metadata(struct json_writer *w, const struct decision *d, const struct signal_extra *x)
 {
     json_w_key(w, "metadata");
     json_w_object(w);
@@ -275,9 +286,11 @@ static void write_metadata(struct json_writer *w, const struct decision *d, cons
     json_w_end_object(w);
 }
 
-void signal_body_write(const struct decision *decision, const struct signal_extra *extra, struct buf *out)
+void signal_body_write(const struct decision *decision,
+                       const struct signal_extra *extra,
+                       struct buf *out)
 {
-    const char        *field;
+    const char *field;
     struct json_writer w;
     assert(signal_is_valid(decision, extra, &field));
     json_w_init(&w, out);
@@ -290,7 +303,8 @@ void signal_body_write(const struct decision *decision, const struct signal_extr
     json_w_key(&w, "timestamp");
     json_w_time(&w, decision->decided_at_ns);
     write_text(&w, "strategy_id", decision->strategy_id.text);
-    write_text(&w, "model_version", decision->model_version.text[0] != '\0' ? decision->model_version.text : NULL);
+    write_text(&w, "model_version",
+               decision->model_version.text[0] != '\0' ? decision->model_version.text : NULL);
     json_w_key(&w, "is_warmup");
     json_w_bool(&w, decision->is_warmup);
     write_snapshot(&w, decision, extra);
