@@ -188,6 +188,26 @@ const char *amqp_consumer_error(const struct amqp_consumer *consumer); /* "" whe
 uint64_t amqp_consumer_n_received(const struct amqp_consumer *consumer);
 uint64_t amqp_consumer_generation(const struct amqp_consumer *consumer);
 
+/* ---- how full a queue is ---- */
+
+struct amqp_gauge;
+
+struct amqp_depth {
+    bool exists;
+    uint32_t n_messages; /* ready, that is not yet handed to a consumer */
+    uint32_t n_consumers;
+};
+
+/* A channel that asks the broker about one queue whenever amqp_gauge_ask() is called. */
+MUST_CHECK enum al_err amqp_gauge_create(struct amqp_conn *conn,
+                                         const char *queue, /* keeps */
+                                         void (*on_depth)(void *ctx, const struct amqp_depth *),
+                                         void *ctx,
+                                         struct amqp_gauge **out);
+/* on_depth comes later, once for each question that was asked. False, and nothing comes, while one is
+ * under way or the connection is not ready. */
+bool amqp_gauge_ask(struct amqp_gauge *gauge);
+
 /* ---- publishers ---- */
 
 enum amqp_result {
