@@ -186,3 +186,70 @@ void json_w_raw(struct json_writer *w, struct slice json)
     before_value(w);
     buf_append(w->out, json.ptr, json.len);
 }
+
+void json_w_node(struct json_writer *w, struct json_object *node)
+{
+    struct json_cursor cursor = {0};
+    if (json_is_object(node)) {
+        json_w_object(w);
+        while (json_walk(node, &cursor)) {
+            json_w_key(w, cursor.key);
+            json_w_node(w, cursor.value);
+        }
+        json_w_end_object(w);
+    } else if (json_is_array(node)) {
+        json_w_array(w);
+        for (size_t i = 0; i < json_length(node); i++)
+            json_w_node(w, json_at(node, i));
+        json_w_end_array(w);
+    } else if (json_is_string(node)) {
+        json_w_string(w, json_text(node));
+    } else if (json_is_number(node)) {
+        json_w_raw(w, json_text(node));
+    } else if (json_is_bool(node)) {
+        json_w_bool(w, json_is_true(node));
+    } else {
+        json_w_null(w);
+    }
+}
+
+static void new_line(struct buf *out, int level)
+{
+    buf_printf(out, "\n%*s", 2 * level, "");
+}
+
+/* Copies a string from its opening quote; returns the index of the closing one. */
+static size_t copy_string(struct slice json, size_t i, struct buf *out)
+{
+    size_t start = i++;
+    while (json.ptr[i] != '"')
+        i += json.ptr[i] == '\\' ? 2 : 1;
+    buf_append(out, json.ptr + start, i - start + 1);
+    return i;
+}
+
+void json_pretty(struct slice json, struct buf *out)
+{
+    int level = 0;
+    for (size_t i = 0; i < json.len; i++) {
+        char c = json.ptr[i];
+        bool opens = c == '{' || c == '[', closes = c == '}' || c == ']';
+        if (c == '"') {
+            i = copy_string(json, i, out);
+            continue;
+        }
+        if (opens && (json.ptr[i + 1] == '}' || json.ptr[i + 1] == ']')) {
+            buf_append(out, json.ptr + i++, 2);
+            continue;
+        }
+        level += opens - closes;
+        if (closes)
+            new_line(out, level);
+        buf_putc(out, c);
+        if (opens || c == ',')
+            new_line(out, level);
+        else if (c == ':')
+            buf_putc(out, ' ');
+    }
+    buf_putc(out, '\n');
+}

@@ -5,32 +5,6 @@
 
 #include "alphaloop/base/json.h"
 
-static void rewrite(struct json_writer *w, struct json_object *node)
-{
-    struct json_cursor cursor = {0};
-    if (json_is_object(node)) {
-        json_w_object(w);
-        while (json_walk(node, &cursor)) {
-            json_w_key(w, cursor.key);
-            rewrite(w, cursor.value);
-        }
-        json_w_end_object(w);
-    } else if (json_is_array(node)) {
-        json_w_array(w);
-        for (size_t i = 0; i < json_length(node); i++)
-            rewrite(w, json_at(node, i));
-        json_w_end_array(w);
-    } else if (json_is_string(node)) {
-        json_w_string(w, json_text(node));
-    } else if (json_is_number(node)) {
-        json_w_raw(w, json_text(node));
-    } else if (json_is_bool(node)) {
-        json_w_bool(w, json_is_true(node));
-    } else {
-        json_w_null(w);
-    }
-}
-
 static void answer(struct json_reader *reader, struct slice text)
 {
     struct json_object *node;
@@ -39,7 +13,7 @@ static void answer(struct json_reader *reader, struct slice text)
     enum al_err         err = json_read(reader, text, &node);
     json_w_init(&w, &out);
     if (err == AL_OK)
-        rewrite(&w, node);
+        json_w_node(&w, node);
     printf("%s %s\n", al_err_name(err), buf_str(&out));
     fflush(stdout);
     json_put(node);

@@ -81,5 +81,8 @@ void json_w_bool(struct json_writer *w, bool value);
 void json_w_null(struct json_writer *w);
 void json_w_time(struct json_writer *w, int64_t ts_ns);   /* TIMESTAMP_NONE writes null */
 void json_w_raw(struct json_writer *w, struct slice json); /* one valid JSON value, as is */
+void json_w_node(struct json_writer *w, struct json_object *node); /* what was read, numbers by their source text */
+/* The same document with line breaks and two blanks a level. `json` is valid JSON. */
+void json_pretty(struct slice json, struct buf *out);
 
 #endif

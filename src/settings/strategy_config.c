@@ -1,0 +1,683 @@
+/* One table of rows with the offset of each member. Fallbacks are filled in first, then the file overwrites what it names,
+ * then what must hold between several fields is checked. The schema and the written form come from the same rows. */
+#include "alphaloop/settings/strategy_config.h"
+
+#include <assert.h>
+#include <ctype.h>
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+
+#include "alphaloop/base/timestamp.h"
+
+#define PATH_TEXT_MAX  128
+#define VALUE_TEXT_MAX 64 /* of a bad value in a problem */
+
+enum kind { KIND_number, KIND_optional, KIND_whole, KIND_flag, KIND_seconds, KIND_choice, KIND_texts, KIND_assets,
+            KIND_weights, KIND_object, KIND_schedule };
+
+struct row {
+    enum kind   kind;
+    const char *object, *name;
+    size_t      offset;
+    const char *fallback; /* as written in the table */
+    double      min, max;
+    const char *unit, *help;
+};
+
+static const struct row rows[] = {
+#define STRATEGY_FIELD(kind, object, name, member, fallback, min, max, unit, help)                                     \
+    {KIND_##kind, object, name, offsetof(struct strategy_config, member), #fallback, min, max, unit, help},
+#include "alphaloop/tbl/strategy_fields.def"
+#undef STRATEGY_FIELD
+};
+
+static const char *const heuristics[] = {
+#define HEURISTIC(name) #name,
+#include "alphaloop/tbl/heuristics.def"
+#undef HEURISTIC
+};
+
+/* Members of the file that say nothing to us. */
+static const char *const remarks[] = {"$schema", "description"};
+
+/* ---- words ---- */
+
+static size_t word_at(const char *words, uint32_t index, const char **word)
+{
+    for (; index > 0; index--) {
+        words += strcspn(words, "|");
+        words += *words == '|';
+    }
+    *word = words;
+    return strcspn(words, "|");
+}
+
+static uint32_t word_count(const char *words)
+{
+    uint32_t n = 1;
+    for (; *words != '\0'; words++)
+        n += *words == '|';
+    return n;
+}
+
+const char *strategy_model_kind_name(uint32_t kind)
+{
+    static const char *const names[] = {"xgboost", "random_forest"};
+    assert(kind < COUNT_OF(names));
+    return names[kind];
+}
+
+const char *decision_trigger_name(uint32_t trigger)
+{
+    static const char *const names[] = {"interval", "candle", "tick"};
+    assert(trigger < COUNT_OF(names));
+    return names[trigger];
+}
+
+/* ---- fallbacks ---- */
+
+#define FALLBACK_number(member, value)   out->member = (value);
+#define FALLBACK_optional(member, value) out->member = (value);
+#define FALLBACK_whole(member, value)    out->member = (uint32_t)(value);
+#define FALLBACK_flag(member, value)     out->member = (value);
+#define FALLBACK_seconds(member, value)  out->member = llround((value) * 1e9);
+#define FALLBACK_choice(member, value)   out->member = (value);
+#define FALLBACK_texts(member, value)
+#define FALLBACK_assets(member, value)
+#define FALLBACK_weights(member, value)
+#define FALLBACK_object(member, value)   snprintf(out->member, sizeof out->member, "{}");
+#define FALLBACK_schedule(member, value) snprintf(out->member, sizeof out->member, "%s", (value));
+
+static void fall_back(const struct settings *s, struct strategy_config *out)
+{
+#define STRATEGY_FIELD(kind, object, name, member, fallback, min, max, unit, help) FALLBACK_##kind(member, fallback)
+#include "alphaloop/tbl/strategy_fields.def"
+#undef STRATEGY_FIELD
+    for (size_t i = 0; i < s->trading_assets.count && out->n_assets < STRATEGY_ASSETS_MAX; i++) {
+        if (asset_parse(slice_of(s->trading_assets.items[i]), &out->assets[out->n_assets]))
+            out->n_assets++;
+    }
+    out->n_features = 1;
+    snprintf(out->features[0], sizeof out->features[0], "standard");
+    for (size_t i = 0; i < STRATEGY_HEURISTICS; i++)
+        out->heuristic_weights[i] = 1;
+}
+
+/* ---- reading ---- */
+
+struct reading {
+    struct strategy_config *out;
+    struct buf             *problems;
+    size_t                  n_problems;
+};
+
+static void PRINTF(2, 3) problem(struct reading *r, const char *format, ...)
+{
+    va_list args;
+    r->n_problems++;
+    if (r->problems == NULL)
+        return;
+    va_start(args, format);
+    buf_vprintf(r->problems, format, args);
+    va_end(args);
+    buf_putc(r->problems, '\n');
+}
+
+static const char *path_of(const struct row *row)
+{
+    static _Thread_local char path[PATH_TEXT_MAX];
+    snprintf(path, sizeof path, "%s%s%s", row->object, row->object[0] == '\0' ? "" : ".", row->name);
+    return path;
+}
+
+/* The value as JSON text, cut where it is long. */
+static const char *value_text(struct json_object *value)
+{
+    static _Thread_local char text[VALUE_TEXT_MAX];
+    struct json_writer        w;
+    struct buf                out = BUF_INIT(STRATEGY_FILE_BYTES_MAX * 6);
+    json_w_init(&w, &out);
+    json_w_node(&w, value);
+    snprintf(text, sizeof text, "%s", buf_str(&out));
+    buf_deinit(&out);
+    return text;
+}
+
+static void refuse_number(struct reading *r, const struct row *row, struct json_object *value, const char *what)
+{
+    problem(r, "%s: %s is not %s in %.15g..%.15g%s%s", path_of(row), value_text(value), what, row->min, row->max,
+            row->unit[0] == '\0' ? "" : ", ", row->unit);
+}
+
+static bool number_in_range(const struct row *row, struct json_object *value, double *out)
+{
+    return json_double(value, out) == AL_OK && *out >= row->min && *out <= row->max;
+}
+
+static void read_whole(struct reading *r, const struct row *row, struct json_object *value, uint32_t *to)
+{
+    int64_t whole;
+    if (json_i64(value, &whole) == AL_OK && (double)whole >= row->min && (double)whole <= row->max)
+        *to = (uint32_t)whole;
+    else
+        refuse_number(r, row, value, "a whole number");
+}
+
+static void read_number(struct reading *r, const struct row *row, struct json_object *value, void *to)
+{
+    double number;
+    if (row->kind == KIND_optional && value == NULL)
+        *(double *)to = NAN;
+    else if (!number_in_range(row, value, &number))
+        refuse_number(r, row, value, row->kind == KIND_optional ? "null or a number" : "a number");
+    else if (row->kind == KIND_seconds)
+        *(int64_t *)to = llround(number * 1e9);
+    else
+        *(double *)to = number;
+}
+
+static void read_choice(struct reading *r, const struct row *row, struct json_object *value, uint32_t *to)
+{
+    for (uint32_t i = 0; json_is_string(value) && i < word_count(row->unit); i++) {
+        const char *word;
+        size_t      len = word_at(row->unit, i, &word);
+        if (slice_eq(json_text(value), (struct slice){word, len})) {
+            *to = i;
+            return;
+        }
+    }
+    problem(r, "%s: %s is not one of %s", path_of(row), value_text(value), row->unit);
+}
+
+static void read_assets(struct reading *r, const struct row *row, struct json_object *value, struct strategy_config *out)
+{
+    out->n_assets = 0;
+    for (size_t i = 0; i < json_length(value) && i < STRATEGY_ASSETS_MAX; i++) {
+        struct asset asset;
+        if (!json_is_string(json_at(value, i)) || !asset_parse(json_text(json_at(value, i)), &asset)) {
+            problem(r, "%s[%zu]: %s is not 3 to 20 of A-Z0-9", path_of(row), i, value_text(json_at(value, i)));
+            continue;
+        }
+        for (size_t k = 0; k < out->n_assets; k++) {
+            if (asset_eq(&out->assets[k], &asset))
+                problem(r, "%s[%zu]: %s is there twice", path_of(row), i, asset.text);
+        }
+        out->assets[out->n_assets++] = asset;
+    }
+}
+
+static bool is_feature_text(struct slice text)
+{
+    if (text.len == 0 || text.len >= STRATEGY_FEATURE_TEXT_MAX)
+        return false;
+    for (size_t i = 0; i < text.len; i++) {
+        if ((unsigned char)text.ptr[i] <= ' ' || (unsigned char)text.ptr[i] >= 0x7f)
+            return false;
+    }
+    return true;
+}
+
+static void read_features(struct reading *r, const struct row *row, struct json_object *value, struct strategy_config *out)
+{
+    out->n_features = 0;
+    for (size_t i = 0; i < json_length(value) && i < STRATEGY_FEATURES_MAX; i++) {
+        struct slice text = json_text(json_at(value, i));
+        if (!json_is_string(json_at(value, i)) || !is_feature_text(text)) {
+            problem(r, "%s[%zu]: %s is not a name of 1 to 63 characters", path_of(row), i, value_text(json_at(value, i)));
+            continue;
+        }
+        for (size_t k = 0; k < out->n_features; k++) {
+            if (slice_is(text, out->features[k]))
+                problem(r, "%s[%zu]: %s is there twice", path_of(row), i, out->features[k]);
+        }
+        char *to = out->features[out->n_features++];
+        memset(to, 0, STRATEGY_FEATURE_TEXT_MAX);
+        memcpy(to, text.ptr, text.len);
+    }
+}
+
+static void read_array(struct reading *r, const struct row *row, struct json_object *value)
+{
+    size_t count = json_length(value);
+    if (!json_is_array(value) || (double)count < row->min || (double)count > row->max) {
+        problem(r, "%s: %s is not an array of %.0f to %.0f %s", path_of(row), value_text(value), row->min, row->max, row->unit);
+        return;
+    }
+    if (row->kind == KIND_assets)
+        read_assets(r, row, value, r->out);
+    else
+        read_features(r, row, value, r->out);
+}
+
+static void read_weight(struct reading *r, const struct row *row, const char *name, struct json_object *value)
+{
+    for (size_t i = 0; i < STRATEGY_HEURISTICS; i++) {
+        if (strcmp(name, heuristics[i]) != 0)
+            continue;
+        if (!number_in_range(row, value, &r->out->heuristic_weights[i]))
+            problem(r, "%s.%s: %s is not a number in %g..%g", row->name, name, value_text(value), row->min, row->max);
+        return;
+    }
+    problem(r, "%s.%.40s: no such heuristic", row->name, name);
+}
+
+static void read_weights(struct reading *r, const struct row *row, struct json_object *value)
+{
+    struct json_cursor cursor = {0};
+    if (!json_is_object(value)) {
+        problem(r, "%s: %s is not an object of heuristics and weights", path_of(row), value_text(value));
+        return;
+    }
+    for (size_t i = 0; i < STRATEGY_HEURISTICS; i++)
+        r->out->heuristic_weights[i] = 0;
+    while (json_walk(value, &cursor))
+        read_weight(r, row, cursor.key, cursor.value);
+}
+
+static void read_object(struct reading *r, const struct row *row, struct json_object *value, char to[STRATEGY_PARAMETERS_MAX])
+{
+    struct buf         text = BUF_INIT(STRATEGY_PARAMETERS_MAX - 1);
+    struct json_writer w;
+    json_w_init(&w, &text);
+    if (json_is_object(value))
+        json_w_node(&w, value);
+    if (!json_is_object(value) || !buf_ok(&text))
+        problem(r, "%s: %s is not an object of less than %d bytes", path_of(row), value_text(value), STRATEGY_PARAMETERS_MAX);
+    else
+        memcpy(to, buf_str(&text), text.len + 1);
+    buf_deinit(&text);
+}
+
+static void read_schedule(struct reading *r, const struct row *row, struct json_object *value, char to[SETTING_TEXT_MAX])
+{
+    struct slice text = json_text(value);
+    if (!json_is_string(value) || (double)text.len > row->max || memchr(text.ptr, '\0', text.len) != NULL) {
+        problem(r, "%s: %s is not a text of at most %.0f characters", path_of(row), value_text(value), row->max);
+        return;
+    }
+    memcpy(to, text.ptr, text.len);
+    to[text.len] = '\0';
+}
+
+static void read_field(struct reading *r, const struct row *row, struct json_object *value)
+{
+    void *to = (char *)r->out + row->offset;
+    switch (row->kind) {
+    case KIND_number:
+    case KIND_optional:
+    case KIND_seconds:
+        read_number(r, row, value, to);
+        break;
+    case KIND_whole:
+        read_whole(r, row, value, to);
+        break;
+    case KIND_flag:
+        if (json_is_bool(value))
+            *(bool *)to = json_is_true(value);
+        else
+            problem(r, "%s: %s is neither true nor false", path_of(row), value_text(value));
+        break;
+    case KIND_choice:
+        read_choice(r, row, value, to);
+        break;
+    case KIND_texts:
+    case KIND_assets:
+        read_array(r, row, value);
+        break;
+    case KIND_weights:
+        read_weights(r, row, value);
+        break;
+    case KIND_object:
+        read_object(r, row, value, to);
+        break;
+    case KIND_schedule:
+        read_schedule(r, row, value, to);
+        break;
+    }
+}
+
+static const struct row *row_of(const char *object, const char *name)
+{
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        if (strcmp(rows[i].object, object) == 0 && strcmp(rows[i].name, name) == 0)
+            return &rows[i];
+    }
+    return NULL;
+}
+
+static bool is_object_name(const char *name)
+{
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        if (name[0] != '\0' && strcmp(rows[i].object, name) == 0)
+            return true;
+    }
+    return false;
+}
+
+static bool is_remark(const char *name)
+{
+    for (size_t i = 0; i < COUNT_OF(remarks); i++) {
+        if (strcmp(name, remarks[i]) == 0)
+            return true;
+    }
+    return false;
+}
+
+static void read_members(struct reading *r, const char *object, struct json_object *node)
+{
+    struct json_cursor cursor = {0};
+    while (json_walk(node, &cursor)) {
+        const struct row *row = row_of(object, cursor.key);
+        if (row != NULL)
+            read_field(r, row, cursor.value);
+        else if (object[0] == '\0' && is_object_name(cursor.key) && json_is_object(cursor.value))
+            read_members(r, cursor.key, cursor.value);
+        else if (object[0] == '\0' && is_object_name(cursor.key))
+            problem(r, "%s: %s is not an object", cursor.key, value_text(cursor.value));
+        else if (object[0] != '\0' || !is_remark(cursor.key))
+            problem(r, "%s%s%.40s: unknown field", object, object[0] == '\0' ? "" : ".", cursor.key);
+    }
+}
+
+static void check_together(struct reading *r)
+{
+    struct strategy_config *out = r->out;
+    if (out->sizing.min_amount > out->sizing.max_amount)
+        problem(r, "sizing.min_amount: %g is above sizing.max_amount, %g", out->sizing.min_amount, out->sizing.max_amount);
+    out->training.has_schedule = out->training.schedule[0] != '\0';
+    if (out->training.has_schedule && cron_parse(slice_of(out->training.schedule), &out->training.cron) != AL_OK)
+        problem(r, "training.schedule: \"%.40s\": %s", out->training.schedule, err_text());
+    if (out->n_assets == 0)
+        problem(r, "assets: there are none, and no TRADING_ASSETS to fall back to");
+}
+
+enum al_err strategy_config_parse(struct json_reader *reader, const struct strategy_id *strategy_id, struct slice bytes,
+                                  const struct settings *s, struct strategy_config *out, struct buf *problems)
+{
+    struct reading      r = {out, problems, 0};
+    struct json_object *node = NULL;
+    memset(out, 0, sizeof *out);
+    out->strategy_id = *strategy_id;
+    fall_back(s, out);
+    if (bytes.len > 0) {
+        if (json_read(reader, bytes, &node) != AL_OK) {
+            if (problems != NULL)
+                buf_printf(problems, "not JSON: %s\n", err_text());
+            return AL_EPARSE;
+        }
+        if (json_is_object(node))
+            read_members(&r, "", node);
+        else
+            problem(&r, "the document is not an object");
+        json_put(node);
+    }
+    check_together(&r);
+    return r.n_problems == 0 ? AL_OK : err_set(AL_EINVAL, "%zu fields are wrong", r.n_problems);
+}
+
+/* ---- the schema ---- */
+
+static void put_pair(struct json_writer *w, const char *key, const char *text)
+{
+    json_w_key(w, key);
+    json_w_str(w, text);
+}
+
+static void put_limit(struct json_writer *w, const char *key, double value)
+{
+    json_w_key(w, key);
+    json_w_double(w, value);
+}
+
+/* "s->warmup_min_amount" is the setting WARMUP_MIN_AMOUNT; other expressions say what they need to in the help. */
+static void put_help(struct json_writer *w, const struct row *row)
+{
+    char        text[512];
+    size_t      used = (size_t)snprintf(text, sizeof text, "%s", row->help);
+    const char *setting = strstr(row->fallback, "s->");
+    bool        is_array = row->kind == KIND_assets || row->kind == KIND_texts || row->kind == KIND_weights || row->kind == KIND_object;
+    if (row->kind != KIND_choice && row->unit[0] != '\0')
+        used += (size_t)snprintf(text + used, sizeof text - used, " Unit: %s.", row->unit);
+    if (setting != NULL) {
+        used += (size_t)snprintf(text + used, sizeof text - used, " Absent: ");
+        for (const char *c = setting + 3; *c == '_' || isalnum((unsigned char)*c); c++)
+            text[used++] = (char)toupper((unsigned char)*c);
+        snprintf(text + used, sizeof text - used, ".");
+    } else if (!is_array) {
+        const char *word = row->fallback;
+        size_t      len = row->kind == KIND_choice ? word_at(row->unit, 0, &word) : strlen(word);
+        bool        none = strcmp(row->fallback, "NAN") == 0;
+        snprintf(text + used, sizeof text - used, " Absent: %.*s.", none ? 4 : (int)len, none ? "null" : word);
+    }
+    put_pair(w, "description", text);
+}
+
+static void put_words(struct json_writer *w, const char *words)
+{
+    json_w_key(w, "enum");
+    json_w_array(w);
+    for (uint32_t i = 0; i < word_count(words); i++) {
+        const char *word;
+        size_t      len = word_at(words, i, &word);
+        json_w_string(w, (struct slice){word, len});
+    }
+    json_w_end_array(w);
+}
+
+static void put_items(struct json_writer *w, const struct row *row)
+{
+    put_pair(w, "type", "array");
+    put_limit(w, "minItems", row->min);
+    put_limit(w, "maxItems", row->max);
+    json_w_key(w, "uniqueItems");
+    json_w_bool(w, true);
+    json_w_key(w, "items");
+    json_w_object(w);
+    put_pair(w, "type", "string");
+    put_pair(w, "pattern", row->kind == KIND_assets ? "^[A-Za-z0-9]{3,20}$" : "^[!-~]{1,63}$");
+    json_w_end_object(w);
+}
+
+static void put_weights(struct json_writer *w, const struct row *row)
+{
+    put_pair(w, "type", "object");
+    json_w_key(w, "properties");
+    json_w_object(w);
+    for (size_t i = 0; i < STRATEGY_HEURISTICS; i++) {
+        json_w_key(w, heuristics[i]);
+        json_w_object(w);
+        put_pair(w, "type", "number");
+        put_limit(w, "minimum", row->min);
+        put_limit(w, "maximum", row->max);
+        json_w_end_object(w);
+    }
+    json_w_end_object(w);
+    json_w_key(w, "additionalProperties");
+    json_w_bool(w, false);
+}
+
+static void put_number(struct json_writer *w, const struct row *row)
+{
+    json_w_key(w, "type");
+    if (row->kind == KIND_optional)
+        json_w_raw(w, SLICE("[\"number\",\"null\"]"));
+    else
+        json_w_str(w, row->kind == KIND_whole ? "integer" : "number");
+    put_limit(w, "minimum", row->min);
+    put_limit(w, "maximum", row->max);
+}
+
+static void put_field(struct json_writer *w, const struct row *row)
+{
+    json_w_key(w, row->name);
+    json_w_object(w);
+    put_help(w, row);
+    switch (row->kind) {
+    case KIND_number:
+    case KIND_optional:
+    case KIND_seconds:
+    case KIND_whole:
+        put_number(w, row);
+        break;
+    case KIND_flag:
+        put_pair(w, "type", "boolean");
+        break;
+    case KIND_choice:
+        put_words(w, row->unit);
+        break;
+    case KIND_texts:
+    case KIND_assets:
+        put_items(w, row);
+        break;
+    case KIND_weights:
+        put_weights(w, row);
+        break;
+    case KIND_object:
+        put_pair(w, "type", "object");
+        break;
+    case KIND_schedule:
+        put_pair(w, "type", "string");
+        put_limit(w, "maxLength", row->max);
+        break;
+    }
+    json_w_end_object(w);
+}
+
+static void put_remarks(struct json_writer *w)
+{
+    for (size_t i = 0; i < COUNT_OF(remarks); i++) {
+        json_w_key(w, remarks[i]);
+        json_w_object(w);
+        put_pair(w, "type", "string");
+        json_w_end_object(w);
+    }
+}
+
+static void put_properties(struct json_writer *w, const char *object)
+{
+    put_pair(w, "type", "object");
+    json_w_key(w, "additionalProperties");
+    json_w_bool(w, false);
+    json_w_key(w, "properties");
+    json_w_object(w);
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        if (strcmp(rows[i].object, object) == 0) {
+            put_field(w, &rows[i]);
+        } else if (object[0] == '\0' && strcmp(rows[i].object, rows[i - 1].object) != 0) {
+            json_w_key(w, rows[i].object);
+            json_w_object(w);
+            put_properties(w, rows[i].object);
+            json_w_end_object(w);
+        }
+    }
+    if (object[0] == '\0')
+        put_remarks(w);
+    json_w_end_object(w);
+}
+
+void strategy_config_schema(struct buf *out)
+{
+    struct buf         text = BUF_INIT(out->max);
+    struct json_writer w;
+    json_w_init(&w, &text);
+    json_w_object(&w);
+    put_pair(&w, "$schema", "https://json-schema.org/draft/2020-12/schema");
+    put_pair(&w, "title", "A strategy of alphaloop");
+    put_pair(&w, "description",
+             "Generated from include/alphaloop/tbl/strategy_fields.def by `make generate`. Absent fields fall back to settings "
+             "or to the default named.");
+    put_properties(&w, "");
+    json_w_end_object(&w);
+    json_pretty(buf_slice(&text), out);
+    buf_deinit(&text);
+}
+
+/* ---- the written form ---- */
+
+static void write_array(struct json_writer *w, const struct row *row, const struct strategy_config *config)
+{
+    bool   is_assets = row->kind == KIND_assets;
+    size_t count = is_assets ? config->n_assets : config->n_features;
+    json_w_array(w);
+    for (size_t i = 0; i < count; i++)
+        json_w_str(w, is_assets ? config->assets[i].text : config->features[i]);
+    json_w_end_array(w);
+}
+
+static void write_weights(struct json_writer *w, const struct strategy_config *config)
+{
+    json_w_object(w);
+    for (size_t i = 0; i < STRATEGY_HEURISTICS; i++) {
+        json_w_key(w, heuristics[i]);
+        json_w_double(w, config->heuristic_weights[i]);
+    }
+    json_w_end_object(w);
+}
+
+static void write_choice(struct json_writer *w, const struct row *row, uint32_t index)
+{
+    const char *word;
+    size_t      len = word_at(row->unit, index, &word);
+    json_w_string(w, (struct slice){word, len});
+}
+
+static void write_field(struct json_writer *w, const struct row *row, const struct strategy_config *config)
+{
+    const void *from = (const char *)config + row->offset;
+    json_w_key(w, row->name);
+    switch (row->kind) {
+    case KIND_number:
+    case KIND_optional:
+        if (isnan(*(const double *)from))
+            json_w_null(w);
+        else
+            json_w_double(w, *(const double *)from);
+        break;
+    case KIND_seconds:
+        json_w_double(w, (double)*(const int64_t *)from / 1e9);
+        break;
+    case KIND_whole:
+        json_w_i64(w, *(const uint32_t *)from);
+        break;
+    case KIND_flag:
+        json_w_bool(w, *(const bool *)from);
+        break;
+    case KIND_choice:
+        write_choice(w, row, *(const uint32_t *)from);
+        break;
+    case KIND_texts:
+    case KIND_assets:
+        write_array(w, row, config);
+        break;
+    case KIND_weights:
+        write_weights(w, config);
+        break;
+    case KIND_object:
+        json_w_raw(w, slice_of(from));
+        break;
+    case KIND_schedule:
+        json_w_str(w, from);
+        break;
+    }
+}
+
+static void write_members(struct json_writer *w, const char *object, const struct strategy_config *config)
+{
+    json_w_object(w);
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        if (strcmp(rows[i].object, object) == 0) {
+            write_field(w, &rows[i], config);
+        } else if (object[0] == '\0' && strcmp(rows[i].object, rows[i - 1].object) != 0) {
+            json_w_key(w, rows[i].object);
+            write_members(w, rows[i].object, config);
+        }
+    }
+    json_w_end_object(w);
+}
+
+void strategy_config_write(const struct strategy_config *config, struct json_writer *w)
+{
+    write_members(w, "", config);
+}
