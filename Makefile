@@ -52,7 +52,8 @@ QUICK     := unit contract scenario
 
 .PHONY: build lib unit contract scenario check check-rooms check-headers check-format check-stale check-asan check-ubsan \
         check-tsan check-integration check-fault fuzz fuzzers test test-programs bench demo cover lint format generate \
-        longest stack-up stack-down clean
+        longest stack-up stack-down clean \
+        lint-tidy lint-cppcheck lint-shell
 
 build:
 	@tools/setup build && $(MAKE) $(PROGRAM)
@@ -128,9 +129,17 @@ check-stale: $(PROGRAM)
 	@tools/generate --check $(PROGRAM)
 
 lint:
-	@tools/setup build lint && tools/lint
+	@tools/setup build lint && $(MAKE) -k -j2 lint-tidy lint-cppcheck lint-shell
+lint-tidy: $(SRC:%=%.tidy) src/main.c.tidy
+%.c.tidy:
+	@clang-tidy --quiet $*.c -- $(CPPFLAGS) -std=c17 2> >(grep -vE '^[0-9]+ warnings? (generated|treated)|^Suppressed|^Use -' >&2)
+lint-cppcheck:
+	@cppcheck --quiet --std=c11 --enable=warning,performance,portability --inline-suppr --error-exitcode=1 \
+	    --suppress=missingIncludeSystem -Iinclude -D_GNU_SOURCE src
+lint-shell:
+	@grep -lE '^#!/bin/(ba)?sh' tools/* .ci/run bench/* $$(find tests -name '*.sh') 2>/dev/null | xargs shellcheck
 cover:
-	@tools/setup build test && tools/cover
+	@$(MAKE) $(QUICK) SAN=cover && tools/cover build-cover
 bench:
 	@tools/setup build run test && $(MAKE) $(PROGRAM) && tools/bench
 demo:

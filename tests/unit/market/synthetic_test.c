@@ -169,6 +169,64 @@ static void test_synthetic_book_leans_the_way_of_alpha_with_and_without_edge(voi
     }
 }
 
+/* What anybody can see: the imbalance of the book, smoothed over about 15 s, against the mid's move over the next 60 s. */
+#define LOOK_STEPS 60
+#define LOOKS      6000
+
+struct look {
+    double imbalance, mid;
+};
+
+static void look(void *ctx, const struct market_event *event)
+{
+    struct look *look = ctx;
+    if (event->kind != MARKET_BOOK || strcmp(event->asset.text, "BTCUSDT") != 0)
+        return;
+    double bids = 0, asks = 0;
+    for (size_t i = 0; i < SYNTHETIC_BOOK_LEVELS; i++) {
+        bids += event->book.bids[i].qty;
+        asks += event->book.asks[i].qty;
+    }
+    look->imbalance += ((bids - asks) / (bids + asks) - look->imbalance) / 15;
+    look->mid = (event->book.bids[0].price + event->book.asks[0].price) / 2;
+}
+
+/* Share of (up, down) pairs that the smoothed imbalance puts in the right order. */
+static double visible_auc(double edge)
+{
+    static double     x[LOOKS];
+    static bool       up[LOOKS];
+    struct synthetic *market = create(edge, 11);
+    struct look       seen = {0};
+    for (int i = 0; i < LOOKS; i++) {
+        double mid = seen.mid;
+        x[i] = seen.imbalance;
+        for (int step = 0; step < LOOK_STEPS; step++)
+            synthetic_step(market, look, &seen);
+        up[i] = seen.mid > mid;
+    }
+    synthetic_destroy(market);
+    double n_right = 0, n_pairs = 0;
+    for (int i = 1; i < LOOKS; i++) {
+        for (int j = 1; j < LOOKS; j++) {
+            if (up[i] && !up[j]) {
+                n_right += x[i] > x[j] ? 1 : x[i] == x[j] ? 0.5 : 0;
+                n_pairs++;
+            }
+        }
+    }
+    return n_right / n_pairs;
+}
+
+static void test_synthetic_edge_can_be_seen_in_the_book(void **state)
+{
+    (void)state;
+    double with = visible_auc(1.0), without = visible_auc(0.0);
+    print_message("smoothed imbalance alone: AUC %.4f with edge, %.4f without\n", with, without);
+    assert_true(with > 0.60);
+    check_near(without, 0.5, 0.025);
+}
+
 static void test_synthetic_same_seed_same_events(void **state)
 {
     (void)state;
@@ -205,6 +263,7 @@ int main(void)
         cmocka_unit_test(test_synthetic_truth_is_true),
         cmocka_unit_test(test_synthetic_events_are_in_order_and_well_formed),
         cmocka_unit_test(test_synthetic_book_leans_the_way_of_alpha_with_and_without_edge),
+        cmocka_unit_test(test_synthetic_edge_can_be_seen_in_the_book),
         cmocka_unit_test(test_synthetic_same_seed_same_events),
         cmocka_unit_test(test_synthetic_names_the_bad_option),
     };
