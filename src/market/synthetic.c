@@ -399,7 +399,7 @@ enum al_err synthetic_best(const struct synthetic_options *options,
         return err_set(AL_EINVAL, "n_decisions or horizon_ns out of range");
     struct synthetic *s;
     enum al_err       err = synthetic_create(options, &s);
-    if (err != AL_OK)
+    if (err != AL_OK || s == NULL)
         return err;
     struct outcome *outcomes = calloc(n_decisions + options->n_assets, sizeof *outcomes);
     if (outcomes == NULL) {

@@ -6,6 +6,8 @@
 #include <string.h>
 
 #include "alphaloop/base/buf.h"
+#include "alphaloop/domain/order_state.h"
+#include "alphaloop/domain/position.h"
 #include "alphaloop/market/exchange.h"
 #include "harness/fake_clock.h"
 
@@ -328,6 +330,76 @@ static void test_exchange_same_seed_same_bytes(void **state)
     heard_deinit(&c);
 }
 
+/* The worker's own readers take every message, and the executions they find add up to what was filled. */
+struct ledger {
+    struct order_state states[500];
+    size_t             n_states;
+    double             volume, fees;
+};
+
+static struct order_state *state_of(struct ledger *ledger, const struct order_id *order_id)
+{
+    for (size_t i = 0; i < ledger->n_states; i++) {
+        if (strcmp(ledger->states[i].order_id.text, order_id->text) == 0)
+            return &ledger->states[i];
+    }
+    assert_true(ledger->n_states < COUNT_OF(ledger->states));
+    return &ledger->states[ledger->n_states++];
+}
+
+static void book_event(struct ledger *ledger, const struct order_event *event)
+{
+    struct execution execution;
+    bool             conflict;
+    if (!order_state_apply(state_of(ledger, &event->order_id), event, &execution, &conflict))
+        return;
+    assert_false(conflict);
+    ledger->volume += decimal_to_double(execution.quantity) * decimal_to_double(execution.price);
+    ledger->fees += decimal_to_double(execution.fees);
+}
+
+static void read_back(void *ctx, const struct exchange_message *message)
+{
+    struct json_reader        *reader = json_reader_create(JSON_BYTES_MAX, JSON_DEPTH_MAX);
+    struct order_event_refusal refusal;
+    if (message->kind == EXCHANGE_ORDER_EVENT) {
+        struct order_event  event;
+        struct json_object *doc;
+        if (!order_event_parse(reader, message->body, slice_of(""), message->ts_ns, &event, &doc, &refusal))
+            fail_msg("%s: %s", refusal.field, refusal.detail);
+        assert_int_equal(event.n_context_dropped, 0);
+        check_str(event.trace_id.text, message->trace_id);
+        book_event(ctx, &event);
+        json_put(doc);
+    } else {
+        struct position_update update;
+        if (!position_update_parse(reader, message->body, slice_of(""), message->ts_ns, &update, &refusal))
+            fail_msg("%s: %s", refusal.field, refusal.detail);
+    }
+    json_reader_destroy(reader);
+}
+
+static void test_exchange_messages_are_what_the_worker_reads(void **state)
+{
+    (void)state;
+    static struct ledger    ledger;
+    struct exchange_options options;
+    struct exchange_stats   stats;
+    exchange_options_default(&options);
+    struct exchange *x = create(&options);
+    for (int i = 0; i < 400; i++) {
+        int64_t now = T0 + i * NS_PER_S;
+        set_price(x, 99 + i % 7, 101 + i % 7);
+        exchange_run(x, now, read_back, &ledger);
+        check_ok(exchange_signal(x, slice_of(signal_text(i + 1, i % 2 ? "buy" : "sell", 500)), now, read_back, &ledger));
+    }
+    exchange_run(x, T0 + NS_PER_H, read_back, &ledger);
+    exchange_stats(x, &stats);
+    check_near(ledger.volume, stats.volume, 0.01);
+    check_near(ledger.fees, stats.fees, 1e-5);
+    exchange_destroy(x);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -342,6 +414,7 @@ int main(void)
         cmocka_unit_test(test_exchange_needs_a_price_first),
         cmocka_unit_test(test_exchange_reports_open_positions_periodically),
         cmocka_unit_test(test_exchange_same_seed_same_bytes),
+        cmocka_unit_test(test_exchange_messages_are_what_the_worker_reads),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
