@@ -14,22 +14,23 @@
 #include "alphaloop/base/err.h"
 
 /* XGB(return type, name, arguments): every function we call. */
-#define XGB_FUNCTIONS(XGB)                                                                                             \
-    XGB(void, XGBoostVersion, (int *, int *, int *))                                                                   \
-    XGB(const char *, XGBGetLastError, (void))                                                                         \
-    XGB(int, XGBSetGlobalConfig, (const char *))                                                                       \
-    XGB(int, XGDMatrixCreateFromDense, (const char *, const char *, void **))                                          \
-    XGB(int, XGDMatrixSetDenseInfo, (void *, const char *, const void *, uint64_t, int))                               \
-    XGB(int, XGDMatrixFree, (void *))                                                                                  \
-    XGB(int, XGBoosterCreate, (void *const *, uint64_t, void **))                                                      \
-    XGB(int, XGBoosterFree, (void *))                                                                                  \
-    XGB(int, XGBoosterSetParam, (void *, const char *, const char *))                                                  \
-    XGB(int, XGBoosterUpdateOneIter, (void *, int, void *))                                                            \
-    XGB(int, XGBoosterSlice, (void *, int, int, int, void **))                                                         \
-    XGB(int, XGBoosterBoostedRounds, (void *, int *))                                                                  \
-    XGB(int, XGBoosterGetNumFeature, (void *, uint64_t *))                                                             \
-    XGB(int, XGBoosterPredictFromDMatrix, (void *, void *, const char *, const uint64_t **, uint64_t *, const float **)) \
-    XGB(int, XGBoosterSaveModelToBuffer, (void *, const char *, uint64_t *, const char **))                            \
+#define XGB_FUNCTIONS(XGB)                                                                         \
+    XGB(void, XGBoostVersion, (int *, int *, int *))                                               \
+    XGB(const char *, XGBGetLastError, (void))                                                     \
+    XGB(int, XGBSetGlobalConfig, (const char *))                                                   \
+    XGB(int, XGDMatrixCreateFromDense, (const char *, const char *, void **))                      \
+    XGB(int, XGDMatrixSetInfoFromInterface, (void *, const char *, const char *))                  \
+    XGB(int, XGDMatrixFree, (void *))                                                              \
+    XGB(int, XGBoosterCreate, (void *const *, uint64_t, void **))                                  \
+    XGB(int, XGBoosterFree, (void *))                                                              \
+    XGB(int, XGBoosterSetParam, (void *, const char *, const char *))                              \
+    XGB(int, XGBoosterUpdateOneIter, (void *, int, void *))                                        \
+    XGB(int, XGBoosterSlice, (void *, int, int, int, void **))                                     \
+    XGB(int, XGBoosterBoostedRounds, (void *, int *))                                              \
+    XGB(int, XGBoosterGetNumFeature, (void *, uint64_t *))                                         \
+    XGB(int, XGBoosterPredictFromDMatrix,                                                          \
+        (void *, void *, const char *, const uint64_t **, uint64_t *, const float **))             \
+    XGB(int, XGBoosterSaveModelToBuffer, (void *, const char *, uint64_t *, const char **))        \
     XGB(int, XGBoosterLoadModelFromBuffer, (void *, const void *, uint64_t))
 
 struct xgb {

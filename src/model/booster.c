@@ -1,0 +1,373 @@
+/* Fitting, saving and asking an XGBoost booster.
+ *
+ * One thread, so that a training child takes one core and no more, and so that the loop is not disturbed. Early stopping is
+ * ours: the C interface has none. After every round the margins of the validation rows are asked for (the library keeps them
+ * in a cache, so this costs one tree, not all) and their weighted log loss decides; the best rounds are sliced out at the end.
+ * What the library returns is borrowed until the next call, so it is copied at once.
+ */
+#include "booster_i.h"
+
+#include <assert.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "alphaloop/model/trees.h"
+#include "alphaloop/model/xgb.h"
+
+#define SEED_MASK UINT64_C(0x7fffffff)
+
+struct model {
+    const struct xgb *xgb;
+    void *booster;
+};
+
+static enum al_err library_error(const struct xgb *xgb, const char *what)
+{
+    const char *text = xgb->XGBGetLastError();
+    /* The library's text is a first line and a stack trace: only the line is worth reading. */
+    int length = (int)strcspn(text, "\n");
+    return err_set(AL_EMODEL, "xgboost %s: %.*s", what, length < 200 ? length : 200, text);
+}
+
+/* ---- rows ---- */
+
+static enum al_err
+set_info(const struct xgb *xgb, void *matrix, const char *field, const float *values, size_t n)
+{
+    char array[160];
+    snprintf(array, sizeof array,
+             "{\"data\":[%zu,true],\"shape\":[%zu],\"typestr\":\"<f4\",\"version\":3}",
+             (size_t)values, n);
+    if (xgb->XGDMatrixSetInfoFromInterface(matrix, field, array) != 0)
+        return library_error(xgb, field);
+    return AL_OK;
+}
+
+static enum al_err
+matrix_create(const struct xgb *xgb, const float *x, size_t n_rows, size_t n_cols, void **out)
+{
+    char array[160];
+    snprintf(array, sizeof array,
+             "{\"data\":[%zu,true],\"shape\":[%zu,%zu],\"typestr\":\"<f4\",\"version\":3}",
+             (size_t)x, n_rows, n_cols);
+    if (xgb->XGDMatrixCreateFromDense(array, "{\"missing\":NaN,\"nthread\":1}", out) != 0)
+        return library_error(xgb, "rows");
+    return AL_OK;
+}
+
+static enum al_err
+labelled_matrix_create(const struct xgb *xgb, const struct model_rows *rows, void **out)
+{
+    enum al_err err = matrix_create(xgb, rows->x, rows->n_rows, rows->n_cols, out);
+    if (err == AL_OK)
+        err = set_info(xgb, *out, "label", rows->labels, rows->n_rows);
+    if (err == AL_OK && rows->weights != NULL)
+        err = set_info(xgb, *out, "weight", rows->weights, rows->n_rows);
+    return err;
+}
+
+static enum al_err check_rows(const struct model_rows *rows, const char *which)
+{
+    double weight[2] = {0, 0};
+    for (size_t i = 0; i < rows->n_rows; i++) {
+        float w = rows->weights == NULL ? 1.0F : rows->weights[i];
+        if (!(isfinite(w) && w >= 0))
+            return err_set(AL_EINVAL, "%s row %zu: its weight is not a number from 0 on", which, i);
+        if (rows->labels[i] != 0.0F && rows->labels[i] != 1.0F)
+            return err_set(AL_EINVAL, "%s row %zu: its label is neither 0 nor 1", which, i);
+        weight[rows->labels[i] > 0] += (double)w;
+    }
+    if (!(weight[0] > 0 && weight[1] > 0))
+        return err_set(AL_EINVAL,
+                       "%s rows: all outcomes are the same, there is nothing to tell apart", which);
+    for (size_t i = 0; i < rows->n_rows * rows->n_cols; i++) {
+        if (isinf(rows->x[i]))
+            return err_set(AL_EINVAL, "%s row %zu column %zu is infinite", which, i / rows->n_cols,
+                           i % rows->n_cols);
+    }
+    return AL_OK;
+}
+
+/* ---- one fit ---- */
+
+struct fitting {
+    const struct xgb *xgb;
+    const struct model_fit *fit;
+    void *train, *validation; /* DMatrix */
+    void *booster;
+    size_t n_rounds, patience;
+    struct model_round round;
+};
+
+static double param_value(const struct booster_recipe *recipe,
+                          const struct model_params *params,
+                          const char *name,
+                          double absent)
+{
+    for (size_t i = 0; i < recipe->n_params; i++) {
+        if (strcmp(recipe->params[i].name, name) == 0)
+            return params->values[i];
+    }
+    return absent;
+}
+
+static enum al_err set_param(const struct fitting *f, const char *name, const char *value)
+{
+    return f->xgb->XGBoosterSetParam(f->booster, name, value) == 0 ? AL_OK
+                                                                   : library_error(f->xgb, name);
+}
+
+static bool is_ours(const char *name)
+{
+    return strcmp(name, PARAM_ROUNDS) == 0 || strcmp(name, PARAM_PATIENCE) == 0;
+}
+
+static enum al_err set_params(const struct fitting *f, const struct booster_recipe *recipe)
+{
+    char text[40];
+    enum al_err err = AL_OK;
+    for (const struct booster_setting *s = recipe->settings; s->name != NULL && err == AL_OK; s++)
+        err = set_param(f, s->name, s->value);
+    for (size_t i = 0; i < recipe->n_params && err == AL_OK; i++) {
+        if (is_ours(recipe->params[i].name))
+            continue;
+        snprintf(text, sizeof text, recipe->params[i].is_integer ? "%.0f" : "%.9g",
+                 f->fit->params->values[i]);
+        err = set_param(f, recipe->params[i].name, text);
+    }
+    snprintf(text, sizeof text, "%llu", (unsigned long long)(f->fit->seed & SEED_MASK));
+    return err == AL_OK ? set_param(f, "seed", text) : err;
+}
+
+static enum al_err fitting_begin(struct fitting *f, const struct booster_recipe *recipe)
+{
+    const struct model_fit *fit = f->fit;
+    enum al_err err = check_rows(&fit->train, "training");
+    if (err == AL_OK)
+        err = labelled_matrix_create(f->xgb, &fit->train, &f->train);
+    if (err == AL_OK && fit->validation.n_rows > 0) {
+        assert(fit->validation.n_cols == fit->train.n_cols);
+        err = labelled_matrix_create(f->xgb, &fit->validation, &f->validation);
+    }
+    if (err != AL_OK)
+        return err;
+    void *matrices[] = {f->train, f->validation};
+    if (f->xgb->XGBoosterCreate(matrices, f->validation == NULL ? 1 : 2, &f->booster) != 0)
+        return library_error(f->xgb, "model");
+    return set_params(f, recipe);
+}
+
+static void fitting_end(struct fitting *f)
+{
+    if (f->booster != NULL)
+        f->xgb->XGBoosterFree(f->booster);
+    if (f->train != NULL)
+        f->xgb->XGDMatrixFree(f->train);
+    if (f->validation != NULL)
+        f->xgb->XGDMatrixFree(f->validation);
+}
+
+static enum al_err predict_margins(
+    const struct xgb *xgb, void *booster, void *matrix, size_t n_rows, const float **margins)
+{
+    static const char config[] =
+        "{\"type\":1,\"training\":false,\"iteration_begin\":0,\"iteration_end\":0,"
+        "\"strict_shape\":false}";
+    const uint64_t *shape;
+    uint64_t n_dims;
+    if (xgb->XGBoosterPredictFromDMatrix(booster, matrix, config, &shape, &n_dims, margins) != 0)
+        return library_error(xgb, "prediction");
+    size_t n = 1;
+    for (uint64_t i = 0; i < n_dims; i++)
+        n *= (size_t)shape[i];
+    return n == n_rows ? AL_OK
+                       : err_set(AL_EMODEL, "xgboost gave %zu predictions for %zu rows", n, n_rows);
+}
+
+/* log(1 + exp(-z)) for z = the margin in the direction of the label, without overflow. */
+static double log_loss(const struct model_rows *rows, const float *margins)
+{
+    double sum = 0, weight = 0;
+    for (size_t i = 0; i < rows->n_rows; i++) {
+        double w = rows->weights == NULL ? 1.0 : (double)rows->weights[i];
+        double z = rows->labels[i] > 0 ? (double)margins[i] : -(double)margins[i];
+        sum += w * (z > 0 ? log1p(exp(-z)) : -z + log1p(exp(z)));
+        weight += w;
+    }
+    return weight > 0 ? sum / weight : NAN;
+}
+
+static enum al_err judge_round(struct fitting *f, size_t round)
+{
+    struct model_round *r = &f->round;
+    const float *margins;
+    r->round = round;
+    if (f->validation == NULL) {
+        r->best_round = round;
+        return AL_OK;
+    }
+    enum al_err err =
+        predict_margins(f->xgb, f->booster, f->validation, f->fit->validation.n_rows, &margins);
+    if (err != AL_OK)
+        return err;
+    r->loss = log_loss(&f->fit->validation, margins);
+    if (r->best_round == 0 || r->loss < r->best_loss) {
+        r->best_round = round;
+        r->best_loss = r->loss;
+    }
+    return AL_OK;
+}
+
+static bool is_cancelled(const struct fitting *f)
+{
+    return f->fit->on_round != NULL && f->fit->on_round(f->fit->ctx, &f->round);
+}
+
+static enum al_err run_rounds(struct fitting *f)
+{
+    f->round = (struct model_round){.n_rounds_max = f->n_rounds, .loss = NAN, .best_loss = NAN};
+    for (size_t round = 1; round <= f->n_rounds; round++) {
+        if (f->xgb->XGBoosterUpdateOneIter(f->booster, (int)(round - 1), f->train) != 0)
+            return library_error(f->xgb, "round");
+        enum al_err err = judge_round(f, round);
+        if (err != AL_OK)
+            return err;
+        if (is_cancelled(f))
+            return err_set(AL_ECANCELED, "cancelled after round %zu", round);
+        if (round - f->round.best_round >= f->patience)
+            break;
+    }
+    return AL_OK;
+}
+
+/* The first best_round rounds as a model of their own. */
+static enum al_err keep_best(struct fitting *f, struct model **out)
+{
+    void *best = NULL;
+    if (f->xgb->XGBoosterSlice(f->booster, 0, (int)f->round.best_round, 1, &best) != 0)
+        return library_error(f->xgb, "slice");
+    struct model *model = malloc(sizeof *model);
+    if (model == NULL) {
+        f->xgb->XGBoosterFree(best);
+        return err_set(AL_ENOMEM, "a model");
+    }
+    *model = (struct model){.xgb = f->xgb, .booster = best};
+    *out = model;
+    return AL_OK;
+}
+
+enum al_err
+booster_fit(const struct booster_recipe *recipe, const struct model_fit *fit, struct model **out)
+{
+    struct fitting f = {.fit = fit};
+    if (fit->train.n_rows == 0 || fit->train.n_cols == 0)
+        return err_set(AL_EINVAL, "no rows to learn from");
+    enum al_err err = xgb_load(&f.xgb);
+    if (err != AL_OK)
+        return err;
+    f.n_rounds = fit->n_rounds > 0 ? fit->n_rounds
+                                   : (size_t)param_value(recipe, fit->params, PARAM_ROUNDS, 1);
+    f.patience = (size_t)param_value(recipe, fit->params, PARAM_PATIENCE, (double)f.n_rounds);
+    err = fitting_begin(&f, recipe);
+    if (err == AL_OK)
+        err = run_rounds(&f);
+    if (err == AL_OK)
+        err = keep_best(&f, out);
+    fitting_end(&f);
+    return err;
+}
+
+/* ---- a fitted one ---- */
+
+size_t booster_n_rounds(const struct model *model)
+{
+    int n = 0;
+    if (model->xgb->XGBoosterBoostedRounds(model->booster, &n) != 0 || n < 0)
+        return 0;
+    return (size_t)n;
+}
+
+enum al_err booster_predict(
+    const struct model *model, const float *x, size_t n_rows, size_t n_cols, float *margins)
+{
+    void *matrix = NULL;
+    uint64_t n_features = 0;
+    const float *borrowed;
+    if (n_rows == 0)
+        return AL_OK;
+    if (model->xgb->XGBoosterGetNumFeature(model->booster, &n_features) != 0 ||
+        n_features != n_cols)
+        return err_set(AL_EINVAL, "the model knows %llu features, the rows have %zu",
+                       (unsigned long long)n_features, n_cols);
+    enum al_err err = matrix_create(model->xgb, x, n_rows, n_cols, &matrix);
+    if (err == AL_OK)
+        err = predict_margins(model->xgb, model->booster, matrix, n_rows, &borrowed);
+    if (err == AL_OK)
+        memcpy(margins, borrowed, n_rows * sizeof *margins);
+    if (matrix != NULL)
+        model->xgb->XGDMatrixFree(matrix);
+    return err;
+}
+
+static enum al_err save_as(const struct model *model, const char *config, struct slice *out)
+{
+    uint64_t n_bytes;
+    if (model->xgb->XGBoosterSaveModelToBuffer(model->booster, config, &n_bytes, &out->ptr) != 0)
+        return library_error(model->xgb, "save");
+    out->len = (size_t)n_bytes;
+    return AL_OK;
+}
+
+enum al_err booster_save(const struct model *model, struct buf *out)
+{
+    struct slice bytes;
+    enum al_err err = save_as(model, "{\"format\":\"ubj\"}", &bytes);
+    if (err != AL_OK)
+        return err;
+    buf_append(out, bytes.ptr, bytes.len);
+    return buf_ok(out)
+               ? AL_OK
+               : err_set(AL_ERANGE, "the model has %zu bytes, more than allowed", bytes.len);
+}
+
+enum al_err booster_flatten(const struct model *model, struct buf *out)
+{
+    struct slice json;
+    enum al_err err = save_as(model, "{\"format\":\"json\"}", &json);
+    return err == AL_OK ? trees_flatten(json, out) : err;
+}
+
+enum al_err booster_load(struct slice bytes, struct model **out)
+{
+    const struct xgb *xgb;
+    void *booster = NULL;
+    enum al_err err = xgb_load(&xgb);
+    if (err != AL_OK)
+        return err;
+    if (xgb->XGBoosterCreate(NULL, 0, &booster) != 0)
+        return library_error(xgb, "model");
+    struct model *model = malloc(sizeof *model);
+    if (model == NULL)
+        err = err_set(AL_ENOMEM, "a model");
+    else if (xgb->XGBoosterLoadModelFromBuffer(booster, bytes.ptr, bytes.len) != 0 ||
+             xgb->XGBoosterSetParam(booster, "nthread", "1") != 0)
+        err = library_error(xgb, "load");
+    if (err != AL_OK) {
+        free(model);
+        xgb->XGBoosterFree(booster);
+        return err;
+    }
+    *model = (struct model){.xgb = xgb, .booster = booster};
+    *out = model;
+    return AL_OK;
+}
+
+void booster_destroy(struct model *model)
+{
+    if (model == NULL)
+        return;
+    model->xgb->XGBoosterFree(model->booster);
+    free(model);
+}

@@ -1,0 +1,32 @@
+/* What the kinds that XGBoost fits have in common: a booster as a `struct model`. A kind is its table of parameters and its
+ * fixed settings. */
+#ifndef ALPHALOOP_MODEL_BOOSTER_I_H
+#define ALPHALOOP_MODEL_BOOSTER_I_H
+
+#include "alphaloop/model/kind.h"
+
+/* Parameters of ours that the library is not told of. */
+#define PARAM_ROUNDS   "rounds"
+#define PARAM_PATIENCE "patience"
+
+struct booster_setting {
+    const char *name, *value;
+};
+
+struct booster_recipe {
+    const struct model_param_spec *params;
+    size_t n_params;
+    const struct booster_setting *settings; /* fixed ones, name NULL ends */
+};
+
+enum al_err
+booster_fit(const struct booster_recipe *recipe, const struct model_fit *fit, struct model **out);
+size_t booster_n_rounds(const struct model *model);
+enum al_err booster_predict(
+    const struct model *model, const float *x, size_t n_rows, size_t n_cols, float *margins);
+enum al_err booster_save(const struct model *model, struct buf *out);
+enum al_err booster_load(struct slice bytes, struct model **out);
+enum al_err booster_flatten(const struct model *model, struct buf *out);
+void booster_destroy(struct model *model);
+
+#endif

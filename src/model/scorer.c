@@ -1,0 +1,228 @@
+/* A served model. The walker is used only after it has given the library's own bits on the probe rows; otherwise the library
+ * is asked, which is slower and makes the process bigger, but is right. */
+#include "alphaloop/model/scorer.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "alphaloop/model/trees.h"
+
+#define PROBE_HEAD_BYTES 16
+
+static const char probe_magic[4] = {'A', 'L', 'P', 'R'};
+
+struct scorer {
+    struct manifest manifest;
+    struct trees *trees; /* NULL when the library serves */
+    const struct model_kind *kind;
+    struct model *model; /* NULL while the walker serves */
+    char note[160];
+};
+
+/* ---- probe ---- */
+
+struct probe {
+    size_t n_rows, n_cols;
+    float *x, *margins; /* one block, x first */
+};
+
+static void put_u32(struct buf *out, uint32_t v)
+{
+    const unsigned char bytes[4] = {(unsigned char)v, (unsigned char)(v >> 8),
+                                    (unsigned char)(v >> 16), (unsigned char)(v >> 24)};
+    buf_append(out, bytes, sizeof bytes);
+}
+
+static void put_floats(struct buf *out, const float *values, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        uint32_t bits;
+        memcpy(&bits, &values[i], sizeof bits);
+        put_u32(out, bits);
+    }
+}
+
+void probe_write(
+    const float *x, size_t n_rows, size_t n_cols, const float *margins, struct buf *out)
+{
+    buf_append(out, probe_magic, sizeof probe_magic);
+    put_u32(out, PROBE_VERSION);
+    put_u32(out, (uint32_t)n_rows);
+    put_u32(out, (uint32_t)n_cols);
+    put_floats(out, x, n_rows * n_cols);
+    put_floats(out, margins, n_rows);
+}
+
+static uint32_t get_u32(const char *at)
+{
+    const unsigned char *byte = (const unsigned char *)at;
+    return (uint32_t)byte[0] | (uint32_t)byte[1] << 8 | (uint32_t)byte[2] << 16 |
+           (uint32_t)byte[3] << 24;
+}
+
+/* gives probe->x: free() */
+static enum al_err probe_read(struct slice bytes, size_t n_cols, struct probe *out)
+{
+    if (bytes.len < PROBE_HEAD_BYTES || memcmp(bytes.ptr, probe_magic, sizeof probe_magic) != 0 ||
+        get_u32(bytes.ptr + 4) != PROBE_VERSION)
+        return err_set(AL_EVERIFY, "%s is no probe of format %d", PROBE_FILE_NAME, PROBE_VERSION);
+    out->n_rows = get_u32(bytes.ptr + 8);
+    out->n_cols = get_u32(bytes.ptr + 12);
+    if (out->n_rows == 0 || out->n_rows > PROBE_ROWS_MAX || out->n_cols != n_cols)
+        return err_set(AL_EVERIFY, "%s has %zu rows of %zu", PROBE_FILE_NAME, out->n_rows,
+                       out->n_cols);
+    size_t n_floats = out->n_rows * (out->n_cols + 1);
+    if (bytes.len != PROBE_HEAD_BYTES + 4 * n_floats)
+        return err_set(AL_EVERIFY, "%s has %zu bytes", PROBE_FILE_NAME, bytes.len);
+    out->x = malloc(n_floats * sizeof *out->x);
+    if (out->x == NULL)
+        return err_set(AL_ENOMEM, "probe");
+    for (size_t i = 0; i < n_floats; i++) {
+        uint32_t bits = get_u32(bytes.ptr + PROBE_HEAD_BYTES + 4 * i);
+        memcpy(&out->x[i], &bits, sizeof bits);
+    }
+    out->margins = out->x + out->n_rows * out->n_cols;
+    return AL_OK;
+}
+
+/* How many probe rows get other bits than the library gave. */
+static size_t probe_differences(const struct probe *probe, const struct trees *trees)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < probe->n_rows; i++) {
+        float margin = trees_score(trees, probe->x + i * probe->n_cols);
+        n += memcmp(&margin, &probe->margins[i], sizeof margin) != 0;
+    }
+    return n;
+}
+
+/* ---- loading ---- */
+
+static enum al_err check_files(const struct manifest *m, const struct model_files *files)
+{
+    const struct {
+        const char *name;
+        struct slice bytes;
+    } wanted[] = {
+        {TREES_FILE_NAME, files->trees},
+        {PROBE_FILE_NAME, files->probe},
+        {MODEL_FILE_NAME, files->model}
+    };
+    for (size_t i = 0; i < COUNT_OF(wanted); i++) {
+        enum al_err err = manifest_check_file(m, wanted[i].name, wanted[i].bytes);
+        if (err != AL_OK)
+            return err;
+    }
+    return AL_OK;
+}
+
+static enum al_err check_schema(const struct manifest *m, const struct sha256 *schema_hash)
+{
+    if (schema_hash == NULL || sha256_eq(schema_hash, &m->schema_hash))
+        return AL_OK;
+    char theirs[SHA256_TEXT_MAX], ours[SHA256_TEXT_MAX];
+    sha256_format(&m->schema_hash, theirs);
+    sha256_format(schema_hash, ours);
+    return err_set(AL_EVERSION, "%s was trained on feature schema %.12s, the strategy has %.12s",
+                   m->version.text, theirs, ours);
+}
+
+/* The walker could not be used, for the reason in the note: the library serves. */
+static enum al_err fall_back(struct scorer *scorer, struct slice model)
+{
+    trees_destroy(scorer->trees);
+    scorer->trees = NULL;
+    return scorer->kind->load(model, &scorer->model);
+}
+
+static enum al_err load_walker(struct scorer *scorer, const struct model_files *files)
+{
+    struct probe probe = {0};
+    if (trees_load(files->trees, &scorer->trees) != AL_OK) {
+        snprintf(scorer->note, sizeof scorer->note, "the library serves: %s", err_text());
+        return fall_back(scorer, files->model);
+    }
+    if (trees_n_features(scorer->trees) != scorer->manifest.n_features)
+        return err_set(AL_EVERIFY, "the trees know %zu features, the manifest %zu",
+                       trees_n_features(scorer->trees), scorer->manifest.n_features);
+    enum al_err err = probe_read(files->probe, scorer->manifest.n_features, &probe);
+    if (err != AL_OK)
+        return err;
+    size_t n_different = probe_differences(&probe, scorer->trees);
+    free(probe.x);
+    if (n_different == 0)
+        return AL_OK;
+    snprintf(scorer->note, sizeof scorer->note,
+             "the library serves: the walker differs from it on %zu of %zu probe rows", n_different,
+             probe.n_rows);
+    return fall_back(scorer, files->model);
+}
+
+enum al_err scorer_create(const struct model_files *files,
+                          const struct sha256 *schema_hash,
+                          struct scorer **out)
+{
+    struct scorer *scorer = calloc(1, sizeof *scorer);
+    if (scorer == NULL)
+        return err_set(AL_ENOMEM, "a scorer");
+    enum al_err err = manifest_read(files->manifest, &scorer->manifest);
+    if (err == AL_OK)
+        err = check_schema(&scorer->manifest, schema_hash);
+    if (err == AL_OK)
+        err = check_files(&scorer->manifest, files);
+    if (err == AL_OK) {
+        scorer->kind = model_kind_find(slice_of(scorer->manifest.kind));
+        err = load_walker(scorer, files);
+    }
+    if (err != AL_OK)
+        scorer_destroy(scorer);
+    else
+        *out = scorer;
+    return err;
+}
+
+void scorer_destroy(struct scorer *scorer)
+{
+    if (scorer == NULL)
+        return;
+    trees_destroy(scorer->trees);
+    if (scorer->model != NULL)
+        scorer->kind->destroy(scorer->model);
+    free(scorer);
+}
+
+const struct manifest *scorer_manifest(const struct scorer *scorer)
+{
+    return &scorer->manifest;
+}
+
+bool scorer_uses_walker(const struct scorer *scorer)
+{
+    return scorer->trees != NULL;
+}
+
+const char *scorer_note(const struct scorer *scorer)
+{
+    return scorer->note;
+}
+
+enum al_err
+scorer_margins(const struct scorer *scorer, const float *x, size_t n_rows, float *margins)
+{
+    if (scorer->trees == NULL)
+        return scorer->kind->predict(scorer->model, x, n_rows, scorer->manifest.n_features,
+                                     margins);
+    trees_score_rows(scorer->trees, x, n_rows, margins);
+    return AL_OK;
+}
+
+enum al_err
+scorer_predict(const struct scorer *scorer, const float *oriented_row, struct prediction *out)
+{
+    float margin;
+    enum al_err err = scorer_margins(scorer, oriented_row, 1, &margin);
+    if (err == AL_OK)
+        *out = calibration_apply(&scorer->manifest.calibration, (double)margin);
+    return err;
+}

@@ -1,0 +1,219 @@
+/* The walker.
+ *
+ * One row walks eight trees at a time. The eight are padded to perfect trees of the same depth and stored interleaved in heap
+ * order: node i of all eight lies in one run of memory, its children are 2i + 1 and 2i + 2, so a step is a compare and an
+ * addition without a branch, and the eight steps of a level do not wait for each other. Below a leaf of a shallow tree the
+ * padding repeats the leaf, so whichever way it is walked the answer is the same.
+ *
+ * `v < threshold` goes left; NaN fails every comparison, so a missing value is sent by its own bit. Leaves are added in float
+ * in the order of the trees: any other order would round differently from the library.
+ */
+#include "trees_i.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define LANES 8U
+
+struct split {
+    float threshold;
+    uint32_t feature; /* | TREE_DEFAULT_LEFT */
+};
+
+struct lane_group {
+    uint32_t depth;
+    uint32_t n_trees;     /* 1..LANES; the other lanes hold leaves that are not added */
+    struct split *splits; /* [2^depth - 1][LANES] */
+    float *leaves;        /* [2^depth][LANES] */
+};
+
+struct trees {
+    uint32_t n_trees, n_features, n_groups;
+    float base_margin;
+    struct lane_group *groups;
+};
+
+/* Splits between root and the deepest leaf; TREES_DEPTH_MAX + 1 when there are more. Children come after parents, so one
+ * pass from the root fills in every depth. */
+static uint32_t tree_depth(const struct tree_node *nodes, uint32_t n_nodes, uint8_t *depths)
+{
+    uint32_t deepest = 0;
+    memset(depths, 0, n_nodes);
+    for (uint32_t i = 0; i < n_nodes; i++) {
+        if (depths[i] > deepest)
+            deepest = depths[i];
+        if (nodes[i].feature == TREE_LEAF)
+            continue;
+        if (depths[i] >= TREES_DEPTH_MAX)
+            return TREES_DEPTH_MAX + 1;
+        depths[nodes[i].left] = depths[nodes[i].right] = (uint8_t)(depths[i] + 1);
+    }
+    return deepest;
+}
+
+/* Node `at` of the tree becomes node `heap` of the lane, and so on below it: at most TREES_DEPTH_MAX deep. */
+static void pad(const struct lane_group *group,
+                uint32_t lane,
+                const struct tree_node *nodes,
+                uint32_t at,
+                uint32_t heap,
+                uint32_t depth_left)
+{
+    const struct tree_node *node = &nodes[at];
+    bool is_leaf = node->feature == TREE_LEAF;
+    if (depth_left == 0) {
+        uint32_t first_leaf = (1U << group->depth) - 1;
+        group->leaves[(heap - first_leaf) * LANES + lane] = node->value;
+        return;
+    }
+    group->splits[heap * LANES + lane] =
+        is_leaf ? (struct split){0.0F, 0} : (struct split){node->value, node->feature};
+    pad(group, lane, nodes, is_leaf ? at : node->left, 2 * heap + 1, depth_left - 1);
+    pad(group, lane, nodes, is_leaf ? at : node->right, 2 * heap + 2, depth_left - 1);
+}
+
+static enum al_err
+group_fill(struct lane_group *group, const struct tree_node *nodes, const uint32_t *tree_nodes)
+{
+    size_t n_leaves = (size_t)1 << group->depth;
+    group->splits = calloc((n_leaves - 1) * LANES + 1, sizeof *group->splits);
+    group->leaves = calloc(n_leaves * LANES, sizeof *group->leaves);
+    if (group->splits == NULL || group->leaves == NULL)
+        return err_set(AL_ENOMEM, "trees");
+    for (uint32_t lane = 0; lane < group->n_trees; lane++) {
+        pad(group, lane, nodes, 0, 0, group->depth);
+        nodes += tree_nodes[lane];
+    }
+    return AL_OK;
+}
+
+/* The deepest of a group's trees, and how many nodes they have together. */
+static enum al_err group_measure(struct lane_group *group,
+                                 const struct tree_node *nodes,
+                                 const uint32_t *tree_nodes,
+                                 uint8_t *depths,
+                                 size_t *n_nodes)
+{
+    *n_nodes = 0;
+    for (uint32_t lane = 0; lane < group->n_trees; lane++) {
+        uint32_t depth = tree_depth(nodes + *n_nodes, tree_nodes[lane], depths);
+        if (depth > TREES_DEPTH_MAX)
+            return err_set(AL_ERANGE, "a tree is deeper than %d", TREES_DEPTH_MAX);
+        if (depth > group->depth)
+            group->depth = depth;
+        *n_nodes += tree_nodes[lane];
+    }
+    return AL_OK;
+}
+
+static enum al_err build_groups(struct trees *trees, const struct tree_list *list, uint8_t *depths)
+{
+    const struct tree_node *nodes = list->nodes;
+    for (uint32_t g = 0; g < trees->n_groups; g++) {
+        struct lane_group *group = &trees->groups[g];
+        const uint32_t *tree_nodes = &list->tree_nodes[g * LANES];
+        size_t n_nodes;
+        group->n_trees = list->n_trees - g * LANES < LANES ? list->n_trees - g * LANES : LANES;
+        enum al_err err = group_measure(group, nodes, tree_nodes, depths, &n_nodes);
+        if (err == AL_OK)
+            err = group_fill(group, nodes, tree_nodes);
+        if (err != AL_OK)
+            return err;
+        nodes += n_nodes;
+    }
+    return AL_OK;
+}
+
+static enum al_err trees_build(const struct tree_list *list, struct trees **out)
+{
+    struct trees *trees = calloc(1, sizeof *trees);
+    uint8_t *depths = malloc(list->n_nodes);
+    enum al_err err = AL_OK;
+    if (trees != NULL) {
+        trees->n_trees = list->n_trees;
+        trees->n_features = list->n_features;
+        trees->base_margin = list->base_margin;
+        trees->groups = calloc((list->n_trees + LANES - 1) / LANES, sizeof *trees->groups);
+    }
+    if (trees == NULL || depths == NULL || trees->groups == NULL) {
+        err = err_set(AL_ENOMEM, "trees");
+    } else {
+        trees->n_groups = (list->n_trees + LANES - 1) / LANES;
+        err = build_groups(trees, list, depths);
+    }
+    free(depths);
+    if (err != AL_OK)
+        trees_destroy(trees);
+    else
+        *out = trees;
+    return err;
+}
+
+enum al_err trees_load(struct slice bytes, struct trees **out)
+{
+    struct tree_list list;
+    enum al_err err = tree_list_read(bytes, &list);
+    if (err != AL_OK)
+        return err;
+    err = trees_build(&list, out);
+    tree_list_deinit(&list);
+    return err;
+}
+
+void trees_destroy(struct trees *trees)
+{
+    if (trees == NULL)
+        return;
+    for (uint32_t g = 0; g < trees->n_groups; g++) {
+        free(trees->groups[g].splits);
+        free(trees->groups[g].leaves);
+    }
+    free(trees->groups);
+    free(trees);
+}
+
+size_t trees_count(const struct trees *trees)
+{
+    return trees->n_trees;
+}
+
+size_t trees_n_features(const struct trees *trees)
+{
+    return trees->n_features;
+}
+
+static inline uint32_t goes_right(const struct split *split, const float *row)
+{
+    float v = row[split->feature & ~TREE_DEFAULT_LEFT];
+    uint32_t left =
+        (uint32_t)(v < split->threshold) | ((uint32_t)(v != v) & (split->feature >> 31));
+    return left ^ 1U;
+}
+
+static float group_add(const struct lane_group *group, const float *row, float margin)
+{
+    uint32_t at[LANES] = {0};
+    for (uint32_t level = 0; level < group->depth; level++) {
+        for (uint32_t lane = 0; lane < LANES; lane++)
+            at[lane] = 2 * at[lane] + 1 + goes_right(&group->splits[at[lane] * LANES + lane], row);
+    }
+    uint32_t first_leaf = (1U << group->depth) - 1;
+    for (uint32_t lane = 0; lane < group->n_trees; lane++)
+        margin += group->leaves[(at[lane] - first_leaf) * LANES + lane];
+    return margin;
+}
+
+float trees_score(const struct trees *trees, const float *row)
+{
+    float margin = trees->base_margin;
+    for (uint32_t g = 0; g < trees->n_groups; g++)
+        margin = group_add(&trees->groups[g], row, margin);
+    return margin;
+}
+
+void trees_score_rows(const struct trees *trees, const float *x, size_t n_rows, float *margins)
+{
+    for (size_t i = 0; i < n_rows; i++)
+        margins[i] = trees_score(trees, x + i * trees->n_features);
+}

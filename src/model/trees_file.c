@@ -1,0 +1,154 @@
+/* The file format of trees.h. Reading trusts nothing: a file that passes cannot make a walk leave its tree or run for ever. */
+#include "trees_i.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "alphaloop/base/hash.h"
+
+#define HEAD_BYTES 24
+#define NODE_BYTES 16
+
+static const char magic[4] = {'A', 'L', 'T', 'R'};
+
+void tree_list_deinit(struct tree_list *list)
+{
+    free(list->tree_nodes);
+    free(list->nodes);
+    *list = (struct tree_list){0};
+}
+
+static void put_u32(struct buf *out, uint32_t v)
+{
+    const unsigned char bytes[4] = {(unsigned char)v, (unsigned char)(v >> 8),
+                                    (unsigned char)(v >> 16), (unsigned char)(v >> 24)};
+    buf_append(out, bytes, sizeof bytes);
+}
+
+static void put_f32(struct buf *out, float v)
+{
+    uint32_t bits;
+    memcpy(&bits, &v, sizeof bits);
+    put_u32(out, bits);
+}
+
+static uint32_t get_u32(const char *at)
+{
+    const unsigned char *byte = (const unsigned char *)at;
+    return (uint32_t)byte[0] | (uint32_t)byte[1] << 8 | (uint32_t)byte[2] << 16 |
+           (uint32_t)byte[3] << 24;
+}
+
+static float get_f32(const char *at)
+{
+    uint32_t bits = get_u32(at);
+    float v;
+    memcpy(&v, &bits, sizeof v);
+    return v;
+}
+
+void tree_list_write(const struct tree_list *list, struct buf *out)
+{
+    size_t start = out->len;
+    struct sha256 hash;
+    buf_append(out, magic, sizeof magic);
+    put_u32(out, TREES_VERSION);
+    put_u32(out, list->n_trees);
+    put_u32(out, list->n_features);
+    put_f32(out, list->base_margin);
+    put_u32(out, list->n_nodes);
+    for (uint32_t i = 0; i < list->n_trees; i++)
+        put_u32(out, list->tree_nodes[i]);
+    for (uint32_t i = 0; i < list->n_nodes; i++) {
+        put_u32(out, list->nodes[i].feature);
+        put_f32(out, list->nodes[i].value);
+        put_u32(out, list->nodes[i].left);
+        put_u32(out, list->nodes[i].right);
+    }
+    if (!buf_ok(out))
+        return;
+    sha256_of(out->ptr + start, out->len - start, &hash);
+    buf_append(out, hash.bytes, sizeof hash.bytes);
+}
+
+static enum al_err check_sum(struct slice bytes)
+{
+    struct sha256 hash;
+    if (bytes.len < HEAD_BYTES + sizeof hash.bytes || memcmp(bytes.ptr, magic, sizeof magic) != 0)
+        return err_set(AL_EVERIFY, "not a file of trees");
+    if (get_u32(bytes.ptr + 4) != TREES_VERSION)
+        return err_set(AL_EVERSION, "trees of format %u, this program reads %d",
+                       get_u32(bytes.ptr + 4), TREES_VERSION);
+    sha256_of(bytes.ptr, bytes.len - sizeof hash.bytes, &hash);
+    if (memcmp(hash.bytes, bytes.ptr + bytes.len - sizeof hash.bytes, sizeof hash.bytes) != 0)
+        return err_set(AL_EVERIFY, "the checksum of the trees does not hold");
+    return AL_OK;
+}
+
+static enum al_err read_head(struct slice bytes, struct tree_list *list)
+{
+    list->n_trees = get_u32(bytes.ptr + 8);
+    list->n_features = get_u32(bytes.ptr + 12);
+    list->base_margin = get_f32(bytes.ptr + 16);
+    list->n_nodes = get_u32(bytes.ptr + 20);
+    if (list->n_trees == 0 || list->n_trees > TREES_MAX || list->n_nodes > TREES_NODES_MAX ||
+        list->n_features == 0 || list->n_features > 65536 || !isfinite(list->base_margin))
+        return err_set(AL_EVERIFY, "the head of the trees is out of bounds");
+    size_t n_bytes =
+        HEAD_BYTES + 4 * (size_t)list->n_trees + NODE_BYTES * (size_t)list->n_nodes + 32;
+    if (bytes.len != n_bytes)
+        return err_set(AL_EVERIFY, "the trees have %zu bytes instead of %zu", bytes.len, n_bytes);
+    list->tree_nodes = malloc(list->n_trees * sizeof *list->tree_nodes);
+    list->nodes = malloc((list->n_nodes + (size_t)1) * sizeof *list->nodes);
+    return list->tree_nodes != NULL && list->nodes != NULL ? AL_OK : err_set(AL_ENOMEM, "trees");
+}
+
+static bool node_is_sound(const struct tree_list *list,
+                          const struct tree_node *node,
+                          uint32_t index,
+                          uint32_t n_nodes)
+{
+    if (!isfinite(node->value))
+        return false;
+    if (node->feature == TREE_LEAF)
+        return true;
+    return (node->feature & ~TREE_DEFAULT_LEFT) < list->n_features && node->left > index &&
+           node->left < n_nodes && node->right > index && node->right < n_nodes;
+}
+
+static enum al_err read_nodes(const char *at, struct tree_list *list)
+{
+    uint64_t total = 0;
+    for (uint32_t i = 0; i < list->n_trees; i++, at += 4) {
+        list->tree_nodes[i] = get_u32(at);
+        total += list->tree_nodes[i];
+        if (list->tree_nodes[i] == 0)
+            return err_set(AL_EVERIFY, "tree %u is empty", i);
+    }
+    if (total != list->n_nodes)
+        return err_set(AL_EVERIFY, "the trees' nodes do not add up");
+    struct tree_node *node = list->nodes;
+    for (uint32_t i = 0; i < list->n_trees; i++) {
+        for (uint32_t k = 0; k < list->tree_nodes[i]; k++, node++, at += NODE_BYTES) {
+            *node =
+                (struct tree_node){get_u32(at), get_f32(at + 4), get_u32(at + 8), get_u32(at + 12)};
+            if (!node_is_sound(list, node, k, list->tree_nodes[i]))
+                return err_set(AL_EVERIFY, "node %u of tree %u is out of bounds", k, i);
+        }
+    }
+    return AL_OK;
+}
+
+enum al_err tree_list_read(struct slice bytes, struct tree_list *out)
+{
+    *out = (struct tree_list){0};
+    enum al_err err = check_sum(bytes);
+    if (err == AL_OK)
+        err = read_head(bytes, out);
+    if (err == AL_OK)
+        err = read_nodes(bytes.ptr + HEAD_BYTES, out);
+    if (err != AL_OK)
+        tree_list_deinit(out);
+    return err;
+}

@@ -1,0 +1,260 @@
+/* What every kind of model must do: all rows of model_kinds.def are walked. */
+#include "harness/check.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "alphaloop/model/kind.h"
+#include "alphaloop/model/trees.h"
+#include "alphaloop/model/xgb.h"
+#include "harness/learnable.h"
+
+#define N_ROWS  4000
+#define N_COLS  8
+#define N_TRAIN 3000
+
+static struct learnable rows;
+
+static struct model_fit fit_of(const struct model_kind *kind, struct model_params *params)
+{
+    model_params_default(kind, params);
+    return (struct model_fit){
+        .train = {N_TRAIN,          N_COLS, rows.x,                    rows.labels,           rows.weights},
+        .validation = {N_ROWS - N_TRAIN, N_COLS, rows.x + N_TRAIN * N_COLS, rows.labels + N_TRAIN,
+                  rows.weights + N_TRAIN                                                                  },
+        .params = params,
+        .seed = 7,
+    };
+}
+
+static struct model *fit_default(const struct model_kind *kind, uint64_t seed)
+{
+    struct model_params params;
+    struct model_fit fit = fit_of(kind, &params);
+    struct model *model = NULL;
+    fit.seed = seed;
+    check_ok(kind->fit(&fit, &model));
+    return model;
+}
+
+static struct buf saved(const struct model_kind *kind, const struct model *model)
+{
+    struct buf bytes = BUF_INIT(MODEL_BYTES_MAX);
+    check_ok(kind->save(model, &bytes));
+    return bytes;
+}
+
+static void test_same_data_and_seed_give_the_same_bytes(const struct model_kind *kind)
+{
+    struct model *a = fit_default(kind, 7), *b = fit_default(kind, 7), *c = fit_default(kind, 8);
+    struct buf bytes_a = saved(kind, a), bytes_b = saved(kind, b), bytes_c = saved(kind, c);
+    assert_true(slice_eq(buf_slice(&bytes_a), buf_slice(&bytes_b)));
+    assert_false(slice_eq(buf_slice(&bytes_a), buf_slice(&bytes_c)));
+    buf_deinit(&bytes_a);
+    buf_deinit(&bytes_b);
+    buf_deinit(&bytes_c);
+    kind->destroy(a);
+    kind->destroy(b);
+    kind->destroy(c);
+}
+
+static void test_a_loaded_model_predicts_the_same_bits(const struct model_kind *kind)
+{
+    static float before[N_ROWS], after[N_ROWS];
+    struct model *model = fit_default(kind, 7), *loaded = NULL;
+    struct buf bytes = saved(kind, model);
+    check_ok(kind->load(buf_slice(&bytes), &loaded));
+    check_ok(kind->predict(model, rows.x, N_ROWS, N_COLS, before));
+    check_ok(kind->predict(loaded, rows.x, N_ROWS, N_COLS, after));
+    assert_memory_equal(before, after, sizeof before);
+    assert_true(kind->n_rounds(loaded) == kind->n_rounds(model));
+    buf_deinit(&bytes);
+    kind->destroy(model);
+    kind->destroy(loaded);
+}
+
+static void test_it_finds_the_edge(const struct model_kind *kind)
+{
+    static float margins[N_ROWS];
+    struct model *model = fit_default(kind, 7);
+    check_ok(kind->predict(model, rows.x, N_ROWS, N_COLS, margins));
+    double found = auc_of_floats(margins + N_TRAIN, rows.labels + N_TRAIN, N_ROWS - N_TRAIN);
+    double best = auc_of_doubles(rows.log_odds + N_TRAIN, rows.labels + N_TRAIN, N_ROWS - N_TRAIN);
+    printf("%s: AUC %.3f of at best %.3f, %zu rounds\n", kind->name, found, best,
+           kind->n_rounds(model));
+    assert_true(found > 0.5 + 0.7 * (best - 0.5));
+    kind->destroy(model);
+}
+
+static void test_missing_is_a_value_of_its_own(const struct model_kind *kind)
+{
+    static float x[2 * N_COLS], margins[2];
+    struct model *model = fit_default(kind, 7);
+    for (size_t k = 0; k < N_COLS; k++)
+        x[k] = NAN;
+    check_ok(kind->predict(model, x, 2, N_COLS, margins));
+    assert_true(isfinite(margins[0]) && isfinite(margins[1]));
+    assert_true(margins[0] != margins[1]);
+    kind->destroy(model);
+}
+
+static void test_the_walker_gives_the_same_bits(const struct model_kind *kind)
+{
+    static float library[N_ROWS], walker[N_ROWS];
+    struct model *model = fit_default(kind, 7);
+    struct trees *trees = NULL;
+    struct buf bytes = BUF_INIT(TREES_BYTES_MAX);
+    check_ok(kind->flatten(model, &bytes));
+    check_ok(trees_load(buf_slice(&bytes), &trees));
+    check_ok(kind->predict(model, rows.x, N_ROWS, N_COLS, library));
+    trees_score_rows(trees, rows.x, N_ROWS, walker);
+    assert_memory_equal(library, walker, sizeof library);
+    trees_destroy(trees);
+    buf_deinit(&bytes);
+    kind->destroy(model);
+}
+
+static bool cancel_at_once(void *ctx, const struct model_round *round)
+{
+    *(size_t *)ctx = round->round;
+    return true;
+}
+
+static void test_cancel_stops_between_rounds(const struct model_kind *kind)
+{
+    struct model_params params;
+    struct model_fit fit = fit_of(kind, &params);
+    struct model *model = NULL;
+    size_t rounds = 0;
+    fit.on_round = cancel_at_once;
+    fit.ctx = &rounds;
+    check_err(kind->fit(&fit, &model), AL_ECANCELED);
+    check_i64((int64_t)rounds, 1);
+    assert_null(model);
+}
+
+static void test_outcomes_all_alike_are_refused(const struct model_kind *kind)
+{
+    struct model_params params;
+    struct model_fit fit = fit_of(kind, &params);
+    struct model *model = NULL;
+    float *ones = malloc(N_TRAIN * sizeof *ones);
+    for (size_t i = 0; i < N_TRAIN; i++)
+        ones[i] = 1;
+    fit.train.labels = ones;
+    check_err(kind->fit(&fit, &model), AL_EINVAL);
+    check_has(err_text(), "all outcomes are the same");
+    free(ones);
+}
+
+static void test_infinite_features_are_refused(const struct model_kind *kind)
+{
+    struct model_params params;
+    struct model_fit fit = fit_of(kind, &params);
+    struct model *model = NULL;
+    float kept = rows.x[5];
+    rows.x[5] = INFINITY;
+    check_err(kind->fit(&fit, &model), AL_EINVAL);
+    check_has(err_text(), "row 0 column 5 is infinite");
+    rows.x[5] = kept;
+}
+
+static void test_a_wrong_number_of_columns_is_refused(const struct model_kind *kind)
+{
+    float margin;
+    struct model *model = fit_default(kind, 7);
+    check_err(kind->predict(model, rows.x, 1, N_COLS - 1, &margin), AL_EINVAL);
+    kind->destroy(model);
+}
+
+static void test_bytes_that_are_no_model_are_refused(const struct model_kind *kind)
+{
+    struct model *model = NULL;
+    assert_true(kind->load(SLICE("{\"no\":\"model\"}"), &model) != AL_OK);
+    assert_null(model);
+}
+
+static void test_parameters_are_checked_by_name_and_range(const struct model_kind *kind)
+{
+    struct json_reader *reader = json_reader_create(1000, 8);
+    struct model_params params;
+    char text[128];
+    const struct {
+        enum al_err expected;
+        const char *name;
+        double value;
+    } cases[] = {
+        {AL_EINVAL, "max_dept",           3                      },
+        {AL_ERANGE, kind->params[0].name, kind->params[0].max + 1},
+        {AL_ERANGE, "max_depth",          2.5                    },
+        {AL_OK,     "max_depth",          3                      }
+    };
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        struct json_object *object = NULL;
+        snprintf(text, sizeof text, "{\"%s\":%g}", cases[i].name, cases[i].value);
+        check_ok(json_read(reader, slice_of(text), &object));
+        check_err(model_params_read(kind, object, &params), cases[i].expected);
+        if (cases[i].expected != AL_OK)
+            check_has(err_text(), cases[i].name);
+        json_put(object);
+    }
+    model_params_default(kind, &params);
+    check_ok(model_params_check(kind, &params));
+    json_reader_destroy(reader);
+}
+
+static void (*const contract[])(const struct model_kind *kind) = {
+    test_same_data_and_seed_give_the_same_bytes,
+    test_a_loaded_model_predicts_the_same_bits,
+    test_it_finds_the_edge,
+    test_missing_is_a_value_of_its_own,
+    test_the_walker_gives_the_same_bits,
+    test_cancel_stops_between_rounds,
+    test_outcomes_all_alike_are_refused,
+    test_infinite_features_are_refused,
+    test_a_wrong_number_of_columns_is_refused,
+    test_bytes_that_are_no_model_are_refused,
+    test_parameters_are_checked_by_name_and_range,
+};
+
+static void test_every_kind_keeps_the_contract(void **state)
+{
+    (void)state;
+    for (size_t k = 0; k < model_kind_count(); k++) {
+        for (size_t i = 0; i < COUNT_OF(contract); i++)
+            contract[i](model_kind_at(k));
+    }
+}
+
+static void test_kinds_are_found_by_whole_name(void **state)
+{
+    (void)state;
+    for (size_t k = 0; k < model_kind_count(); k++)
+        assert_ptr_equal(model_kind_find(slice_of(model_kind_at(k)->name)), model_kind_at(k));
+    assert_null(model_kind_find(SLICE("xgboos")));
+    assert_null(model_kind_find(SLICE("")));
+}
+
+static int setup(void **state)
+{
+    (void)state;
+    learnable_init(&rows, N_ROWS, N_COLS, 0.8, 11);
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    learnable_deinit(&rows);
+    return 0;
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_kinds_are_found_by_whole_name),
+        cmocka_unit_test(test_every_kind_keeps_the_contract),
+    };
+    return cmocka_run_group_tests(tests, setup, teardown);
+}
