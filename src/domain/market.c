@@ -456,7 +456,7 @@ bool market_event_parse(struct json_reader *reader,
                         struct market_event *event,
                         struct order_event_refusal *refusal)
 {
-    struct reading r = {.event = event, .refusal = refusal};
+    struct reading      r = {.topic = {"", 0}, .type = {"", 0}, .event = event, .refusal = refusal};
     struct json_object *root;
     memset(event, 0, sizeof *event);
     memset(refusal, 0, sizeof *refusal);
