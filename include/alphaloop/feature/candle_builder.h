@@ -14,7 +14,7 @@
 #include "alphaloop/domain/market.h"
 
 #define CANDLE_GRACE_NS         (5 * NS_PER_S) /* how long the rest waits for the best source to close a span */
-#define CANDLES_PER_CALL_MAX    2
+#define CANDLES_PER_CALL_MAX    3
 #define CANDLE_SOURCE_COUNT     3
 
 enum candle_source { CANDLE_FROM_KLINE, CANDLE_FROM_TRADES, CANDLE_FROM_PRICES }; /* best first */

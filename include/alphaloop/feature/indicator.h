@@ -38,10 +38,12 @@ struct position_features {
 struct feature_moment {
     int64_t                         now_ns;
     double                          sigma; /* EWMA volatility of 1-minute log returns; NaN when not known */
-    const struct market_quote             *quote; /* NULL: no usable quote */
+    const struct market_quote      *quote; /* NULL: no usable quote */
     const struct order_book        *book;  /* NULL: no usable book */
     const struct position_features *position;
 };
+
+struct block; /* one stretch of memory being handed out */
 
 struct indicator_option {
     const char *name; /* "period"; NULL ends the list */
@@ -71,8 +73,8 @@ struct indicator {
      * recursive formulas. NULL: as warmup_inputs. */
     size_t (*memory_inputs)(const double *options);
 
-    size_t (*state_size)(const double *options); /* NULL: stateless */
-    void (*init)(void *state, const double *options); /* state is zeroed */
+    /* Take the state from the block and set it up; with an empty block only measure. NULL: stateless. */
+    void (*place)(struct block *block, const double *options);
     void (*on_candle)(void *state, const struct candle *candle);
     void (*on_trade)(void *state, const struct trade *trade);
     void (*on_quote)(void *state, const struct market_quote *quote);

@@ -16,7 +16,7 @@
 #include "alphaloop/domain/snapshot.h"
 
 #define MARKET_TIMEFRAMES_MAX     8
-#define MARKET_CANDLES_PER_UPDATE (2 * MARKET_TIMEFRAMES_MAX)
+#define MARKET_CANDLES_PER_UPDATE 64 /* trades of one message past that are refused */
 #define MARKET_FUTURE_MAX_NS      (300 * NS_PER_S) /* an event further ahead of now_ns is refused */
 #define MARKET_DEPTH_LEVELS       5                /* levels summed into bid_depth and ask_depth */
 #define MARKET_SIGMA_RETURNS_MIN  10               /* returns before a volatility is known */
@@ -42,7 +42,7 @@ struct market_update {
     int64_t                  ts_event_ns;
     bool                     is_live;   /* false: a stored candle, replayed at start */
     bool                     has_quote; /* there is a new, uncrossed quote */
-    struct market_quote             quote;
+    struct market_quote      quote;
     const struct order_book *book;      /* NULL unless the book changed and is usable */
     const struct trade      *trades;    /* n_trades of them, in order of event time */
     size_t                   n_trades;

@@ -1,0 +1,34 @@
+/* How far the size-weighted price of the top levels lies from the mid, in spreads: each side's prices weigh with the
+ * other side's quantities, because the thinner side is the one that gives way. With one level it is the microprice. */
+#include "indicator_i.h"
+
+static double value(const void *state, const double *options, const struct feature_moment *moment)
+{
+    const struct order_book *book = moment->book;
+    double                   weighted = 0, depth = 0;
+    (void)state;
+    if (book == NULL)
+        return NAN;
+    double mid = (book->bids[0].price + book->asks[0].price) / 2.0;
+    for (size_t i = 0; i < option_size(options, 0) && i < book->n_bids && i < book->n_asks; i++) {
+        weighted += (book->bids[i].price - mid) * book->asks[i].qty + (book->asks[i].price - mid) * book->bids[i].qty;
+        depth += book->bids[i].qty + book->asks[i].qty;
+    }
+    return share(weighted, depth, 0) / (book->asks[0].price - book->bids[0].price);
+}
+
+const struct indicator indicator_microprice_offset = {
+    .name = "microprice_offset",
+    .summary = "size-weighted price of the top levels minus the mid, in spreads",
+    .formula = "(sum(pb qa + pa qb) / sum(qa + qb) - mid) / (ask - bid) over the best `levels` levels",
+    .source = "Gatheral, Oomen, Zero-Intelligence Realized Variance Estimation, Finance & Stochastics 14 (2010) (microprice)",
+    .edge_cases = "empty levels: 0; no usable book: missing",
+    .feed = FEED_BOOK,
+    .version = 1,
+    .is_directional = true,
+    .min = -1000,
+    .max = 1000,
+    .options = {{"levels", 1, 1, 50, true, "levels of each side"}},
+    .warmup_inputs = warmup_one,
+    .value = value,
+};
