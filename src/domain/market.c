@@ -71,9 +71,15 @@ static bool time_from_text(struct slice text, int64_t *ts_ns)
            (*ts_ns = (int64_t)(seconds.units * 10), true);
 }
 
+/* *ts_ns is only touched by a time after 1970. */
 static bool read_time(struct json_object *node, int64_t *ts_ns)
 {
-    return (json_is_string(node) || json_is_number(node)) && time_from_text(json_text(node), ts_ns);
+    int64_t read_ns = 0;
+    bool    is_text = json_is_string(node) || json_is_number(node);
+    if (!is_text || !time_from_text(json_text(node), &read_ns) || read_ns <= 0)
+        return false;
+    *ts_ns = read_ns;
+    return true;
 }
 
 /* ---- unwrapping ---- */
