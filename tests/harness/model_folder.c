@@ -14,26 +14,39 @@
 struct manifest *manifest_example(void)
 {
     struct manifest *m = calloc(1, sizeof *m);
-    *m = (struct manifest){
-        .version = {"v12"},
-        .strategy_id = {"momentum_v1"},
-        .kind = "xgboost",
-        .timeframe_ns = 60 * NS_PER_S,
-        .n_features = N_COLS,
-        .features = {"ret_1", "rsi_14@300", "spread_rel", "rsi(period=21)"},
-        .label = {60, 1.5, 1.25, 5},
-        .data = {.from_ns = NS_PER_DAY, .to_ns = 2 * NS_PER_DAY, .cut_ns = 3 * NS_PER_DAY,
-                 .holdout_from_ns = 2 * NS_PER_DAY, .n_rows = 4000, .n_decisions = 2000, .n_market_rows = 1900,
-                 .n_holdout_rows = 800, .n_eff = 3100.5},
-        .seed = UINT64_MAX,
-        .library_version = "1.7.4",
-        .n_rounds = 17,
-        .trained_at_ns = 4 * NS_PER_DAY,
-        .training_seconds = 1.25,
-        .calibration = {.platt = {-1, 0.1}, .value = {.beta = 0.01, .z = 1, .q_max = 1}, .n_rows = 3000,
-                        .n_independent = 1500},
-        .gate = {.promote = true, .rule = "utility", .reason = "better", .n_numbers = 1, .numbers = {{"mean_d", 0.001}}},
-    };
+    snprintf(m->version.text, sizeof m->version.text, "v12");
+    snprintf(m->strategy_id.text, sizeof m->strategy_id.text, "momentum_v1");
+    snprintf(m->kind, sizeof m->kind, "xgboost");
+    snprintf(m->library_version, sizeof m->library_version, "1.7.4");
+    m->timeframe_ns = 60 * NS_PER_S;
+    m->n_features = N_COLS;
+    m->seed = UINT64_MAX;
+    m->n_rounds = 17;
+    m->trained_at_ns = 4 * NS_PER_DAY;
+    m->training_seconds = 1.25;
+    m->label = (struct manifest_label){60, 1.5, 1.25, 5};
+    m->data = (struct manifest_data){.from_ns = NS_PER_DAY,
+                                     .to_ns = 2 * NS_PER_DAY,
+                                     .cut_ns = 3 * NS_PER_DAY,
+                                     .holdout_from_ns = 2 * NS_PER_DAY,
+                                     .n_rows = 4000,
+                                     .n_decisions = 2000,
+                                     .n_market_rows = 1900,
+                                     .n_holdout_rows = 800,
+                                     .n_eff = 3100.5};
+    m->calibration.platt = (struct platt){-1, 0.1};
+    m->calibration.value = (struct value_line){.beta = 0.01, .z = 1, .q_max = 1};
+    m->calibration.n_rows = 3000;
+    m->calibration.n_independent = 1500;
+    m->gate.promote = true;
+    m->gate.n_numbers = 1;
+    snprintf(m->gate.rule, sizeof m->gate.rule, "utility");
+    snprintf(m->gate.reason, sizeof m->gate.reason, "better");
+    static const char *const features[N_COLS] = {"ret_1", "rsi_14@300", "spread_rel",
+                                                 "rsi(period=21)"};
+    for (size_t i = 0; i < N_COLS; i++)
+        snprintf(m->features[i], sizeof m->features[i], "%s", features[i]);
+    m->gate.numbers[0] = (struct manifest_number){"mean_d", 0.001};
     sha256_of("schema", 6, &m->schema_hash);
     sha256_of("data", 4, &m->data.hash);
     model_params_default(model_kind_find(SLICE("xgboost")), &m->params);
@@ -47,10 +60,15 @@ void model_folder_write_manifest(struct model_folder *folder)
     const struct {
         const char *name;
         struct buf *bytes;
-    } files[] = {{MODEL_FILE_NAME, &folder->model}, {TREES_FILE_NAME, &folder->trees}, {PROBE_FILE_NAME, &folder->probe}};
+    } files[] = {
+        {MODEL_FILE_NAME, &folder->model},
+        {TREES_FILE_NAME, &folder->trees},
+        {PROBE_FILE_NAME, &folder->probe}
+    };
     folder->manifest->n_files = 0;
     for (size_t i = 0; i < COUNT_OF(files); i++) {
-        enum al_err err = manifest_add_file(folder->manifest, files[i].name, buf_slice(files[i].bytes));
+        enum al_err err =
+            manifest_add_file(folder->manifest, files[i].name, buf_slice(files[i].bytes));
         assert(err == AL_OK);
     }
     buf_reset(&folder->manifest_json);
@@ -60,9 +78,9 @@ void model_folder_write_manifest(struct model_folder *folder)
 void model_folder_init(struct model_folder *folder, const char *kind_name)
 {
     const struct model_kind *kind = model_kind_find(slice_of(kind_name));
-    struct model_params      params;
-    struct model            *model = NULL;
-    float                    margins[64];
+    struct model_params params;
+    struct model *model = NULL;
+    float margins[64];
     *folder = (struct model_folder){.manifest = manifest_example(),
                                     .manifest_json = BUF_INIT(MANIFEST_BYTES_MAX),
                                     .trees = BUF_INIT(TREES_BYTES_MAX),
@@ -70,10 +88,12 @@ void model_folder_init(struct model_folder *folder, const char *kind_name)
                                     .model = BUF_INIT(MODEL_BYTES_MAX)};
     learnable_init(&folder->rows, N_ROWS, N_COLS, 1, 3);
     model_params_default(kind, &params);
-    struct model_fit fit = {.train = {N_ROWS, N_COLS, folder->rows.x, folder->rows.labels, NULL},
-                            .params = &params,
-                            .seed = 1,
-                            .n_rounds = 10};
+    struct model_fit fit = {
+        .train = {N_ROWS, N_COLS, folder->rows.x, folder->rows.labels, NULL},
+        .params = &params,
+        .seed = 1,
+        .n_rounds = 10
+    };
     enum al_err err = kind->fit(&fit, &model);
     assert(err == AL_OK);
     err = kind->save(model, &folder->model);

@@ -1,0 +1,135 @@
+/* Folders by version name. Only names that are versions are ever touched, so a store may hold other things too. */
+#include "alphaloop/app/model_store.h"
+
+#include <string.h>
+
+#include "alphaloop/model/trees.h"
+
+#define STORE_NAMES_MAX 100000
+#define PROBE_BYTES_MAX (16U + 4U * PROBE_ROWS_MAX * (FEATURES_MAX + 1U))
+
+enum al_err
+model_store_path(const char *root, const struct model_version_id *version, char out[FILE_PATH_MAX])
+{
+    return file_join(root, version->text, out);
+}
+
+static enum al_err
+read_file(const char *folder, const char *name, size_t max_bytes, struct buf *out)
+{
+    char path[FILE_PATH_MAX];
+    enum al_err err = file_join(folder, name, path);
+    *out = BUF_INIT(max_bytes + 65536); /* room for the last read to see that there is more */
+    return err == AL_OK ? file_read(path, max_bytes, out) : err;
+}
+
+static enum al_err check_manifest_hash(struct slice manifest, const struct sha256 *expected)
+{
+    struct sha256 hash;
+    if (expected == NULL)
+        return AL_OK;
+    sha256_of(manifest.ptr, manifest.len, &hash);
+    return sha256_eq(&hash, expected)
+               ? AL_OK
+               : err_set(AL_EVERIFY, "%s is not what the registry's hash says", MANIFEST_FILE_NAME);
+}
+
+enum al_err model_store_load(const char *folder,
+                             const struct sha256 *manifest_hash,
+                             const struct sha256 *schema_hash,
+                             struct scorer **out)
+{
+    struct buf manifest = {0}, trees = {0}, probe = {0}, model = {0};
+    enum al_err err = read_file(folder, MANIFEST_FILE_NAME, MANIFEST_BYTES_MAX, &manifest);
+    if (err == AL_OK)
+        err = check_manifest_hash(buf_slice(&manifest), manifest_hash);
+    if (err == AL_OK)
+        err = read_file(folder, TREES_FILE_NAME, TREES_BYTES_MAX, &trees);
+    if (err == AL_OK)
+        err = read_file(folder, PROBE_FILE_NAME, PROBE_BYTES_MAX, &probe);
+    if (err == AL_OK)
+        err = read_file(folder, MODEL_FILE_NAME, MODEL_BYTES_MAX, &model);
+    if (err == AL_OK) {
+        struct model_files files = {buf_slice(&manifest), buf_slice(&trees), buf_slice(&probe),
+                                    buf_slice(&model)};
+        err = scorer_create(&files, schema_hash, out);
+    }
+    buf_deinit(&manifest);
+    buf_deinit(&trees);
+    buf_deinit(&probe);
+    buf_deinit(&model);
+    return err == AL_OK ? AL_OK : err_add(err, "model %s", folder);
+}
+
+static enum al_err add_files(struct file_folder *folder, const struct train_result *result)
+{
+    const struct {
+        const char *name;
+        const struct buf *bytes;
+    } files[] = {
+        {MODEL_FILE_NAME,    &result->model        },
+        {TREES_FILE_NAME,    &result->trees        },
+        {PROBE_FILE_NAME,    &result->probe        },
+        {REPORT_FILE_NAME,   &result->report       },
+        {MANIFEST_FILE_NAME, &result->manifest_json},
+    };
+    for (size_t i = 0; i < COUNT_OF(files); i++) {
+        enum al_err err = file_folder_add(folder, files[i].name, buf_slice(files[i].bytes));
+        if (err != AL_OK)
+            return err;
+    }
+    return AL_OK;
+}
+
+enum al_err model_store_save(const char *path, const struct train_result *result)
+{
+    struct file_folder folder;
+    enum al_err err = file_folder_begin(path, &folder);
+    if (err != AL_OK)
+        return err;
+    err = add_files(&folder, result);
+    if (err == AL_OK)
+        err = file_folder_commit(&folder);
+    if (err != AL_OK)
+        file_folder_abort(&folder);
+    return err;
+}
+
+static bool is_left_over(const char *name,
+                         bool (*is_known)(void *ctx, const struct model_version_id *version),
+                         void *ctx)
+{
+    struct model_version_id version;
+    if (strncmp(name, FILE_TEMP_PREFIX, strlen(FILE_TEMP_PREFIX)) == 0)
+        return true;
+    return model_version_id_parse(slice_of(name), &version) && !is_known(ctx, &version);
+}
+
+enum al_err model_store_clean(const char *root,
+                              bool (*is_known)(void *ctx, const struct model_version_id *version),
+                              void *ctx,
+                              size_t *n_removed)
+{
+    struct file_names names;
+    size_t n = 0;
+    enum al_err err = file_list(root, STORE_NAMES_MAX, &names);
+    for (size_t i = 0; i < names.count && err == AL_OK; i++) {
+        char path[FILE_PATH_MAX];
+        if (!is_left_over(names.names[i], is_known, ctx))
+            continue;
+        err = file_join(root, names.names[i], path);
+        if (err == AL_OK)
+            err = file_remove(path);
+        n += err == AL_OK;
+    }
+    file_names_deinit(&names);
+    if (n_removed != NULL)
+        *n_removed = n;
+    return err;
+}
+
+enum al_err model_store_check(const char *root)
+{
+    enum al_err err = file_make_dir(root);
+    return err == AL_OK ? file_check_writable(root) : err;
+}
