@@ -1,0 +1,85 @@
+/* The promotion gate: is the challenger better, on decisions neither it nor its calibration has seen (learning section 6)?
+ *
+ * For the n decisions of the untouched block, in order of time, u_B and u_A are the net utilities of challenger and
+ * incumbent (position times net return; 0 when abstaining) and d = u_B - u_A. Neighbouring decisions share their market, so
+ * means are bounded by the stationary bootstrap (Politis and Romano 1994): blocks of geometric length with a mean of at
+ * least one label span, on the circle. The lower bound at level a is the smaller of
+ *
+ *     the a-quantile of the bootstrapped means                              (left out when fewer than 10 of them lie below)
+ *     mean - t(a; n / block - 1) s,   s the bootstrap's standard error      (few blocks deserve Student's caution)
+ *
+ * The k-th attempt is held to a_k = a 6 / (pi^2 k^2), whose sum over all k is a: retraining again and again cannot win by
+ * luck. Promoted only if, with enough evidence,
+ *
+ *     lower bound of mean d > 0,
+ *     lower bound of mean u_B > 0 where A is the warm-up policy or nothing (abstaining from a losing policy is no skill),
+ *     Brier skill of q over the base rate > 0.
+ *
+ * Rule accuracy is the original's threshold instead: accuracy >= a minimum on the same block.
+ */
+#ifndef ALPHALOOP_TRAIN_GATE_H
+#define ALPHALOOP_TRAIN_GATE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "alphaloop/base/err.h"
+#include "alphaloop/base/rng.h"
+
+#define GATE_TEXT_MAX      512
+#define GATE_BLOCKS_MIN    20   /* independent blocks below which nothing can be said */
+#define GATE_TRADES_MIN    30   /* trades of the challenger */
+#define GATE_BOOTSTRAP_MIN 1000
+
+enum gate_mode { GATE_EVIDENCE, GATE_ACCURACY };
+
+struct gate_rule {
+    enum gate_mode mode;
+    double         accuracy_min; /* mode accuracy */
+    double         level;        /* a: chance of ever promoting without edge, 0..1/2 */
+    uint32_t       attempt;      /* k >= 1 */
+    double         n_eff_min;    /* effective samples the challenger must have been taught on */
+    uint32_t       n_bootstrap;  /* resamples; raised to what the level needs, within reason */
+};
+
+struct gate_evidence {
+    const double *u_challenger, *u_incumbent; /* [n], in order of time                                    borrows */
+    size_t        n;
+    double        span_decisions;    /* mean number of decisions that begin within a label's span; the mean block at least */
+    bool          against_warmup;    /* the incumbent is the warm-up policy or nothing */
+    double        n_eff;             /* of the challenger's training rows */
+    size_t        n_trades;          /* decisions at which the challenger traded */
+    size_t        n_own, n_market;   /* utilities from own fills, from market data and the cost model */
+    double        brier_skill, accuracy;
+};
+
+struct gate_verdict {
+    bool     promoted;
+    bool     enough;            /* evidence */
+    double   level;             /* a_k */
+    double   block;             /* mean block length, decisions */
+    uint32_t n_bootstrap;
+    double   mean_d, low_d;     /* net return per decision, fraction */
+    double   mean_u, low_u;     /* of the challenger */
+    double   mean_incumbent;
+    double   brier_skill, accuracy, n_eff;
+    size_t   n, n_trades, n_own, n_market;
+    uint32_t attempt;
+    char     text[GATE_TEXT_MAX]; /* why, in words and numbers */
+};
+
+/* AL_ENOMEM is the only fault; a refusal is a verdict. The rng is the only source of chance. */
+MUST_CHECK enum al_err gate_judge(const struct gate_rule *rule, const struct gate_evidence *evidence, struct rng *rng,
+                                  struct gate_verdict *verdict);
+
+double gate_level(double level, uint32_t attempt); /* a_k */
+
+/* Lower bound of the mean of x[n] at `level` by stationary bootstrap with mean block length `block` >= 1. */
+struct bootstrap_bound {
+    double mean, low, standard_error;
+};
+MUST_CHECK enum al_err bootstrap_lower_bound(const double *x, size_t n, double block, double level, uint32_t n_bootstrap,
+                                             struct rng *rng, struct bootstrap_bound *bound);
+
+#endif
