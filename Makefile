@@ -51,7 +51,7 @@ tests_in   = $(foreach d,$(1),$(patsubst %.c,$(B)/%,$(sort $(shell find tests/$(
 QUICK     := unit contract scenario
 
 .PHONY: build lib unit contract scenario check check-rooms check-headers check-format check-stale check-asan check-ubsan \
-        check-tsan check-integration check-fault fuzz fuzzers test test-programs bench demo cover lint format generate \
+        check-tsan check-integration check-fault fuzz fuzzers test test-programs bench bench-programs demo cover lint format generate \
         longest stack-up stack-down clean \
         lint-tidy lint-cppcheck lint-shell
 
@@ -89,9 +89,9 @@ $(B)/tests/fuzz/%: tests/fuzz/%.c $(LIB)
 	@mkdir -p $(@D)
 	$(CC) $(CPPFLAGS) -Itests $(CFLAGS) -MMD -MP $< $(LIB) $(LDFLAGS) -fsanitize=fuzzer $(LDLIBS) -o $@
 
-$(B)/bench/%: bench/%.c $(LIB)
+$(B)/bench/%: bench/%.c bench/bench.c $(LIB)
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP $< $(LIB) $(LDFLAGS) $(LDLIBS) -o $@
+	$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP $(filter %.c,$^) $(LIB) $(LDFLAGS) $(LDLIBS) -o $@
 
 # tools/run-tests builds and runs: its arguments are directories of tests/, or static, or fuzz.
 KIND ?= $(QUICK)
@@ -141,7 +141,8 @@ lint-shell:
 cover:
 	@$(MAKE) $(QUICK) SAN=cover && tools/cover build-cover
 bench:
-	@tools/setup build run test && $(MAKE) $(PROGRAM) && tools/bench
+	@tools/setup build run test && $(MAKE) -s bench-programs && tools/bench $(FIGURES)
+bench-programs: $(PROGRAM) $(patsubst %.c,$(B)/%,$(filter-out bench/bench.c,$(wildcard bench/*.c)))
 demo:
 	@tools/setup build run && $(MAKE) -s $(PROGRAM) && DATA="$(DATA)" tools/demo
 stack-up:
