@@ -50,7 +50,7 @@ WRAP      := -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc
 tests_in   = $(foreach d,$(1),$(patsubst %.c,$(B)/%,$(sort $(shell find tests/$(d) -name '*_test.c' -path '*$(ONLY)*' 2>/dev/null))))
 QUICK     := unit contract scenario
 
-.PHONY: build lib unit contract scenario check check-rooms check-headers check-format check-stale check-asan check-ubsan \
+.PHONY: build lib unit contract scenario check check-rooms check-headers check-symbols check-format check-stale check-asan check-ubsan \
         check-tsan check-integration check-fault fuzz fuzzers test test-programs bench bench-programs demo cover lint format generate \
         longest stack-up stack-down clean \
         lint-tidy lint-cppcheck lint-shell
@@ -66,14 +66,14 @@ $(B)/obj/%.o: %.c
 
 $(LIB): $(SRC:%.c=$(B)/obj/%.o)
 	@rm -f $@
-	ar rcs $@ $^
+	ar qcs $@ $^
 
 $(PROGRAM): $(B)/obj/src/main.o $(LIB)
 	$(CC) $(LDFLAGS) $< $(LIB) $(LDLIBS) -o $@
 
 $(HARNESS): $(patsubst %.c,$(B)/obj/%.o,$(sort $(wildcard tests/harness/*.c)))
 	@rm -f $@
-	ar rcs $@ $^
+	ar qcs $@ $^
 
 # A test is one file, tests/<kind>/.../<noun>_test.c, linked against the whole library, the harness and cmocka.
 $(B)/tests/%_test: tests/%_test.c $(HARNESS) $(LIB)
@@ -119,6 +119,9 @@ check-rooms:
 	@awk -f tools/check-rooms src/ROOMS $$(find src include/alphaloop -name '*.[ch]')
 check-headers:
 	@find include -name '*.h' | xargs -P 2 -I{} $(CC) $(CPPFLAGS) $(CFLAGS) -fsyntax-only -x c {}
+# Two rooms must not define the same name: the linker would take either.
+check-symbols: $(LIB)
+	@! nm -A -g --defined-only $(LIB) | awk '{ if (seen[$$NF]++) { print $$NF ": defined twice"; bad = 1 } } END { exit !bad }'
 check-format:
 	@find src include tests bench -name '*.[ch]' | xargs clang-format --dry-run -Werror
 format:

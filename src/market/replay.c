@@ -8,7 +8,7 @@
 #include <math.h>
 #include <stdlib.h>
 
-#include "candle_builder_i.h"
+#include "bar_i.h"
 
 #define BPS           1e-4
 #define QUIET_NS      (100 * NS_PER_MS) /* least distance between two books made up around trades */
@@ -26,7 +26,7 @@ struct replay {
     size_t                n_held;
     struct csv_row        held[REPLAY_LOOK_AHEAD];
     struct day_volume     day;
-    struct candle_builder candle;     /* of trades and quotes */
+    struct bar candle;     /* of trades and quotes */
     int64_t               candle_open_ns;
     int64_t               last_book_ns;
     int64_t               now_ns;     /* of the last event */
@@ -50,7 +50,7 @@ enum al_err replay_create(const struct replay_options *options, struct replay **
     replay->options = *options;
     replay->interval_ns = options->interval_ns;
     replay->last_book_ns = replay->now_ns = replay->candle_open_ns = INT64_MIN;
-    candle_builder_init(&replay->candle);
+    bar_init(&replay->candle);
     *out = replay;
     return AL_OK;
 }
@@ -194,13 +194,13 @@ static void take_candle(struct replay *r, const struct csv_row *row)
 static void candle_add(struct replay *r, int64_t ts_ns, double price, double qty)
 {
     int64_t open_ns = ts_ns - ts_ns % NS_PER_MIN;
-    if (r->candle_open_ns != open_ns && !candle_builder_is_empty(&r->candle)) {
+    if (r->candle_open_ns != open_ns && !bar_is_empty(&r->candle)) {
         struct candle done;
-        candle_builder_take(&r->candle, r->candle_open_ns, NS_PER_MIN, &done);
+        bar_take(&r->candle, r->candle_open_ns, NS_PER_MIN, &done);
         emit_candle(r, r->candle_open_ns + NS_PER_MIN, &done);
     }
     r->candle_open_ns = open_ns;
-    candle_builder_add(&r->candle, price, qty);
+    bar_add(&r->candle, price, qty);
 }
 
 static void take_trade(struct replay *r, const struct csv_row *row)

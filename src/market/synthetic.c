@@ -17,7 +17,7 @@
 #include <string.h>
 
 #include "alphaloop/base/rng.h"
-#include "candle_builder_i.h"
+#include "bar_i.h"
 
 #define BPS 1e-4
 
@@ -44,7 +44,7 @@ struct latent { /* one asset's path */
     double log_price;
     double tick;
     double volume_24h;
-    struct candle_builder candle;
+    struct bar candle;
 };
 
 struct synthetic {
@@ -186,7 +186,7 @@ static void emit_ticker(struct synthetic *s, size_t asset, double bid, double as
     struct latent       *l = &s->latents[asset];
     struct market_event *event = event_begin(s, asset, MARKET_TICKER, s->now_ns);
     double median = LEVEL_NOTIONAL / bid;
-    event->ticker = (struct ticker_update){.last_price = candle_builder_close(&l->candle), .volume_24h = l->volume_24h,
+    event->ticker = (struct ticker_update){.last_price = bar_close(&l->candle), .volume_24h = l->volume_24h,
                                            .bid_price = bid, .ask_price = ask, .bid_qty = median, .ask_qty = median};
     emit(ctx, event);
 }
@@ -216,13 +216,13 @@ static void emit_trades(struct synthetic *s, size_t asset, double bid, double as
         int64_t   ts = s->now_ns - s->options.step_ns + s->options.step_ns / (int64_t)(n + 1) * (int64_t)(i + 1);
         double    qty = lognormal(&s->dress, TRADE_NOTIONAL / bid, TRADE_LOG_SD);
         event->trades.trades[i] = (struct trade){ts, side == SIDE_BUY ? ask : bid, qty, side};
-        candle_builder_add(&l->candle, event->trades.trades[i].price, qty);
+        bar_add(&l->candle, event->trades.trades[i].price, qty);
         l->volume_24h += qty;
     }
     event->trades.n_trades = n;
     event->trades.n_dropped = 0;
     if (n == 0)
-        candle_builder_add(&l->candle, candle_builder_is_empty(&l->candle) ? (bid + ask) / 2 : candle_builder_close(&l->candle), 0);
+        bar_add(&l->candle, bar_is_empty(&l->candle) ? (bid + ask) / 2 : bar_close(&l->candle), 0);
     else
         emit(ctx, event);
 }
@@ -233,7 +233,7 @@ static void emit_candle(struct synthetic *s, size_t asset, market_event_fn emit,
         return;
     struct market_event *event = event_begin(s, asset, MARKET_KLINE, s->now_ns);
     event->kline.confirmed = true;
-    candle_builder_take(&s->latents[asset].candle, s->now_ns - NS_PER_MIN, NS_PER_MIN, &event->kline.candle);
+    bar_take(&s->latents[asset].candle, s->now_ns - NS_PER_MIN, NS_PER_MIN, &event->kline.candle);
     emit(ctx, event);
 }
 
@@ -268,7 +268,7 @@ static void latent_init(struct synthetic *s, size_t asset)
     l->log_spread = rng_normal(&s->dress);
     l->tick = pow(10, floor(log10(price)) - 6);
     l->volume_24h = 86400 * TRADES_PER_S * TRADE_NOTIONAL / price * exp(TRADE_LOG_SD * TRADE_LOG_SD / 2);
-    candle_builder_init(&l->candle);
+    bar_init(&l->candle);
 }
 
 enum al_err synthetic_create(const struct synthetic_options *options, struct synthetic **out)

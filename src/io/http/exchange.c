@@ -65,7 +65,7 @@ static struct exchange *exchange_create(struct http_conn *conn, const char *uri)
     return exchange;
 }
 
-void exchange_destroy(struct exchange *exchange)
+void http_exchange_destroy(struct exchange *exchange)
 {
     struct http_server *server = exchange->conn->server;
     server->n_exchanges--;
@@ -83,7 +83,7 @@ void *exchange_on_target(void *server, const char *uri, struct MHD_Connection *m
     if (conn == NULL)
         return NULL;
     if (conn->exchange != NULL)
-        exchange_destroy(conn->exchange);
+        http_exchange_destroy(conn->exchange);
     conn->exchange = exchange_create(conn, uri);
     server_set_deadline(conn, self->config.header_timeout_ms);
     return conn->exchange;
@@ -100,7 +100,7 @@ void exchange_on_completed(void *server,
     *state = NULL;
     if (conn == NULL || conn->exchange == NULL)
         return;
-    exchange_destroy(conn->exchange);
+    http_exchange_destroy(conn->exchange);
     server_set_deadline(conn, self->config.idle_timeout_ms);
 }
 

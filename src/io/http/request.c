@@ -208,7 +208,7 @@ value_of(const struct http_request *request, const char *name, unsigned types)
             return &request->values[i];
         }
     }
-    assert(!"parameter is not declared in routes.def");
+    assert(false && "parameter is not declared in routes.def");
     abort();
 }
 

@@ -136,7 +136,7 @@ static void conn_destroy(struct http_conn *conn)
 {
     struct http_server *server = conn->server;
     if (conn->exchange != NULL)
-        exchange_destroy(conn->exchange);
+        http_exchange_destroy(conn->exchange);
     if (conn->prev != NULL)
         conn->prev->next = conn->next;
     else

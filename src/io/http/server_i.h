@@ -100,7 +100,7 @@ void exchange_on_completed(void *server,
                            struct MHD_Connection *mhd,
                            void **state,
                            enum MHD_RequestTerminationCode why);
-void exchange_destroy(struct exchange *exchange);
+void http_exchange_destroy(struct exchange *exchange);
 /* 503 to a request that waits too long or for a server that stops. */
 void exchange_give_up(struct exchange *exchange, const char *why);
 
