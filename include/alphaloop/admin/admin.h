@@ -68,6 +68,7 @@ struct admin_strategy {
     int64_t                 n_samples;       /* settled rows a training now would read */
     double                  n_eff;           /* their effective number */
     double                  n_eff_needed;
+    int64_t                 n_samples_new;   /* of them, settled since the last training */
     int64_t                 n_open_decisions; /* waiting for their outcome */
     struct admin_training   current, last;
     int64_t                 next_scheduled_ns; /* TIMESTAMP_NONE */
@@ -133,17 +134,21 @@ struct admin_actions {
 
 /* ---- context and table ---- */
 
-struct settings;
+struct feature_set;
 struct pg_client;
+struct settings;
+struct strategy_config;
 
 struct admin_context {
     const struct settings *settings;   /* keeps; swapped by the program on SIGHUP */
     const char            *service;    /* MODEL_SERVICE_SERVICE_NAME */
     const char            *version;    /* of the program */
     struct pg_client        *reader;     /* keeps; NULL: every answer from the database is 503 */
-    const char            *schema;     /* POSTGRES_SCHEMA */
     void                  *app;        /* handed to the functions below */
     void (*live)(void *app, struct admin_live *out);
+    /* NULL when there is no such strategy: its configuration, and the columns its decisions freeze now. */
+    const struct strategy_config *(*config)(void *app, const struct strategy_id *);
+    const struct feature_set *(*feature_set)(void *app, const struct strategy_id *);
     struct admin_actions   actions;
 };
 
