@@ -1,0 +1,229 @@
+/* Market sources. Each stream (a file, or the made-up market) keeps a short queue of events; the source
+ * hands out the earliest head. Reading blocks, for the short time a chunk of a local file takes.
+ *
+ * Invariant: a stream's queue is empty only when the stream has ended, after fill().
+ */
+#include "simulate_source_i.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <zlib.h>
+
+#include "alphaloop/market/csv.h"
+#include "alphaloop/market/replay.h"
+
+enum { CHUNK = 65536, QUEUE_MAX = 4096, QUEUE_FIRST = 64 };
+
+struct stream {
+    const char *path; /* NULL: the made-up market */
+    gzFile file;
+    struct csv_reader *reader;
+    struct replay *replay;
+    struct synthetic *synthetic;
+    bool has_ended, has_failed;
+    struct market_event *events;
+    size_t at, n_events, n_slots;
+};
+
+struct source {
+    struct stream streams[SOURCE_FILES_MAX];
+    size_t n_streams;
+    struct stream *head; /* whose event was peeked */
+};
+
+/* ---- one stream ---- */
+
+static void on_event(void *ctx, const struct market_event *event)
+{
+    struct stream *s = ctx;
+    if (s->n_events == s->n_slots) {
+        size_t n_slots = s->n_slots == 0 ? QUEUE_FIRST : 2 * s->n_slots;
+        struct market_event *grown =
+            n_slots > QUEUE_MAX ? NULL : realloc(s->events, n_slots * sizeof(*grown));
+        if (grown == NULL) {
+            s->has_failed = true;
+            return;
+        }
+        s->events = grown;
+        s->n_slots = n_slots;
+    }
+    s->events[s->n_events++] = *event;
+}
+
+static enum al_err feed(struct stream *s)
+{
+    char chunk[CHUNK];
+    int code;
+    int n = gzread(s->file, chunk, sizeof(chunk));
+    if (n > 0)
+        return csv_reader_feed(s->reader, (struct slice){chunk, (size_t)n});
+    const char *why = gzerror(s->file, &code); /* also for a file that was cut off */
+    if (n < 0 || code < 0)
+        return err_set(AL_EIO, "%s: %s", s->path, why);
+    csv_reader_end(s->reader);
+    return AL_OK;
+}
+
+static enum al_err read_row(struct stream *s)
+{
+    struct csv_row row;
+    switch (csv_reader_next(s->reader, &row)) {
+    case CSV_ROW:
+        replay_row(s->replay, &row, on_event, s);
+        return AL_OK;
+    case CSV_REFUSED:
+        return AL_OK; /* counted by the reader */
+    case CSV_HUNGRY:
+        return feed(s);
+    case CSV_FAILED:
+        return err_add(AL_EPARSE, "%s", s->path);
+    case CSV_DONE:
+        replay_end(s->replay, on_event, s);
+        s->has_ended = true;
+        return AL_OK;
+    }
+    return AL_OK;
+}
+
+/* Make the queue hold an event, unless the stream has ended. */
+static enum al_err fill(struct stream *s)
+{
+    if (s->at < s->n_events)
+        return AL_OK;
+    s->at = s->n_events = 0;
+    enum al_err err = AL_OK;
+    while (err == AL_OK && s->n_events == 0 && !s->has_ended) {
+        if (s->path != NULL)
+            err = read_row(s);
+        else
+            synthetic_step(s->synthetic, on_event, s);
+        if (s->has_failed)
+            err = err_set(AL_ENOMEM, "market events");
+    }
+    return err;
+}
+
+static enum al_err
+open_file(struct stream *s, const char *path, const struct asset *asset, double half_spread_bps)
+{
+    s->path = path;
+    s->file = gzopen(path, "rb"); /* reads plain files too */
+    if (s->file == NULL)
+        return err_set(AL_ENOTFOUND, "%s: %s", path,
+                       errno != 0 ? strerror(errno) : "out of memory");
+    s->reader = csv_reader_create();
+    if (s->reader == NULL)
+        return err_set(AL_ENOMEM, "CSV reader");
+    struct replay_options options = {.asset = *asset, .half_spread_bps = half_spread_bps};
+    return replay_create(&options, &s->replay);
+}
+
+static void close_stream(struct stream *s)
+{
+    if (s->file != NULL)
+        gzclose(s->file);
+    if (s->reader != NULL)
+        csv_reader_destroy(s->reader);
+    if (s->replay != NULL)
+        replay_destroy(s->replay);
+    if (s->synthetic != NULL)
+        synthetic_destroy(s->synthetic);
+    free(s->events);
+}
+
+/* ---- the source ---- */
+
+enum al_err source_open_synthetic(const struct synthetic_options *options, struct source **out)
+{
+    struct source *source = calloc(1, sizeof(*source));
+    if (source == NULL)
+        return err_set(AL_ENOMEM, "market source");
+    source->n_streams = 1;
+    enum al_err err = synthetic_create(options, &source->streams[0].synthetic);
+    if (err != AL_OK) {
+        source_close(source);
+        return err;
+    }
+    *out = source;
+    return AL_OK;
+}
+
+enum al_err source_open_files(const char *const *paths,
+                              const struct asset *assets,
+                              size_t n_files,
+                              double half_spread_bps,
+                              struct source **out)
+{
+    struct source *source = calloc(1, sizeof(*source));
+    if (source == NULL)
+        return err_set(AL_ENOMEM, "market source");
+    enum al_err err = n_files <= SOURCE_FILES_MAX
+                          ? AL_OK
+                          : err_set(AL_EFULL, "at most %d files", SOURCE_FILES_MAX);
+    for (size_t i = 0; err == AL_OK && i < n_files; i++) {
+        source->n_streams++;
+        err = open_file(&source->streams[i], paths[i], &assets[i], half_spread_bps);
+    }
+    if (err != AL_OK) {
+        source_close(source);
+        return err;
+    }
+    *out = source;
+    return AL_OK;
+}
+
+void source_close(struct source *source)
+{
+    if (source == NULL)
+        return;
+    for (size_t i = 0; i < source->n_streams; i++)
+        close_stream(&source->streams[i]);
+    free(source);
+}
+
+enum al_err source_peek(struct source *source, const struct market_event **event)
+{
+    *event = NULL;
+    source->head = NULL;
+    for (size_t i = 0; i < source->n_streams; i++) {
+        struct stream *s = &source->streams[i];
+        enum al_err err = fill(s);
+        if (err != AL_OK)
+            return err;
+        if (s->at == s->n_events)
+            continue;
+        const struct market_event *next = &s->events[s->at];
+        if (*event == NULL || next->ts_event_ns < (*event)->ts_event_ns) {
+            *event = next;
+            source->head = s;
+        }
+    }
+    return AL_OK;
+}
+
+void source_take(struct source *source)
+{
+    source->head->at++;
+}
+
+uint64_t source_n_refused(const struct source *source)
+{
+    uint64_t n = 0;
+    for (size_t i = 0; i < source->n_streams; i++) {
+        if (source->streams[i].reader != NULL)
+            n += csv_reader_refused(source->streams[i].reader);
+    }
+    return n;
+}
+
+bool source_asset_of_path(const char *path, struct asset *out)
+{
+    const char *name = strrchr(path, '/');
+    name = name == NULL ? path : name + 1;
+    const char *first = strchr(name, '_');
+    const char *second = first == NULL ? NULL : strchr(first + 1, '_');
+    if (second == NULL)
+        return false;
+    return asset_parse((struct slice){first + 1, (size_t)(second - first - 1)}, out);
+}

@@ -1,0 +1,30 @@
+/* Where the simulated market comes from: made up, or files of candles, trades or quotes, merged by time. */
+#ifndef ALPHALOOP_APP_SIMULATE_SOURCE_I_H
+#define ALPHALOOP_APP_SIMULATE_SOURCE_I_H
+
+#include "alphaloop/market/synthetic.h"
+
+#define SOURCE_FILES_MAX 16
+
+struct source;
+
+MUST_CHECK enum al_err source_open_synthetic(const struct synthetic_options *options,
+                                             struct source **out);
+/* Files may be gzipped. assets[i] belongs to paths[i]. */
+MUST_CHECK enum al_err source_open_files(const char *const *paths,
+                                         const struct asset *assets,
+                                         size_t n_files,
+                                         double half_spread_bps,
+                                         struct source **out);
+void source_close(struct source *source);
+
+/* The earliest event not yet taken; times never go back. NULL at the end. AL_EPARSE or AL_EIO with the
+ * file in err_text() when a file turns out not to be one. Borrowed until source_take(). */
+MUST_CHECK enum al_err source_peek(struct source *source, const struct market_event **event);
+void source_take(struct source *source);
+uint64_t source_n_refused(const struct source *source); /* rows that were skipped */
+
+/* "binance_btcusdt_1h.csv.gz" is BTCUSDT: the second word between underscores, when it is an asset. */
+bool source_asset_of_path(const char *path, struct asset *out);
+
+#endif

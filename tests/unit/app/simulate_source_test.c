@@ -1,0 +1,193 @@
+/* Market sources: files of any kind merged by time, plain or gzipped, and the made-up market. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include <zlib.h>
+
+#include "../src/app/simulate_source_i.h"
+#include "harness/check.h"
+
+static char dir[64];
+
+struct files {
+    char paths[2][128];
+};
+
+static int setup(void **state)
+{
+    struct files *f = calloc(1, sizeof(*f));
+    strcpy(dir, "/tmp/simulate-source.XXXXXX");
+    assert_non_null(mkdtemp(dir));
+    *state = f;
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    struct files *f = *state;
+    for (size_t i = 0; i < 2; i++) {
+        if (f->paths[i][0] != '\0')
+            unlink(f->paths[i]);
+    }
+    rmdir(dir);
+    free(f);
+    return 0;
+}
+
+static void write_plain(struct files *f, size_t i, const char *name, const char *text)
+{
+    snprintf(f->paths[i], sizeof(f->paths[i]), "%s/%s", dir, name);
+    FILE *file = fopen(f->paths[i], "w");
+    assert_non_null(file);
+    fputs(text, file);
+    fclose(file);
+}
+
+static void write_gzip(struct files *f, size_t i, const char *name, const char *text)
+{
+    snprintf(f->paths[i], sizeof(f->paths[i]), "%s/%s", dir, name);
+    gzFile file = gzopen(f->paths[i], "wb");
+    assert_non_null(file);
+    gzputs(file, text);
+    gzclose(file);
+}
+
+static struct source *open_two(struct files *f)
+{
+    const char *paths[] = {f->paths[0], f->paths[1]};
+    struct asset assets[2] = {{"BTCUSDT"}, {"ETHUSDT"}};
+    struct source *source;
+    check_ok(source_open_files(paths, assets, 2, 0.5, &source));
+    return source;
+}
+
+static const char trades_csv[] = "ts_ms,price,qty,side\n"
+                                 "1700000000000,100,1,buy\n"
+                                 "1700000001000,101,1,sell\n"
+                                 "1700000002000,bad,1,sell\n"
+                                 "1700000005000,102,1,buy\n";
+static const char quotes_csv[] = "ts_ms,bid,ask,bid_qty,ask_qty\n"
+                                 "1700000000500,10,11,1,1\n"
+                                 "1700000003000,10,12,1,1\n";
+
+static void test_source_merges_files_by_time(void **state)
+{
+    struct files *f = *state;
+    write_plain(f, 0, "venue_btcusdt_trades.csv", trades_csv);
+    write_gzip(f, 1, "venue_ethusdt_quotes.csv.gz", quotes_csv);
+    struct source *source = open_two(f);
+    const struct market_event *event;
+    int64_t last_ns = 0;
+    size_t n_of_asset[2] = {0, 0}, n_trades = 0;
+    for (;;) {
+        check_ok(source_peek(source, &event));
+        if (event == NULL)
+            break;
+        assert_true(event->ts_event_ns >= last_ns);
+        last_ns = event->ts_event_ns;
+        n_of_asset[strcmp(event->asset.text, "ETHUSDT") == 0 ? 1 : 0]++;
+        n_trades += event->kind == MARKET_TRADES ? event->trades.n_trades : 0;
+        source_take(source);
+    }
+    assert_true(n_of_asset[0] > 0 && n_of_asset[1] > 0);
+    assert_int_equal(n_trades, 3);
+    assert_int_equal(source_n_refused(source), 1);
+    source_close(source);
+}
+
+static void test_source_peeks_the_same_event_until_it_is_taken(void **state)
+{
+    struct files *f = *state;
+    write_plain(f, 0, "venue_btcusdt_trades.csv", trades_csv);
+    write_plain(f, 1, "venue_ethusdt_quotes.csv", quotes_csv);
+    struct source *source = open_two(f);
+    const struct market_event *first, *again;
+    check_ok(source_peek(source, &first));
+    check_ok(source_peek(source, &again));
+    assert_ptr_equal(first, again);
+    source_close(source);
+}
+
+static void test_source_names_a_missing_file(void **state)
+{
+    (void)state;
+    const char *paths[] = {"/nowhere/x_btcusdt_1h.csv"};
+    struct asset asset = {"BTCUSDT"};
+    struct source *source;
+    check_err(source_open_files(paths, &asset, 1, 0.5, &source), AL_ENOTFOUND);
+    check_has(err_text(), "/nowhere/x_btcusdt_1h.csv");
+}
+
+static void test_source_names_a_file_that_is_no_market_data(void **state)
+{
+    struct files *f = *state;
+    write_plain(f, 0, "venue_btcusdt_trades.csv", "a,b,c\n1,2,3\n");
+    write_plain(f, 1, "venue_ethusdt_quotes.csv", quotes_csv);
+    struct source *source = open_two(f);
+    const struct market_event *event;
+    check_err(source_peek(source, &event), AL_EPARSE);
+    check_has(err_text(), "venue_btcusdt_trades.csv");
+    source_close(source);
+}
+
+static void test_source_names_a_damaged_gzip_file(void **state)
+{
+    struct files *f = *state;
+    write_gzip(f, 0, "venue_btcusdt_trades.csv.gz", trades_csv);
+    assert_int_equal(truncate(f->paths[0], 30), 0);
+    write_plain(f, 1, "venue_ethusdt_quotes.csv", quotes_csv);
+    struct source *source = open_two(f);
+    const struct market_event *event;
+    enum al_err err = AL_OK;
+    while (err == AL_OK && (err = source_peek(source, &event)) == AL_OK && event != NULL)
+        source_take(source);
+    check_err(err, AL_EIO);
+    check_has(err_text(), "venue_btcusdt_trades.csv.gz");
+    source_close(source);
+}
+
+static void test_source_plays_the_made_up_market(void **state)
+{
+    (void)state;
+    struct synthetic_options options;
+    struct source *source;
+    const struct market_event *event;
+    synthetic_options_default(&options);
+    check_ok(source_open_synthetic(&options, &source));
+    int64_t last_ns = options.start_ns;
+    for (int i = 0; i < 10000; i++) {
+        check_ok(source_peek(source, &event));
+        assert_true(event->ts_event_ns >= last_ns);
+        last_ns = event->ts_event_ns;
+        source_take(source);
+    }
+    assert_true(last_ns > options.start_ns + 1000 * NS_PER_S);
+    source_close(source);
+}
+
+static void test_source_reads_the_asset_from_a_file_name(void **state)
+{
+    (void)state;
+    struct asset asset;
+    assert_true(source_asset_of_path("data/binance_btcusdt_1h.csv.gz", &asset));
+    check_str(asset.text, "BTCUSDT");
+    assert_false(source_asset_of_path("some_dir/prices.csv", &asset));
+    assert_false(source_asset_of_path("prices_x.csv", &asset));
+    assert_false(source_asset_of_path("a_b!_c.csv", &asset));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+        TEST(test_source_merges_files_by_time),
+        TEST(test_source_peeks_the_same_event_until_it_is_taken),
+        TEST(test_source_names_a_missing_file),
+        TEST(test_source_names_a_file_that_is_no_market_data),
+        TEST(test_source_names_a_damaged_gzip_file),
+        TEST(test_source_plays_the_made_up_market),
+        TEST(test_source_reads_the_asset_from_a_file_name),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
