@@ -64,7 +64,17 @@ $(B)/obj/%.o: %.c
 	@mkdir -p $(@D)
 	$(CC) $(CPPFLAGS) $(if $(filter tests/%,$<),-Itests) $(CFLAGS) -MMD -MP -c $< -o $@
 
-$(LIB): $(SRC:%.c=$(B)/obj/%.o)
+# The migrations travel inside the program.
+SQL := $(sort $(wildcard sql/*.sql))
+$(B)/gen/migrations.c: tools/embed_sql $(SQL)
+	@mkdir -p $(@D)
+	tools/embed_sql $(SQL) >$@.tmp && mv $@.tmp $@
+
+$(B)/obj/gen/migrations.o: $(B)/gen/migrations.c
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c $< -o $@
+
+$(LIB): $(SRC:%.c=$(B)/obj/%.o) $(B)/obj/gen/migrations.o
 	@rm -f $@
 	ar qcs $@ $^
 

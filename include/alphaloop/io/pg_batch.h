@@ -22,8 +22,8 @@
 #include "alphaloop/base/err.h"
 #include "alphaloop/base/uuid.h"
 
-#define PG_STATEMENTS_MAX 128  /* in one batch */
-#define PG_PARAMS_MAX     64   /* of one statement */
+#define PG_STATEMENTS_MAX 128 /* in one batch */
+#define PG_PARAMS_MAX     64  /* of one statement */
 
 /* One SQL statement, static and unique by name. A connection prepares it when it first meets it. */
 struct pg_statement {
@@ -33,15 +33,15 @@ struct pg_statement {
 
 enum pg_type {
     PG_BOOL,
-    PG_I64,       /* bigint */
-    PG_I32,       /* integer */
-    PG_DOUBLE,    /* double precision */
-    PG_DECIMAL,   /* numeric */
+    PG_I64,     /* bigint */
+    PG_I32,     /* integer */
+    PG_DOUBLE,  /* double precision */
+    PG_DECIMAL, /* numeric */
     PG_TEXT,
     PG_BYTEA,
     PG_JSONB,
     PG_UUID,
-    PG_TIME,      /* timestamptz: microseconds */
+    PG_TIME, /* timestamptz: microseconds */
     PG_TYPE_COUNT
 };
 
@@ -49,11 +49,11 @@ struct pg_batch;
 
 /* `bytes_max` bounds the memory of all parameters together. NULL when out of memory. */
 struct pg_batch *pg_batch_create(size_t bytes_max);
-void             pg_batch_destroy(struct pg_batch *batch); /* not while it runs; NULL is fine */
-void             pg_batch_reset(struct pg_batch *batch);   /* empty, keeps the memory */
-bool             pg_batch_ok(const struct pg_batch *batch);
-size_t           pg_batch_n_statements(const struct pg_batch *batch);
-size_t           pg_batch_n_bytes(const struct pg_batch *batch);
+void pg_batch_destroy(struct pg_batch *batch); /* not while it runs; NULL is fine */
+void pg_batch_reset(struct pg_batch *batch);   /* empty, keeps the memory */
+bool pg_batch_ok(const struct pg_batch *batch);
+size_t pg_batch_n_statements(const struct pg_batch *batch);
+size_t pg_batch_n_bytes(const struct pg_batch *batch);
 
 /* Begin the next statement; `statement` is kept (static). */
 void pg_batch_statement(struct pg_batch *batch, const struct pg_statement *statement);
@@ -66,16 +66,17 @@ void pg_put_null(struct pg_batch *batch, enum pg_type type);
 void pg_put_bool(struct pg_batch *batch, bool value);
 void pg_put_i64(struct pg_batch *batch, int64_t value);
 void pg_put_i32(struct pg_batch *batch, int32_t value);
-void pg_put_double(struct pg_batch *batch, double value); /* NaN is stored as NaN */
+void pg_put_double(struct pg_batch *batch, double value);         /* NaN is stored as NaN */
 void pg_put_double_or_null(struct pg_batch *batch, double value); /* NaN is null */
 void pg_put_decimal(struct pg_batch *batch, struct decimal value);
 void pg_put_text(struct pg_batch *batch, struct slice value);
 void pg_put_str(struct pg_batch *batch, const char *value);         /* NULL is null */
 void pg_put_str_or_null(struct pg_batch *batch, const char *value); /* "" is null */
 void pg_put_bytea(struct pg_batch *batch, struct slice value);
-void pg_put_jsonb(struct pg_batch *batch, struct slice json);       /* empty is null */
+void pg_put_jsonb(struct pg_batch *batch, struct slice json); /* empty is null */
 void pg_put_uuid(struct pg_batch *batch, struct uuid value);
-void pg_put_time(struct pg_batch *batch, int64_t ts_ns);            /* TIMESTAMP_NONE is null; rounds down to us */
+void pg_put_time(struct pg_batch *batch,
+                 int64_t ts_ns); /* TIMESTAMP_NONE is null; rounds down to us */
 /* float4 values as bytea, little-endian: the stored form of feature vectors. */
 void pg_put_floats(struct pg_batch *batch, const float *values, size_t n_values);
 

@@ -7,12 +7,12 @@
 
 struct order_event_row {
     const struct order_event *event; /* borrows */
-    struct slice              raw;   /* the message body, valid UTF-8; borrows */
+    struct slice raw;                /* the message body, valid UTF-8; borrows */
 };
 
 /* Insert what is not there yet. The result has one row for each new event, in no particular order, and of events that
  * occur twice among `rows` only one: read it with order_events_new_id(). */
-void        order_events_insert(struct pg_batch *batch, const struct order_event_row *rows, size_t n_rows);
+void order_events_insert(struct pg_batch *batch, const struct order_event_row *rows, size_t n_rows);
 struct uuid order_events_new_id(const struct pg_result *result, size_t row);
 
 /* How many there are (one row, one column: i64). */

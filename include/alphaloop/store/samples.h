@@ -12,19 +12,24 @@ void samples_insert(struct pg_batch *batch, const struct sample *samples, size_t
 
 struct samples_count {
     struct strategy_id strategy_id;
-    uint64_t           n_all;       /* rows of either evidence */
-    uint64_t           n_own;       /* own fills */
-    uint64_t           n_own_since; /* own fills that became available after since_ns */
-    int64_t            newest_available_ns;
+    uint64_t n_all;       /* rows of either evidence */
+    uint64_t n_own;       /* own fills */
+    uint64_t n_own_since; /* own fills that became available after since_ns */
+    int64_t newest_available_ns;
 };
 /* One row for each strategy that has samples. since_ns is the strategy's last training, else the epoch. */
 void samples_count(struct pg_batch *batch);
 /* One strategy, since any time: one row, zeros when there is nothing. */
-void samples_count_since(struct pg_batch *batch, const struct strategy_id *strategy_id, int64_t since_ns);
-MUST_CHECK enum al_err samples_read_count(const struct pg_result *result, size_t row, struct samples_count *out);
+void samples_count_since(struct pg_batch *batch,
+                         const struct strategy_id *strategy_id,
+                         int64_t since_ns);
+MUST_CHECK enum al_err
+samples_read_count(const struct pg_result *result, size_t row, struct samples_count *out);
 
 /* The newest own fills of a strategy, newest first: live outcomes for the degradation trigger. */
-void samples_load_recent(struct pg_batch *batch, const struct strategy_id *strategy_id, size_t limit);
+void samples_load_recent(struct pg_batch *batch,
+                         const struct strategy_id *strategy_id,
+                         size_t limit);
 MUST_CHECK enum al_err samples_read(const struct pg_result *result, size_t row, struct sample *out);
 
 /* Everything a training may use, oldest decision first, by COPY.
@@ -36,11 +41,13 @@ MUST_CHECK enum al_err samples_read(const struct pg_result *result, size_t row, 
  */
 struct samples_query {
     struct strategy_id strategy_id;
-    int64_t            from_ns, cut_ns;
-    size_t             rows_max;
-    bool               own_only; /* evidence 1 alone */
+    int64_t from_ns, cut_ns;
+    size_t rows_max;
+    bool own_only; /* evidence 1 alone */
 };
-MUST_CHECK enum al_err samples_copy(struct pg_sync *sync, const struct samples_query *query,
-                                    bool (*on_row)(void *ctx, const struct sample *sample), void *ctx);
+MUST_CHECK enum al_err samples_copy(struct pg_sync *sync,
+                                    const struct samples_query *query,
+                                    bool (*on_row)(void *ctx, const struct sample *sample),
+                                    void *ctx);
 
 #endif

@@ -16,26 +16,29 @@ enum training_state {
 const char *training_state_name(enum training_state state);
 
 struct training_run_row {
-    struct uuid             id;
-    struct strategy_id      strategy_id;
-    char                    trigger[32]; /* what asked for it: schedule, samples, degradation, manual ... */
-    enum training_state     state;
-    int64_t                 started_at_ns;  /* times are kept in microseconds */
-    int64_t                 finished_at_ns; /* TIMESTAMP_NONE while running */
-    int64_t                 n_samples;      /* rows it read; 0 until known */
-    double                  n_effective;    /* NaN until known */
-    struct model_version_id version;        /* "" when none came of it */
-    struct slice            detail;         /* why it failed or was refused; cleaned like quarantine texts; borrows */
+    struct uuid id;
+    struct strategy_id strategy_id;
+    char trigger[32]; /* what asked for it: schedule, samples, degradation, manual ... */
+    enum training_state state;
+    int64_t started_at_ns;           /* times are kept in microseconds */
+    int64_t finished_at_ns;          /* TIMESTAMP_NONE while running */
+    int64_t n_samples;               /* rows it read; 0 until known */
+    double n_effective;              /* NaN until known */
+    struct model_version_id version; /* "" when none came of it */
+    struct slice detail; /* why it failed or was refused; cleaned like quarantine texts; borrows */
 };
 
 void training_runs_insert(struct pg_batch *batch, const struct training_run_row *row);
 /* Everything but id, strategy, trigger and start. */
 void training_runs_update(struct pg_batch *batch, const struct training_run_row *row);
 /* Newest first; strategy "" for all. */
-void training_runs_list(struct pg_batch *batch, const struct strategy_id *strategy_id, size_t limit);
+void training_runs_list(struct pg_batch *batch,
+                        const struct strategy_id *strategy_id,
+                        size_t limit);
 /* Start-up: what a program that is gone left running becomes cancelled. Changed rows: pg_result_n_affected(). */
 void training_runs_cancel_running(struct pg_batch *batch, int64_t now_ns);
 /* Slices borrow from the result. */
-MUST_CHECK enum al_err training_runs_read(const struct pg_result *result, size_t row, struct training_run_row *out);
+MUST_CHECK enum al_err
+training_runs_read(const struct pg_result *result, size_t row, struct training_run_row *out);
 
 #endif
