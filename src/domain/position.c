@@ -59,6 +59,14 @@ static double context_number(struct reading *r, const char *name, double above)
     return field_number(json_get(r->root, name), &value) && value > above ? value : NAN;
 }
 
+/* What the manager left out but its other figures tell. */
+static double work_out_pnl_pct(const struct position_update *update)
+{
+    double entry_value = fabs(decimal_to_double(update->size)) * update->average_entry_price;
+    double pct = 100 * update->unrealized_pnl / entry_value;
+    return entry_value > 0 && isfinite(pct) ? pct : NAN;
+}
+
 static void read_context(struct reading *r, struct slice header_trace)
 {
     struct position_update *update = r->update;
@@ -68,6 +76,8 @@ static void read_context(struct reading *r, struct slice header_trace)
     update->realized_pnl = context_number(r, "realized_pnl", -INFINITY);
     update->unrealized_pnl_pct = context_number(r, "unrealized_pnl_pct", -INFINITY);
     update->average_entry_price = context_number(r, "average_entry_price", 0);
+    if (isnan(update->unrealized_pnl_pct))
+        update->unrealized_pnl_pct = work_out_pnl_pct(update);
     update->time_held_minutes = context_number(r, "time_held_minutes", -1e-9);
     if (!keep_text(json_get(r->root, "mode"), update->mode, sizeof update->mode))
         memset(update->mode, 0, sizeof update->mode);

@@ -33,7 +33,7 @@ static bool check_asset(const struct decision *d, const struct signal_extra *x)
     struct asset same;
     struct slice text = slice_of(d->asset.text);
     (void)x;
-    return text.len >= SIGNAL_ASSET_LEN_MIN && asset_parse(text, &same) &&
+    return text.len >= TRADED_ASSET_LEN_MIN && asset_parse(text, &same) &&
            asset_eq(&same, &d->asset);
 }
 

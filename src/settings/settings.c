@@ -335,8 +335,8 @@ static void check_lists(struct reading *r)
     const struct setting_list *assets = &r->out->trading_assets, *ids = &r->out->trading_strategies;
     for (size_t i = 0; i < assets->count; i++) {
         size_t len = strlen(assets->items[i]);
-        if (len < 3 || len > 20 || !is_made_of(assets->items[i], UPPER DIGIT))
-            problem(r, "TRADING_ASSETS=...%s...: a symbol is 3 to 20 of A-Z0-9", assets->items[i]);
+        if (len < 4 || len > 20 || !is_made_of(assets->items[i], UPPER DIGIT))
+            problem(r, "TRADING_ASSETS=...%s...: a traded symbol is 4 to 20 of A-Z0-9", assets->items[i]);
     }
     for (size_t i = 0; i < ids->count; i++) {
         if (strlen(ids->items[i]) > 100 || ids->items[i][0] == '.' || !is_made_of(ids->items[i], UPPER LOWER DIGIT "_.-"))

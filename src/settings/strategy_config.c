@@ -196,8 +196,9 @@ static void read_assets(struct reading *r, const struct row *row, struct json_ob
     out->n_assets = 0;
     for (size_t i = 0; i < json_length(value) && i < STRATEGY_ASSETS_MAX; i++) {
         struct asset asset;
-        if (!json_is_string(json_at(value, i)) || !asset_parse(json_text(json_at(value, i)), &asset)) {
-            problem(r, "%s[%zu]: %s is not 3 to 20 of A-Z0-9", path_of(row), i, value_text(json_at(value, i)));
+        struct slice text = json_is_string(json_at(value, i)) ? json_text(json_at(value, i)) : SLICE("");
+        if (text.len < TRADED_ASSET_LEN_MIN || !asset_parse(text, &asset)) {
+            problem(r, "%s[%zu]: %s is not 4 to 20 of A-Z0-9", path_of(row), i, value_text(json_at(value, i)));
             continue;
         }
         for (size_t k = 0; k < out->n_assets; k++) {

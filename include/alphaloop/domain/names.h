@@ -7,6 +7,7 @@
 #include "alphaloop/base/buf.h"
 
 #define ASSET_TEXT_MAX    24  /* 3..20 of A-Z0-9, NUL padding */
+#define TRADED_ASSET_LEN_MIN 4 /* what is traded: a signal's rule (contract 4) is stricter than an event's */
 #define STRATEGY_TEXT_MAX 104 /* 1..100 bytes */
 #define ORDER_ID_TEXT_MAX 132 /* 1..128 bytes */
 #define TRACE_TEXT_MAX    132

@@ -9,7 +9,8 @@ struct position_update {
     struct asset   asset;
     struct decimal size;              /* signed: > 0 long, < 0 short, 0 closed */
     double         unrealized_pnl, realized_pnl; /* quote currency; NaN when absent */
-    double         unrealized_pnl_pct;           /* per cent of the entry value; NaN when absent */
+    double         unrealized_pnl_pct;           /* per cent of the entry value; when absent worked
+                                                  * out from PnL, size and entry price, else NaN */
     double         average_entry_price;          /* NaN when absent */
     double         time_held_minutes;            /* NaN when absent */
     char           mode[16];

@@ -7,8 +7,7 @@
 #define SIGNAL_AMOUNT_MIN       10.0 /* quote currency */
 #define SIGNAL_AMOUNT_MAX       100000.0
 #define SIGNAL_AMOUNT_STEP      (DECIMAL_SCALE / 100) /* 2 decimals, in units of struct decimal */
-#define SIGNAL_ASSET_LEN_MIN    4      /* the signal's rule is stricter than the order event's */
-#define SIGNAL_BODY_MAX         16384
+#define SIGNAL_BODY_MAX         65536 /* bytes; every indicator of a full feature set fits */
 #define SIGNAL_INDICATORS_MAX   FEATURES_MAX
 
 /* What a signal tells besides the decision. Everything borrows for the call. */

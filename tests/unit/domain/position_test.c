@@ -86,6 +86,15 @@ static void test_position_context_may_be_absent_or_bad(void **state)
     check_i64(update.ts_event_ns, RECEIVED_NS);
 }
 
+static void test_position_profit_in_per_cent_is_worked_out_when_absent(void **state)
+{
+    (void)state;
+    parse("{\"position_id\":\"p\",\"asset\":\"BTCUSDT\",\"size\":\"-2\",\"unrealized_pnl\":\"-5\",\"average_entry_price\":100}");
+    check_near(update.unrealized_pnl_pct, -2.5, 1e-12);
+    parse("{\"position_id\":\"p\",\"asset\":\"BTCUSDT\",\"size\":0,\"unrealized_pnl\":\"-5\",\"average_entry_price\":100}");
+    check_near(update.unrealized_pnl_pct, NAN, 0);
+}
+
 static void test_position_refuses_what_it_cannot_do_without(void **state)
 {
     (void)state;
@@ -106,6 +115,7 @@ int main(void)
         cmocka_unit_test(test_position_with_every_field),
         cmocka_unit_test(test_position_asset_has_three_names),
         cmocka_unit_test(test_position_context_may_be_absent_or_bad),
+        cmocka_unit_test(test_position_profit_in_per_cent_is_worked_out_when_absent),
         cmocka_unit_test(test_position_refuses_what_it_cannot_do_without),
     };
     return cmocka_run_group_tests(tests, create_reader, destroy_reader);

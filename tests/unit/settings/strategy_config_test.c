@@ -127,7 +127,7 @@ static void test_every_problem_is_listed_with_its_path(void **state)
     check_has(text, "horizon_seconds: 0 is not a number in 1..2592000, s\n");
     check_has(text, "limits.rate: 1.5 is not a whole number in 1..1000000");
     check_has(text, "limits.brust: unknown field\n");
-    check_has(text, "assets[0]: \"BTC-USD\" is not 3 to 20 of A-Z0-9\n");
+    check_has(text, "assets[0]: \"BTC-USD\" is not 4 to 20 of A-Z0-9\n");
     check_has(text, "assets[2]: ETHUSDT is there twice\n");
     check_has(text, "decision.trigger: \"never\" is not one of interval|candle|tick\n");
     check_has(text, "sizing.min_amount: 5000 is above sizing.max_amount, 1000\n");
