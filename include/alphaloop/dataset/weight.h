@@ -4,8 +4,8 @@
  *     u_i    mean over [t0_i, t1_i] of 1 / c(t)                    uniqueness; Lopez de Prado (2018) snippets 4.1, 4.2
  *     w_i  ~ u_i  exp(-age_i / tau)  min(1 / pi_i, cap)  f_i       age from the decision to the cut, fill fraction f
  *
- * scaled to mean 1. The effective size is n_eff = (sum w)^2 / sum w^2 (Kish 1965) times mean(u): weights that are all alike
- * would hide how much the rows overlap, so what overlaps counts as the independent labels it stands for.
+ * scaled to mean 1. The effective size is n_eff = (sum w)^2 / sum w^2 (Kish 1965): what the required size of a dataset is
+ * held against. It sees unequal weights, not overlap as such; sum u says how many independent labels the rows stand for.
  */
 #ifndef ALPHALOOP_DATASET_WEIGHT_H
 #define ALPHALOOP_DATASET_WEIGHT_H
@@ -31,9 +31,8 @@ struct weight_rule {
 #define WEIGHT_PROPENSITY_CAP 10.0
 
 struct weight_summary {
-    double n_eff;            /* as above */
-    double n_kish;           /* (sum w)^2 / sum w^2 alone */
-    double uniqueness;       /* mean u */
+    double n_eff;            /* (sum w)^2 / sum w^2 */
+    double n_independent;    /* sum u */
     double concurrency_max;
     double span_rows;        /* mean number of rows that begin within a label's span: blocks of the bootstrap */
 };
@@ -48,6 +47,6 @@ MUST_CHECK enum al_err weight_rows(const struct weight_rule *rule, const struct 
                                    struct weight_summary *summary);
 
 /* (sum w)^2 / sum w^2; w NULL: n. */
-double weight_n_kish(const float *w, size_t n);
+double weight_n_eff(const float *w, size_t n);
 
 #endif

@@ -34,7 +34,7 @@ void                         evaluation_clear(struct evaluation *evaluation); /*
 
 /* Each fills its own rows of *out and leaves the others. n >= 1; AL_ENOMEM is the only fault. */
 
-/*   q  [n] probability of a net gain, 0..1
+/* q  [n] probability of a net gain, 0..1
  *   r  [n] net outcome; y = r > 0
  *   w  [n] or NULL */
 MUST_CHECK enum al_err evaluate_classification(const float *q, const float *r, const float *w, size_t n,

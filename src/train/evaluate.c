@@ -1,0 +1,283 @@
+/* Every measure is one pass, or one pass over an order of the rows. Sums are in double whatever the rows are in. */
+#include "alphaloop/train/evaluate.h"
+
+#include <assert.h>
+#include <math.h>
+#include <stdint.h>
+#include <stdlib.h>
+
+#define PROBABILITY_MIN 1e-7 /* log loss of a certainty that was wrong stays finite */
+
+static const struct {
+    struct evaluation_row row;
+    size_t                offset;
+} rows[] = {
+#define EVALUATION(type, name, help) {{#name, EVALUATION_##type, help}, offsetof(struct evaluation, name)},
+#include "alphaloop/tbl/evaluation.def"
+#undef EVALUATION
+};
+
+size_t evaluation_count(void)
+{
+    return COUNT_OF(rows);
+}
+
+const struct evaluation_row *evaluation_at(size_t index)
+{
+    assert(index < COUNT_OF(rows));
+    return &rows[index].row;
+}
+
+double evaluation_value(const struct evaluation *evaluation, size_t index)
+{
+    assert(index < COUNT_OF(rows));
+    return *(const double *)(const void *)((const char *)evaluation + rows[index].offset);
+}
+
+void evaluation_clear(struct evaluation *evaluation)
+{
+#define EVALUATION(type, name, help) evaluation->name = NAN;
+#include "alphaloop/tbl/evaluation.def"
+#undef EVALUATION
+}
+
+static double weight_at(const float *w, size_t i)
+{
+    return w == NULL ? 1 : (double)w[i];
+}
+
+static double ratio(double part, double whole)
+{
+    return whole > 0 ? part / whole : NAN;
+}
+
+/* ---- order ---- */
+
+struct scored {
+    float    score;
+    uint32_t row;
+};
+
+static int scored_cmp(const void *left, const void *right)
+{
+    const struct scored *a = left, *b = right;
+    if (a->score != b->score)
+        return a->score < b->score ? -1 : 1;
+    return a->row < b->row ? -1 : a->row > b->row;
+}
+
+static struct scored *in_order(const float *score, size_t n)
+{
+    struct scored *order = malloc(n * sizeof *order);
+    if (order == NULL)
+        return NULL;
+    for (size_t i = 0; i < n; i++) {
+        assert(isfinite(score[i]));
+        order[i] = (struct scored){score[i], (uint32_t)i};
+    }
+    qsort(order, n, sizeof *order, scored_cmp);
+    return order;
+}
+
+/* The end of the run of equal scores that begins at `begin`. */
+static size_t run_end(const struct scored *order, size_t n, size_t begin)
+{
+    size_t end = begin + 1;
+    while (end < n && order[end].score == order[begin].score)
+        end++;
+    return end;
+}
+
+/* ---- classification ---- */
+
+/* Each gain counts the losses ranked below it, and half of those ranked with it. */
+static double auc_of(const struct scored *order, const float *r, const float *w, size_t n)
+{
+    double losses_below = 0, gains = 0, pairs = 0;
+    for (size_t begin = 0; begin < n;) {
+        size_t end = run_end(order, n, begin);
+        double run_gains = 0, run_losses = 0;
+        for (size_t i = begin; i < end; i++)
+            *(r[order[i].row] > 0 ? &run_gains : &run_losses) += weight_at(w, order[i].row);
+        pairs += run_gains * (losses_below + run_losses / 2);
+        losses_below += run_losses;
+        gains += run_gains;
+        begin = end;
+    }
+    return ratio(pairs, gains * losses_below);
+}
+
+/* Bins of equal weight along q; rows of one q may fall into two bins, which is what equal mass means. */
+static double ece_of(const struct scored *order, const float *r, const float *w, size_t n, double total)
+{
+    double error = 0, gap = 0, mass = 0;
+    int    bin = 1;
+    for (size_t i = 0; i < n; i++) {
+        double weight = weight_at(w, order[i].row);
+        gap += weight * ((double)order[i].score - (r[order[i].row] > 0));
+        mass += weight;
+        if (mass >= total * bin / EVALUATION_ECE_BINS || i + 1 == n) {
+            error += fabs(gap);
+            gap = 0;
+            while (bin < EVALUATION_ECE_BINS && mass >= total * bin / EVALUATION_ECE_BINS)
+                bin++;
+        }
+    }
+    return ratio(error, total);
+}
+
+struct confusion {
+    double total, gains, said_gain, true_gain, right;
+    double squares, log_loss;
+};
+
+static void count(struct confusion *c, double q, bool gain, double weight)
+{
+    double p = fmin(fmax(gain ? q : 1 - q, PROBABILITY_MIN), 1);
+    bool   said_gain = q >= 0.5;
+    c->total += weight;
+    c->gains += gain ? weight : 0;
+    c->said_gain += said_gain ? weight : 0;
+    c->true_gain += said_gain && gain ? weight : 0;
+    c->right += said_gain == gain ? weight : 0;
+    c->squares += weight * (q - gain) * (q - gain);
+    c->log_loss -= weight * log(p);
+}
+
+static void fill_classification(const struct confusion *c, struct evaluation *out)
+{
+    double base = ratio(c->gains, c->total);
+    out->accuracy = ratio(c->right, c->total);
+    out->precision = ratio(c->true_gain, c->said_gain);
+    out->recall = ratio(c->true_gain, c->gains);
+    out->f1_score = ratio(2 * c->true_gain, c->said_gain + c->gains);
+    out->base_rate = base;
+    out->brier_score = ratio(c->squares, c->total);
+    out->brier_skill = base > 0 && base < 1 ? 1 - out->brier_score / (base * (1 - base)) : NAN;
+    out->log_loss = ratio(c->log_loss, c->total);
+}
+
+enum al_err evaluate_classification(const float *q, const float *r, const float *w, size_t n, struct evaluation *out)
+{
+    struct confusion c = {0};
+    struct scored   *order = in_order(q, n);
+    if (order == NULL)
+        return err_set(AL_ENOMEM, "evaluation of %zu rows", n);
+    for (size_t i = 0; i < n; i++) {
+        assert(q[i] >= 0 && q[i] <= 1);
+        count(&c, (double)q[i], r[i] > 0, weight_at(w, i));
+    }
+    fill_classification(&c, out);
+    out->roc_auc = auc_of(order, r, w, n);
+    out->ece = ece_of(order, r, w, n, c.total);
+    free(order);
+    return AL_OK;
+}
+
+enum al_err evaluate_auc(const float *score, const float *r, const float *w, size_t n, double *auc)
+{
+    struct scored *order = in_order(score, n);
+    if (order == NULL)
+        return err_set(AL_ENOMEM, "evaluation of %zu rows", n);
+    *auc = auc_of(order, r, w, n);
+    free(order);
+    return AL_OK;
+}
+
+/* ---- regression ---- */
+
+/* Ranks from 1; equal values share the mean of theirs. */
+static bool rank_values(const float *values, size_t n, double *ranks)
+{
+    struct scored *order = in_order(values, n);
+    if (order == NULL)
+        return false;
+    for (size_t begin = 0; begin < n;) {
+        size_t end = run_end(order, n, begin);
+        for (size_t i = begin; i < end; i++)
+            ranks[order[i].row] = (double)(begin + 1 + end) / 2;
+        begin = end;
+    }
+    free(order);
+    return true;
+}
+
+static double correlation(const double *a, const double *b, size_t n)
+{
+    double mean = (double)(n + 1) / 2, ab = 0, aa = 0, bb = 0;
+    for (size_t i = 0; i < n; i++) {
+        ab += (a[i] - mean) * (b[i] - mean);
+        aa += (a[i] - mean) * (a[i] - mean);
+        bb += (b[i] - mean) * (b[i] - mean);
+    }
+    return aa > 0 && bb > 0 ? ab / sqrt(aa * bb) : NAN;
+}
+
+static enum al_err rank_ic_of(const float *v, const float *r, size_t n, double *out)
+{
+    double *ranks = malloc(2 * n * sizeof *ranks);
+    bool    ranked = ranks != NULL && rank_values(v, n, ranks) && rank_values(r, n, ranks + n);
+    if (ranked)
+        *out = correlation(ranks, ranks + n, n);
+    free(ranks);
+    return ranked ? AL_OK : err_set(AL_ENOMEM, "evaluation of %zu rows", n);
+}
+
+enum al_err evaluate_regression(const float *v, const float *r, const float *w, size_t n, struct evaluation *out)
+{
+    double total = 0, sum = 0, absolute = 0, squares = 0, spread = 0;
+    for (size_t i = 0; i < n; i++) {
+        double weight = weight_at(w, i), error = (double)v[i] - (double)r[i];
+        total += weight;
+        sum += weight * (double)r[i];
+        absolute += weight * fabs(error);
+        squares += weight * error * error;
+    }
+    for (size_t i = 0; i < n; i++)
+        spread += weight_at(w, i) * ((double)r[i] - sum / total) * ((double)r[i] - sum / total);
+    out->mae = ratio(absolute, total);
+    out->rmse = sqrt(ratio(squares, total));
+    out->r2 = spread > 0 ? 1 - squares / spread : NAN;
+    return rank_ic_of(v, r, n, &out->rank_ic);
+}
+
+/* ---- trading ---- */
+
+struct ledger {
+    double total, downside, gains, losses, peak, drawdown;
+    size_t n_trades, n_won;
+};
+
+static void book(struct ledger *l, double u, bool traded)
+{
+    l->total += u;
+    l->downside += u < 0 ? u * u : 0;
+    l->gains += u > 0 ? u : 0;
+    l->losses -= u < 0 ? u : 0;
+    l->peak = fmax(l->peak, l->total);
+    l->drawdown = fmax(l->drawdown, l->peak - l->total);
+    l->n_trades += traded;
+    l->n_won += traded && u > 0;
+}
+
+void evaluate_trading(const double *u, const bool *traded, size_t n, double base_rate, struct evaluation *out)
+{
+    struct ledger l = {0};
+    for (size_t i = 0; i < n; i++)
+        book(&l, u[i], traded[i]);
+    double mean = l.total / (double)n, variance = 0;
+    for (size_t i = 0; i < n; i++)
+        variance += (u[i] - mean) * (u[i] - mean);
+    double deviation = n > 1 ? sqrt(variance / (double)(n - 1)) : 0;
+    out->net_utility = mean;
+    out->total_return = l.total;
+    out->expectancy = ratio(l.total, (double)l.n_trades);
+    out->win_rate = ratio((double)l.n_won, (double)l.n_trades);
+    out->win_base_rate = base_rate;
+    out->sharpe_ratio = deviation > 0 ? mean / deviation : NAN;
+    out->sortino_ratio = l.downside > 0 ? mean / sqrt(l.downside / (double)n) : NAN;
+    out->max_drawdown = l.drawdown;
+    out->calmar_ratio = l.drawdown > 0 ? l.total / l.drawdown : NAN;
+    out->profit_factor = l.losses > 0 ? l.gains / l.losses : NAN;
+    out->turnover = (double)l.n_trades / (double)n;
+}

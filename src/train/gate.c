@@ -1,0 +1,242 @@
+/* A resample is a handful of blocks, and the sum of a block is a difference of two running sums: the cost of a resample is
+ * the number of its blocks, not of its rows. */
+#include "alphaloop/train/gate.h"
+
+#include <assert.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#define BLOCKS_DRAWN_MAX   2e7 /* by one bound: about a second */
+#define BOOTSTRAP_MAX      200000
+#define RESAMPLES_BELOW    10  /* a quantile with fewer resamples below it is noise */
+#define PI                 3.14159265358979323846
+
+double gate_level(double level, uint32_t attempt)
+{
+    assert(level > 0 && level <= 0.5 && attempt >= 1);
+    return level * 6 / (PI * PI * (double)attempt * (double)attempt);
+}
+
+/* ---- quantiles ---- */
+
+/* z with P(Z > z) = a, 0 < a <= 1/2: Abramowitz and Stegun 26.2.23, then Newton's method on erfc. */
+static double normal_upper(double a)
+{
+    double t = sqrt(-2 * log(a));
+    double z = t - (2.515517 + 0.802853 * t + 0.010328 * t * t) / (1 + 1.432788 * t + 0.189269 * t * t + 0.001308 * t * t * t);
+    for (int i = 0; i < 4; i++)
+        z += (0.5 * erfc(z / sqrt(2)) - a) / (exp(-z * z / 2) / sqrt(2 * PI));
+    return z;
+}
+
+/* t with P(T > t) = a for `df` degrees of freedom: the expansion of Abramowitz and Stegun 26.7.5. */
+static double student_upper(double a, double df)
+{
+    double z = normal_upper(a), z2 = z * z;
+    double g1 = z * (z2 + 1) / 4;
+    double g2 = z * ((5 * z2 + 16) * z2 + 3) / 96;
+    double g3 = z * (((3 * z2 + 19) * z2 + 17) * z2 - 15) / 384;
+    double g4 = z * ((((79 * z2 + 776) * z2 + 1482) * z2 - 1920) * z2 - 945) / 92160;
+    return z + (g1 + (g2 + (g3 + g4 / df) / df) / df) / df;
+}
+
+/* ---- the bootstrap ---- */
+
+struct resampler {
+    const double *running; /* [n + 1] running sums of x - mean */
+    size_t        n;
+    double        block;
+    struct rng   *rng;
+};
+
+static double *running_sums(const double *x, size_t n, double mean)
+{
+    double *running = malloc((n + 1) * sizeof *running);
+    if (running == NULL)
+        return NULL;
+    running[0] = 0;
+    for (size_t i = 0; i < n; i++)
+        running[i + 1] = running[i] + (x[i] - mean);
+    return running;
+}
+
+/* Geometric with the given mean: 1 + floor(log U / log(1 - 1 / mean)). */
+static size_t draw_length(struct rng *rng, double mean, size_t left)
+{
+    if (mean <= 1)
+        return 1;
+    double length = 1 + floor(log1p(-rng_uniform(rng)) / log1p(-1 / mean));
+    return length < (double)left ? (size_t)length : left;
+}
+
+static double resampled_mean(const struct resampler *r)
+{
+    double sum = 0;
+    for (size_t left = r->n; left > 0;) {
+        size_t begin = (size_t)rng_below(r->rng, r->n), length = draw_length(r->rng, r->block, left), end = begin + length;
+        sum += end <= r->n ? r->running[end] - r->running[begin] : r->running[r->n] - r->running[begin] + r->running[end - r->n];
+        left -= length;
+    }
+    return sum / (double)r->n;
+}
+
+static uint32_t resamples_for(double level, uint32_t wanted, double n_blocks)
+{
+    double n = fmax(fmax(wanted, GATE_BOOTSTRAP_MIN), ceil(2 * RESAMPLES_BELOW / level));
+    n = fmin(fmin(n, BOOTSTRAP_MAX), BLOCKS_DRAWN_MAX / fmax(n_blocks, 1));
+    return (uint32_t)fmax(n, GATE_BOOTSTRAP_MIN);
+}
+
+static int double_cmp(const void *left, const void *right)
+{
+    double a = *(const double *)left, b = *(const double *)right;
+    return (a > b) - (a < b);
+}
+
+static double deviation(const double *x, size_t n)
+{
+    double sum = 0, squares = 0;
+    for (size_t i = 0; i < n; i++) {
+        sum += x[i];
+        squares += x[i] * x[i];
+    }
+    return sqrt(fmax(0, squares / (double)n - sum / (double)n * (sum / (double)n)));
+}
+
+/* means: of resamples, less the mean of x. */
+static void bound_from(double *means, uint32_t n_means, double level, double n_blocks, struct bootstrap_bound *bound)
+{
+    size_t below = (size_t)(level * n_means);
+    qsort(means, n_means, sizeof *means, double_cmp);
+    bound->standard_error = deviation(means, n_means);
+    bound->low = bound->mean - student_upper(level, fmax(n_blocks - 1, 1)) * bound->standard_error;
+    if (below >= RESAMPLES_BELOW)
+        bound->low = fmin(bound->low, bound->mean + means[below]);
+}
+
+enum al_err bootstrap_lower_bound(const double *x, size_t n, double block, double level, uint32_t n_bootstrap,
+                                  struct rng *rng, struct bootstrap_bound *bound)
+{
+    assert(n >= 1 && block >= 1 && level > 0 && level <= 0.5);
+    double sum = 0;
+    for (size_t i = 0; i < n; i++) {
+        assert(isfinite(x[i]));
+        sum += x[i];
+    }
+    *bound = (struct bootstrap_bound){.mean = sum / (double)n};
+    uint32_t         n_means = resamples_for(level, n_bootstrap, (double)n / block);
+    double          *means = malloc(n_means * sizeof *means), *running = running_sums(x, n, bound->mean);
+    struct resampler r = {running, n, block, rng};
+    bool             enough_memory = means != NULL && running != NULL;
+    for (uint32_t i = 0; enough_memory && i < n_means; i++)
+        means[i] = resampled_mean(&r);
+    if (enough_memory)
+        bound_from(means, n_means, level, (double)n / block, bound);
+    free(means);
+    free(running);
+    return enough_memory ? AL_OK : err_set(AL_ENOMEM, "bootstrap of %zu decisions", n);
+}
+
+/* ---- the verdict ---- */
+
+static double mean_of(const double *x, size_t n)
+{
+    double sum = 0;
+    for (size_t i = 0; i < n; i++)
+        sum += x[i];
+    return n > 0 ? sum / (double)n : 0;
+}
+
+static void describe_evidence(const struct gate_evidence *e, const struct gate_rule *rule, struct gate_verdict *v)
+{
+    double n_blocks = (double)e->n / v->block;
+    if (e->n_eff < rule->n_eff_min)
+        snprintf(v->text, sizeof v->text, "refused: %.0f effective samples, %.0f are needed", e->n_eff, rule->n_eff_min);
+    else if (rule->mode == GATE_EVIDENCE && n_blocks < GATE_BLOCKS_MIN)
+        snprintf(v->text, sizeof v->text, "refused: %zu decisions are %.1f independent blocks of %.1f, %d are needed", e->n, n_blocks,
+                 v->block, GATE_BLOCKS_MIN);
+    else if (rule->mode == GATE_EVIDENCE && e->n_trades < GATE_TRADES_MIN)
+        snprintf(v->text, sizeof v->text, "refused: %zu trades on %zu decisions, %d are needed", e->n_trades, e->n, GATE_TRADES_MIN);
+    else
+        v->enough = true;
+}
+
+static void judge_accuracy(const struct gate_rule *rule, struct gate_verdict *v)
+{
+    v->promoted = v->enough && v->accuracy >= rule->accuracy_min;
+    if (v->enough)
+        snprintf(v->text, sizeof v->text, "%s: accuracy %.4f on %zu untouched decisions, %.4f is asked for (MODEL_GATE=accuracy)",
+                 v->promoted ? "promoted" : "refused", v->accuracy, v->n, rule->accuracy_min);
+}
+
+static void describe_judgement(const struct gate_evidence *e, struct gate_verdict *v)
+{
+    const char *incumbent = e->against_warmup ? "the warm-up policy" : "the active model";
+    const char *why = v->low_d <= 0                           ? "not surely better than the incumbent; "
+                      : e->against_warmup && v->low_u <= 0    ? "not surely above zero itself; "
+                      : !(v->brier_skill > 0)                 ? "its probabilities say no more than the base rate; "
+                                                              : "";
+    snprintf(v->text, sizeof v->text,
+             "%s: %snet return per decision %+.3g, %s %+.3g; difference %+.3g, at least %+.3g; its own at least %+.3g; Brier skill "
+             "%+.4f; level %.4g for attempt %u, %zu decisions (%zu own fills, %zu by the market), %zu trades, blocks of %.1f",
+             v->promoted ? "promoted" : "refused", why, v->mean_u, incumbent, v->mean_incumbent, v->mean_d, v->low_d, v->low_u,
+             v->brier_skill, v->level, v->attempt, v->n, v->n_own, v->n_market, v->n_trades, v->block);
+}
+
+static enum al_err judge_evidence(const struct gate_rule *rule, const struct gate_evidence *e, struct rng *rng,
+                                  struct gate_verdict *v)
+{
+    struct bootstrap_bound d, u;
+    double                *difference = malloc(e->n * sizeof *difference);
+    if (difference == NULL)
+        return err_set(AL_ENOMEM, "gate over %zu decisions", e->n);
+    for (size_t i = 0; i < e->n; i++)
+        difference[i] = e->u_challenger[i] - e->u_incumbent[i];
+    enum al_err err = bootstrap_lower_bound(difference, e->n, v->block, v->level, rule->n_bootstrap, rng, &d);
+    if (err == AL_OK)
+        err = bootstrap_lower_bound(e->u_challenger, e->n, v->block, v->level, rule->n_bootstrap, rng, &u);
+    free(difference);
+    if (err != AL_OK)
+        return err;
+    v->n_bootstrap = resamples_for(v->level, rule->n_bootstrap, (double)e->n / v->block);
+    v->mean_d = d.mean;
+    v->low_d = d.low;
+    v->mean_u = u.mean;
+    v->low_u = u.low;
+    v->promoted = v->enough && d.low > 0 && (!e->against_warmup || u.low > 0) && e->brier_skill > 0;
+    if (v->enough)
+        describe_judgement(e, v);
+    return AL_OK;
+}
+
+/* A block is at least a label's span, and never less than the n^(1/3) that the bootstrap itself wants (Politis and White
+ * 2004) for dependence nobody has told us of. */
+enum al_err gate_judge(const struct gate_rule *rule, const struct gate_evidence *evidence, struct rng *rng,
+                       struct gate_verdict *verdict)
+{
+    *verdict = (struct gate_verdict){
+        .level = gate_level(rule->level, rule->attempt),
+        .block = fmax(fmax(1, evidence->span_decisions), cbrt((double)evidence->n)),
+        .mean_u = mean_of(evidence->u_challenger, evidence->n),
+        .mean_incumbent = mean_of(evidence->u_incumbent, evidence->n),
+        .low_d = NAN,
+        .low_u = NAN,
+        .brier_skill = evidence->brier_skill,
+        .accuracy = evidence->accuracy,
+        .n_eff = evidence->n_eff,
+        .n = evidence->n,
+        .n_trades = evidence->n_trades,
+        .n_own = evidence->n_own,
+        .n_market = evidence->n_market,
+        .attempt = rule->attempt,
+    };
+    verdict->mean_d = verdict->mean_u - verdict->mean_incumbent;
+    describe_evidence(evidence, rule, verdict);
+    enum al_err err = evidence->n == 0 ? AL_OK : judge_evidence(rule, evidence, rng, verdict);
+    if (err == AL_OK && rule->mode == GATE_ACCURACY) {
+        verdict->promoted = false;
+        judge_accuracy(rule, verdict);
+    }
+    return err;
+}
