@@ -23,7 +23,11 @@ static const struct feature_set_row sets[] = {
 #define C SET_candles
 #define F SET_fast
 static const struct feature_row rows[] = {
-#define FEATURE(name, indicator, in_sets, a, b, c) {#name, #indicator, {a, b, c, NAN}, (in_sets) | SET_full},
+#define FEATURE(name, indicator, in_sets, a, b, c)                                                 \
+    {                                                                                              \
+        #name, #indicator, {a, b, c, NAN},
+          (in_sets) | SET_full
+},
 #include "alphaloop/tbl/features.def"
 #undef FEATURE
 };
@@ -64,7 +68,8 @@ const struct feature_set_row *feature_set_row_at(size_t index)
 }
 
 /* The value of an option in a row: its own, or the indicator's default. */
-static double row_option(const struct feature_row *row, const struct indicator *indicator, size_t index)
+static double
+row_option(const struct feature_row *row, const struct indicator *indicator, size_t index)
 {
     return isnan(row->options[index]) ? indicator->options[index].value : row->options[index];
 }
@@ -158,7 +163,8 @@ static void write_indicator(struct json_writer *w, const struct indicator *indic
     json_w_key(w, "warmup_inputs");
     json_w_i64(w, (int64_t)warmup_inputs(indicator, options));
     json_w_key(w, "warmup_seconds");
-    json_w_double(w, indicator->warmup_ns == NULL ? 0 : (double)indicator->warmup_ns(options) / 1e9);
+    json_w_double(w,
+                  indicator->warmup_ns == NULL ? 0 : (double)indicator->warmup_ns(options) / 1e9);
     json_w_key(w, "options");
     json_w_array(w);
     for (size_t i = 0; i < indicator_n_options(indicator); i++)
@@ -220,7 +226,7 @@ static void write_column(struct json_writer *w, const struct feature_column *col
 void feature_set_json(const struct feature_set *set, struct buf *out)
 {
     struct json_writer w;
-    char               hash[SHA256_TEXT_MAX];
+    char hash[SHA256_TEXT_MAX];
     sha256_format(&set->schema_hash, hash);
     json_w_init(&w, out);
     json_w_object(&w);
@@ -233,46 +239,65 @@ void feature_set_json(const struct feature_set *set, struct buf *out)
     json_w_end_object(&w);
 }
 
-static const char intro[] =
-    "# Features\n"
-    "\n"
-    "Written by `make generate` from `tbl/features.def`, `tbl/feature_sets.def` and the indicators' descriptors; do not\n"
-    "edit by hand.\n"
-    "\n"
-    "A strategy file lists what its models see under `features`: a set (`\"standard\"`), columns by name (`\"rsi_14\"`), a\n"
-    "column at another timeframe than the strategy's (`\"rsi_14@300\"`, seconds) or an indicator with options\n"
-    "(`\"rsi(period=21)@300\"`). The names, options, order and code versions make up the schema hash that a model keeps.\n"
-    "\n"
-    "Only what was known at the decision can enter: candles that are finished, trades, quotes and books by event time, the\n"
-    "position as last reported. A missing value (no book, volume not known, feed absent) is NaN, never 0. Directional\n"
-    "columns are mirrored around their neutral value when a sell is valued, so that buy and sell share what is learned.\n";
+static const char intro[] = "# Features\n"
+                            "\n"
+                            "Written by `make generate` from `tbl/features.def`, "
+                            "`tbl/feature_sets.def` and the indicators' descriptors; do not\n"
+                            "edit by hand.\n"
+                            "\n"
+                            "A strategy file lists what its models see under `features`: a set "
+                            "(`\"standard\"`), columns by name (`\"rsi_14\"`), a\n"
+                            "column at another timeframe than the strategy's (`\"rsi_14@300\"`, "
+                            "seconds) or an indicator with options\n"
+                            "(`\"rsi(period=21)@300\"`). The names, options, order and code "
+                            "versions make up the schema hash that a model keeps.\n"
+                            "\n"
+                            "Only what was known at the decision can enter: candles that are "
+                            "finished, trades, quotes and books by event time, the\n"
+                            "position as last reported. A missing value (no book, volume not "
+                            "known, feed absent) is NaN, never 0. Directional\n"
+                            "columns are mirrored around their neutral value when a sell is "
+                            "valued, so that buy and sell share what is learned.\n";
 
 static const char how_to[] =
     "\n"
     "## Adding an indicator\n"
     "\n"
-    "1. Write `src/feature/indicator/<name>.c`: a state, `place` (take the state from the block), one of `on_candle`,\n"
-    "   `on_trade`, `on_quote` (O(1), amortised), `value` (reads only), and the descriptor with formula, source, options\n"
-    "   with ranges, warm-up, output range and edge cases. A recursive formula also says after how many inputs its\n"
-    "   beginning no longer shows (`memory_inputs`). Windows, means and decays are ready in `src/feature/window_i.h`.\n"
-    "2. Add `INDICATOR(<name>)` to `tbl/indicators.def`, and a `FEATURE(...)` row to `tbl/features.def` for each column.\n"
-    "3. Write the naive version, straight from the formula and without looking at the C code, as `def <name>` in\n"
-    "   `tests/vectors/indicator_reference.py`, and run it: it writes `tests/vectors/indicator/<name>.txt`.\n"
-    "4. `make unit generate`: the table tests compare with the vectors, feed in chunks of 1 to 13, poison the future, try\n"
+    "1. Write `src/feature/indicator/<name>.c`: a state, `place` (take the state from the block), "
+    "one of `on_candle`,\n"
+    "   `on_trade`, `on_quote` (O(1), amortised), `value` (reads only), and the descriptor with "
+    "formula, source, options\n"
+    "   with ranges, warm-up, output range and edge cases. A recursive formula also says after how "
+    "many inputs its\n"
+    "   beginning no longer shows (`memory_inputs`). Windows, means and decays are ready in "
+    "`src/feature/window_i.h`.\n"
+    "2. Add `INDICATOR(<name>)` to `tbl/indicators.def`, and a `FEATURE(...)` row to "
+    "`tbl/features.def` for each column.\n"
+    "3. Write the naive version, straight from the formula and without looking at the C code, as "
+    "`def <name>` in\n"
+    "   `tests/vectors/indicator_reference.py`, and run it: it writes "
+    "`tests/vectors/indicator/<name>.txt`.\n"
+    "4. `make unit generate`: the table tests compare with the vectors, feed in chunks of 1 to 13, "
+    "poison the future, try\n"
     "   flat, short and empty input and walk every row; the page you are reading is written anew.\n"
     "\n"
-    "Changing what an indicator computes raises its `version`: the schema hash changes and models trained on the old\n"
+    "Changing what an indicator computes raises its `version`: the schema hash changes and models "
+    "trained on the old\n"
     "numbers are refused rather than fed with the new ones.\n";
 
-static void markdown_options(const struct feature_row *row, const struct indicator *indicator, struct buf *out)
+static void
+markdown_options(const struct feature_row *row, const struct indicator *indicator, struct buf *out)
 {
     for (size_t i = 0; i < indicator_n_options(indicator); i++)
-        buf_printf(out, "%s%s %g", i == 0 ? "" : ", ", indicator->options[i].name, row_option(row, indicator, i));
+        buf_printf(out, "%s%s %g", i == 0 ? "" : ", ", indicator->options[i].name,
+                   row_option(row, indicator, i));
 }
 
 static void markdown_columns(struct buf *out)
 {
-    buf_printf(out, "\n## Columns (%zu)\n\n| column | indicator | options | feed | sets |\n| --- | --- | --- | --- | --- |\n",
+    buf_printf(out,
+               "\n## Columns (%zu)\n\n| column | indicator | options | feed | sets |\n| --- | --- "
+               "| --- | --- | --- |\n",
                COUNT_OF(rows));
     for (size_t i = 0; i < COUNT_OF(rows); i++) {
         const struct indicator *indicator = row_indicator(&rows[i]);
@@ -280,7 +305,8 @@ static void markdown_columns(struct buf *out)
         markdown_options(&rows[i], indicator, out);
         buf_printf(out, " | %s |", indicator_feed_name(indicator->feed));
         for (size_t k = 0; k < COUNT_OF(sets); k++)
-            buf_printf(out, "%s%s", (rows[i].sets & sets[k].bit) != 0 ? " " : "", (rows[i].sets & sets[k].bit) != 0 ? sets[k].name : "");
+            buf_printf(out, "%s%s", (rows[i].sets & sets[k].bit) != 0 ? " " : "",
+                       (rows[i].sets & sets[k].bit) != 0 ? sets[k].name : "");
         buf_puts(out, " |\n");
     }
 }
@@ -293,15 +319,18 @@ static void markdown_indicator(const struct indicator *indicator, struct buf *ou
                indicator_feed_name(indicator->feed), indicator->min, indicator->max);
     if (indicator->is_directional)
         buf_printf(out, ", directional around %g", indicator->neutral);
-    buf_printf(out, ".\n\n    %s\n\n- source: %s\n- edge cases: %s\n- warm-up with default options: %zu inputs",
-               indicator->formula, indicator->source, indicator->edge_cases, warmup_inputs(indicator, options));
+    buf_printf(
+        out,
+        ".\n\n    %s\n\n- source: %s\n- edge cases: %s\n- warm-up with default options: %zu inputs",
+        indicator->formula, indicator->source, indicator->edge_cases,
+        warmup_inputs(indicator, options));
     if (indicator->warmup_ns != NULL)
         buf_printf(out, " over %g s", (double)indicator->warmup_ns(options) / 1e9);
     buf_putc(out, '\n');
     for (size_t i = 0; i < indicator_n_options(indicator); i++) {
         const struct indicator_option *option = &indicator->options[i];
-        buf_printf(out, "- `%s` (%s): %g, from %g to %g%s\n", option->name, option->help, option->value, option->min,
-                   option->max, option->is_integer ? ", whole" : "");
+        buf_printf(out, "- `%s` (%s): %g, from %g to %g%s\n", option->name, option->help,
+                   option->value, option->min, option->max, option->is_integer ? ", whole" : "");
     }
 }
 

@@ -11,25 +11,26 @@
 
 #include "indicator/indicator_i.h"
 
-#define SLOTS (MARKET_TIMEFRAMES_MAX + FEED_COUNT) /* timeframes first, then FEED_TRADE, FEED_QUOTE ... */
+#define SLOTS                                                                                      \
+    (MARKET_TIMEFRAMES_MAX + FEED_COUNT) /* timeframes first, then FEED_TRADE, FEED_QUOTE ... */
 
-struct feed_slot { /* the columns that share their inputs */
-    int64_t  timeframe_ns; /* candle slots */
-    size_t   n_columns;
+struct feed_slot {        /* the columns that share their inputs */
+    int64_t timeframe_ns; /* candle slots */
+    size_t n_columns;
     uint16_t columns[FEATURES_MAX];
-    size_t   warmup_inputs;
-    int64_t  warmup_ns;
-    size_t   n_inputs;
-    int64_t  first_ns, newest_ns; /* of inputs; newest of a candle is its end */
+    size_t warmup_inputs;
+    int64_t warmup_ns;
+    size_t n_inputs;
+    int64_t first_ns, newest_ns; /* of inputs; newest of a candle is its end */
 };
 
 struct feature_engine {
     const struct feature_set *set; /* kept */
-    size_t                    n_bytes;
-    int64_t                   first_live_ns; /* TIMESTAMP_NONE before the first live update */
-    struct feed_slot          slots[SLOTS];
-    void                     *states[FEATURES_MAX];
-    max_align_t               memory[];
+    size_t n_bytes;
+    int64_t first_live_ns; /* TIMESTAMP_NONE before the first live update */
+    struct feed_slot slots[SLOTS];
+    void *states[FEATURES_MAX];
+    max_align_t memory[];
 };
 
 static struct feed_slot *slot_of_feed(struct feature_engine *engine, enum indicator_feed feed)
@@ -49,7 +50,8 @@ static struct feed_slot *slot_of_timeframe(struct feature_engine *engine, int64_
 static void slot_add(struct feed_slot *slot, const struct feature_column *column, size_t index)
 {
     const struct indicator *indicator = column->indicator;
-    size_t  inputs = indicator->warmup_inputs == NULL ? 0 : indicator->warmup_inputs(column->options);
+    size_t inputs =
+        indicator->warmup_inputs == NULL ? 0 : indicator->warmup_inputs(column->options);
     int64_t span_ns = indicator->warmup_ns == NULL ? 0 : indicator->warmup_ns(column->options);
     slot->columns[slot->n_columns++] = (uint16_t)index;
     slot->warmup_inputs = inputs > slot->warmup_inputs ? inputs : slot->warmup_inputs;
@@ -63,9 +65,9 @@ static void engine_lay_out(struct feature_engine *engine)
         engine->slots[i].timeframe_ns = engine->set->timeframes_ns[i];
     for (size_t i = 0; i < engine->set->n_columns; i++) {
         const struct feature_column *column = &engine->set->columns[i];
-        struct feed_slot            *slot = column->indicator->feed == FEED_CANDLE
-                                                ? slot_of_timeframe(engine, column->timeframe_ns)
-                                                : slot_of_feed(engine, column->indicator->feed);
+        struct feed_slot *slot = column->indicator->feed == FEED_CANDLE
+                                     ? slot_of_timeframe(engine, column->timeframe_ns)
+                                     : slot_of_feed(engine, column->indicator->feed);
         assert(slot != NULL);
         slot_add(slot, column, i);
         engine->states[i] = block.memory + block.used;
@@ -118,7 +120,8 @@ static void push_candle(struct feature_engine *engine, const struct candle *cand
     if (slot == NULL)
         return;
     for (size_t i = 0; i < slot->n_columns; i++)
-        engine->set->columns[slot->columns[i]].indicator->on_candle(engine->states[slot->columns[i]], candle);
+        engine->set->columns[slot->columns[i]].indicator->on_candle(
+            engine->states[slot->columns[i]], candle);
     slot_count(slot, candle->ts_open_ns + candle->interval_ns);
 }
 
@@ -126,7 +129,8 @@ static void push_trade(struct feature_engine *engine, const struct trade *trade)
 {
     struct feed_slot *slot = slot_of_feed(engine, FEED_TRADE);
     for (size_t i = 0; i < slot->n_columns; i++)
-        engine->set->columns[slot->columns[i]].indicator->on_trade(engine->states[slot->columns[i]], trade);
+        engine->set->columns[slot->columns[i]].indicator->on_trade(engine->states[slot->columns[i]],
+                                                                   trade);
     slot_count(slot, trade->ts_event_ns);
 }
 
@@ -157,7 +161,7 @@ void feature_engine_on_update(struct feature_engine *engine, const struct market
 
 /* What one feed has to say at a moment: its columns can be read, are missing, or forbid a vector. */
 struct feed_verdict {
-    bool        is_missing;
+    bool is_missing;
     enum reason reason;
 };
 
@@ -166,7 +170,8 @@ static bool slot_is_warm(const struct feed_slot *slot, int64_t now_ns)
     return slot->n_inputs >= slot->warmup_inputs && now_ns - slot->first_ns >= slot->warmup_ns;
 }
 
-static struct feed_verdict candle_verdict(const struct feed_slot *slot, const struct market_limits *limits, int64_t now_ns)
+static struct feed_verdict
+candle_verdict(const struct feed_slot *slot, const struct market_limits *limits, int64_t now_ns)
 {
     if (!slot_is_warm(slot, now_ns))
         return (struct feed_verdict){.reason = REASON_features_warming_up};
@@ -174,11 +179,14 @@ static struct feed_verdict candle_verdict(const struct feed_slot *slot, const st
     return (struct feed_verdict){.reason = stale ? REASON_market_data_stale : REASON_NONE};
 }
 
-static struct feed_verdict live_verdict(const struct feature_engine *engine, const struct feed_slot *slot, bool is_fresh,
+static struct feed_verdict live_verdict(const struct feature_engine *engine,
+                                        const struct feed_slot *slot,
+                                        bool is_fresh,
                                         int64_t now_ns)
 {
     if (slot->n_inputs == 0) {
-        bool absent = engine->first_live_ns != TIMESTAMP_NONE && now_ns - engine->first_live_ns >= FEATURE_FEED_ABSENT_NS;
+        bool absent = engine->first_live_ns != TIMESTAMP_NONE &&
+                      now_ns - engine->first_live_ns >= FEATURE_FEED_ABSENT_NS;
         return (struct feed_verdict){absent, absent ? REASON_NONE : REASON_features_warming_up};
     }
     if (!slot_is_warm(slot, now_ns))
@@ -186,15 +194,18 @@ static struct feed_verdict live_verdict(const struct feature_engine *engine, con
     return (struct feed_verdict){.is_missing = !is_fresh};
 }
 
-static struct feed_verdict slot_verdict(const struct feature_engine *engine, size_t index,
-                                        const struct feature_moment *moment, const struct market_limits *limits)
+static struct feed_verdict slot_verdict(const struct feature_engine *engine,
+                                        size_t index,
+                                        const struct feature_moment *moment,
+                                        const struct market_limits *limits)
 {
     const struct feed_slot *slot = &engine->slots[index];
     if (index < MARKET_TIMEFRAMES_MAX)
         return candle_verdict(slot, limits, moment->now_ns);
     switch ((enum indicator_feed)(index - MARKET_TIMEFRAMES_MAX)) {
     case FEED_TRADE:
-        return live_verdict(engine, slot, moment->now_ns - slot->newest_ns <= limits->trades_ns, moment->now_ns);
+        return live_verdict(engine, slot, moment->now_ns - slot->newest_ns <= limits->trades_ns,
+                            moment->now_ns);
     case FEED_QUOTE:
         return live_verdict(engine, slot, moment->quote != NULL, moment->now_ns);
     case FEED_BOOK:
@@ -210,13 +221,16 @@ static bool needs_sigma(const struct feature_engine *engine)
            engine->slots[MARKET_TIMEFRAMES_MAX + FEED_QUOTE].n_columns > 0;
 }
 
-static void read_slot(const struct feature_engine *engine, const struct feed_slot *slot,
-                      const struct feature_moment *moment, float *out)
+static void read_slot(const struct feature_engine *engine,
+                      const struct feed_slot *slot,
+                      const struct feature_moment *moment,
+                      float *out)
 {
     for (size_t i = 0; i < slot->n_columns; i++) {
-        size_t                       index = slot->columns[i];
+        size_t index = slot->columns[i];
         const struct feature_column *column = &engine->set->columns[index];
-        out[index] = (float)indicator_read(column->indicator, engine->states[index], column->options, moment);
+        out[index] = (float)indicator_read(column->indicator, engine->states[index],
+                                           column->options, moment);
     }
 }
 
@@ -226,11 +240,14 @@ static void blank(const struct feature_engine *engine, float *out)
         out[i] = NAN;
 }
 
-enum reason feature_engine_vector(const struct feature_engine *engine, const struct market_state *state,
-                                  const struct market_limits *limits, const struct position_features *position,
-                                  int64_t now_ns, float *out)
+enum reason feature_engine_vector(const struct feature_engine *engine,
+                                  const struct market_state *state,
+                                  const struct market_limits *limits,
+                                  const struct position_features *position,
+                                  int64_t now_ns,
+                                  float *out)
 {
-    struct market_quote   quote;
+    struct market_quote quote;
     struct feature_moment moment = {
         .now_ns = now_ns,
         .sigma = market_state_sigma(state, NS_PER_MIN),
@@ -257,10 +274,12 @@ enum reason feature_engine_vector(const struct feature_engine *engine, const str
 
 static double slot_progress(const struct feed_slot *slot, int64_t now_ns)
 {
-    double inputs = slot->warmup_inputs == 0 ? 1 : (double)slot->n_inputs / (double)slot->warmup_inputs;
+    double inputs =
+        slot->warmup_inputs == 0 ? 1 : (double)slot->n_inputs / (double)slot->warmup_inputs;
     double span = 1;
     if (slot->warmup_ns > 0)
-        span = slot->n_inputs == 0 ? 0 : (double)(now_ns - slot->first_ns) / (double)slot->warmup_ns;
+        span =
+            slot->n_inputs == 0 ? 0 : (double)(now_ns - slot->first_ns) / (double)slot->warmup_ns;
     return fmax(0, fmin(1, fmin(inputs, span)));
 }
 

@@ -12,8 +12,8 @@
 
 static enum al_err fail(enum al_err err, struct slice name, const char *why)
 {
-    return err_set(err, "feature '%.*s': %s", (int)(name.len < FEATURE_NAME_MAX ? name.len : FEATURE_NAME_MAX), name.ptr,
-                   why);
+    return err_set(err, "feature '%.*s': %s",
+                   (int)(name.len < FEATURE_NAME_MAX ? name.len : FEATURE_NAME_MAX), name.ptr, why);
 }
 
 /* Cut at the first `byte`: what is before it stays in *text, what is behind is returned; false when there is none. */
@@ -39,7 +39,7 @@ static struct slice trim(struct slice text)
 /* Digits, sign, point and exponent only: no hex, no "inf", no "nan". */
 static bool number_parse(struct slice text, double *out)
 {
-    char  copy[32];
+    char copy[32];
     char *end;
     if (text.len == 0 || text.len >= sizeof(copy))
         return false;
@@ -57,13 +57,15 @@ static enum al_err option_set(struct feature_column *column, struct slice name, 
     item = trim(item);
     for (size_t i = 0; column->indicator->options[i].name != NULL; i++) {
         if (slice_is(item, column->indicator->options[i].name))
-            return number_parse(trim(value), &column->options[i]) ? AL_OK
-                                                                  : fail(AL_EPARSE, name, "an option is not a number");
+            return number_parse(trim(value), &column->options[i])
+                       ? AL_OK
+                       : fail(AL_EPARSE, name, "an option is not a number");
     }
     return fail(AL_ENOTFOUND, name, "the indicator has no such option");
 }
 
-static enum al_err options_parse(struct feature_column *column, struct slice name, struct slice list)
+static enum al_err
+options_parse(struct feature_column *column, struct slice name, struct slice list)
 {
     while (trim(list).len > 0) {
         struct slice item = list;
@@ -79,7 +81,8 @@ static enum al_err options_parse(struct feature_column *column, struct slice nam
 static void options_default(struct feature_column *column)
 {
     for (size_t i = 0; i < INDICATOR_OPTIONS_MAX; i++)
-        column->options[i] = i < indicator_n_options(column->indicator) ? column->indicator->options[i].value : 0;
+        column->options[i] =
+            i < indicator_n_options(column->indicator) ? column->indicator->options[i].value : 0;
 }
 
 static void column_from_row(struct feature_column *column, const struct feature_row *row)
@@ -93,10 +96,11 @@ static void column_from_row(struct feature_column *column, const struct feature_
     }
 }
 
-static enum al_err column_from_expression(struct feature_column *column, struct slice name, struct slice expression)
+static enum al_err
+column_from_expression(struct feature_column *column, struct slice name, struct slice expression)
 {
     struct slice list = {0};
-    bool         has_list = cut(&expression, '(', &list);
+    bool has_list = cut(&expression, '(', &list);
     column->indicator = indicator_find(trim(expression));
     if (column->indicator == NULL || !has_list)
         return fail(AL_ENOTFOUND, name, "no such set, column or indicator");
@@ -117,10 +121,11 @@ static enum al_err timeframe_parse(struct slice name, struct slice text, int64_t
     return AL_OK;
 }
 
-static enum al_err column_resolve(struct slice name, int64_t timeframe_ns, struct feature_column *column)
+static enum al_err
+column_resolve(struct slice name, int64_t timeframe_ns, struct feature_column *column)
 {
     struct slice base = name, behind = {0};
-    enum al_err  err = AL_OK;
+    enum al_err err = AL_OK;
     *column = (struct feature_column){0};
     if (name.len == 0 || name.len >= FEATURE_NAME_MAX)
         return fail(AL_EINVAL, name, "a name has 1 to 63 characters");
@@ -170,12 +175,13 @@ static enum al_err timeframe_add(struct feature_set *set, const struct feature_c
 static enum al_err column_add(struct feature_set *set, struct slice name, int64_t timeframe_ns)
 {
     struct feature_column column;
-    enum al_err           err = column_resolve(name, timeframe_ns, &column);
+    enum al_err err = column_resolve(name, timeframe_ns, &column);
     if (err != AL_OK)
         return err;
     for (size_t i = 0; i < set->n_columns; i++) {
         if (column_eq(&set->columns[i], &column))
-            return err_set(AL_EEXIST, "feature '%s': the same column as '%s'", column.name, set->columns[i].name);
+            return err_set(AL_EEXIST, "feature '%s': the same column as '%s'", column.name,
+                           set->columns[i].name);
     }
     if (set->n_columns == FEATURES_MAX)
         return fail(AL_EFULL, name, "too many columns");
@@ -215,8 +221,8 @@ static enum al_err schema_hash(struct feature_set *set)
     for (size_t i = 0; i < set->n_columns; i++) {
         const struct feature_column *column = &set->columns[i];
         buf_printf(&text, "%s|%s|%u|%lld|%d|%.9g", column->name, column->indicator->name,
-                   (unsigned)column->indicator->version, (long long)column->timeframe_ns, column->is_oriented,
-                   (double)column->neutral);
+                   (unsigned)column->indicator->version, (long long)column->timeframe_ns,
+                   column->is_oriented, (double)column->neutral);
         for (size_t k = 0; column->indicator->options[k].name != NULL; k++)
             buf_printf(&text, "|%s=%.17g", column->indicator->options[k].name, column->options[k]);
         buf_putc(&text, '\n');
@@ -228,7 +234,10 @@ static enum al_err schema_hash(struct feature_set *set)
     return ok ? AL_OK : err_set(AL_ENOMEM, "schema of %zu columns", set->n_columns);
 }
 
-enum al_err feature_set_resolve(const struct slice *names, size_t n_names, int64_t timeframe_ns, struct feature_set *set)
+enum al_err feature_set_resolve(const struct slice *names,
+                                size_t n_names,
+                                int64_t timeframe_ns,
+                                struct feature_set *set)
 {
     memset(set, 0, sizeof(*set));
     if (timeframe_ns < NS_PER_S || timeframe_ns > TIMEFRAME_MAX_NS || timeframe_ns % NS_PER_S != 0)
@@ -238,7 +247,8 @@ enum al_err feature_set_resolve(const struct slice *names, size_t n_names, int64
         if (err != AL_OK)
             return err;
     }
-    return set->n_columns == 0 ? err_set(AL_EINVAL, "a feature set needs at least one column") : schema_hash(set);
+    return set->n_columns == 0 ? err_set(AL_EINVAL, "a feature set needs at least one column")
+                               : schema_hash(set);
 }
 
 size_t feature_set_find(const struct feature_set *set, struct slice name)
@@ -255,7 +265,7 @@ size_t feature_set_candles_wanted(const struct feature_set *set, int64_t timefra
     size_t wanted = 0;
     for (size_t i = 0; i < set->n_columns; i++) {
         const struct feature_column *column = &set->columns[i];
-        const struct indicator      *indicator = column->indicator;
+        const struct indicator *indicator = column->indicator;
         if (column->timeframe_ns != timeframe_ns || indicator->feed != FEED_CANDLE)
             continue;
         size_t (*inputs)(const double *) =

@@ -13,7 +13,8 @@ static const struct indicator *const indicators[] = {
 
 const char *indicator_feed_name(enum indicator_feed feed)
 {
-    static const char *const names[FEED_COUNT] = {"candle", "trade", "quote", "book", "position", "clock"};
+    static const char *const names[FEED_COUNT] = {"candle", "trade",    "quote",
+                                                  "book",   "position", "clock"};
     assert((unsigned)feed < FEED_COUNT);
     return names[feed];
 }
@@ -46,13 +47,15 @@ size_t indicator_n_options(const struct indicator *indicator)
     return n;
 }
 
-static enum al_err option_check(const struct indicator *indicator, const struct indicator_option *option, double value)
+static enum al_err
+option_check(const struct indicator *indicator, const struct indicator_option *option, double value)
 {
     if (!(value >= option->min && value <= option->max))
-        return err_set(AL_EINVAL, "%s: option %s must be from %g to %g, not %g", indicator->name, option->name,
-                       option->min, option->max, value);
+        return err_set(AL_EINVAL, "%s: option %s must be from %g to %g, not %g", indicator->name,
+                       option->name, option->min, option->max, value);
     if (option->is_integer && value != floor(value))
-        return err_set(AL_EINVAL, "%s: option %s must be a whole number, not %g", indicator->name, option->name, value);
+        return err_set(AL_EINVAL, "%s: option %s must be a whole number, not %g", indicator->name,
+                       option->name, value);
     return AL_OK;
 }
 
@@ -75,7 +78,9 @@ size_t indicator_state_bytes(const struct indicator *indicator, const double *op
     return measured.used;
 }
 
-double indicator_read(const struct indicator *indicator, const void *state, const double *options,
+double indicator_read(const struct indicator *indicator,
+                      const void *state,
+                      const double *options,
                       const struct feature_moment *moment)
 {
     double value = indicator->value(state, options, moment);
@@ -111,20 +116,22 @@ const char *misfit_fast_slow(const double *options)
 /* One indicator on its own. */
 struct indicator_run {
     const struct indicator *indicator;
-    double                  options[INDICATOR_OPTIONS_MAX];
-    size_t                  n_inputs;
-    int64_t                 first_ns;
-    void                   *state;
+    double options[INDICATOR_OPTIONS_MAX];
+    size_t n_inputs;
+    int64_t first_ns;
+    void *state;
 };
 
-enum al_err indicator_run_create(const struct indicator *indicator, const double *options, struct indicator_run **out)
+enum al_err indicator_run_create(const struct indicator *indicator,
+                                 const double *options,
+                                 struct indicator_run **out)
 {
     enum al_err err = indicator_check(indicator, options);
     if (err != AL_OK)
         return err;
-    size_t                n_bytes = indicator_state_bytes(indicator, options);
+    size_t n_bytes = indicator_state_bytes(indicator, options);
     struct indicator_run *run = calloc(1, sizeof(*run));
-    void                 *state = calloc(1, n_bytes > 0 ? n_bytes : 1);
+    void *state = calloc(1, n_bytes > 0 ? n_bytes : 1);
     if (run == NULL || state == NULL) {
         free(run);
         free(state);
@@ -152,7 +159,9 @@ static void count_input(struct indicator_run *run, int64_t ts_ns)
         run->first_ns = ts_ns;
 }
 
-void indicator_run_candles(struct indicator_run *run, const struct candle *candles, size_t n_candles)
+void indicator_run_candles(struct indicator_run *run,
+                           const struct candle *candles,
+                           size_t n_candles)
 {
     assert(run->indicator->feed == FEED_CANDLE);
     for (size_t i = 0; i < n_candles; i++) {
@@ -170,7 +179,9 @@ void indicator_run_trades(struct indicator_run *run, const struct trade *trades,
     }
 }
 
-void indicator_run_quotes(struct indicator_run *run, const struct market_quote *quotes, size_t n_quotes)
+void indicator_run_quotes(struct indicator_run *run,
+                          const struct market_quote *quotes,
+                          size_t n_quotes)
 {
     assert(run->indicator->feed == FEED_QUOTE);
     for (size_t i = 0; i < n_quotes; i++) {
@@ -187,10 +198,13 @@ static bool is_warm(const struct indicator_run *run, int64_t now_ns)
         return true;
     if (indicator->warmup_inputs != NULL && run->n_inputs < indicator->warmup_inputs(run->options))
         return false;
-    return indicator->warmup_ns == NULL || now_ns - run->first_ns >= indicator->warmup_ns(run->options);
+    return indicator->warmup_ns == NULL ||
+           now_ns - run->first_ns >= indicator->warmup_ns(run->options);
 }
 
 double indicator_run_value(const struct indicator_run *run, const struct feature_moment *moment)
 {
-    return is_warm(run, moment->now_ns) ? indicator_read(run->indicator, run->state, run->options, moment) : NAN;
+    return is_warm(run, moment->now_ns)
+               ? indicator_read(run->indicator, run->state, run->options, moment)
+               : NAN;
 }

@@ -22,8 +22,9 @@ static bool qty_is_valid(double qty)
 
 static void timeframe_init(struct timeframe *timeframe, int64_t interval_ns)
 {
-    *timeframe = (struct timeframe){.volatility = volatility_of(LAMBDA_SIGMA), .kline_ts_ns = TIMESTAMP_NONE};
-    candle_builder_init(&timeframe->builder, interval_ns);
+    *timeframe = (struct timeframe){.volatility = volatility_of(LAMBDA_SIGMA),
+                                    .kline_ts_ns = TIMESTAMP_NONE};
+    candle_merger_init(&timeframe->merger, interval_ns);
 }
 
 static void state_init(struct market_state *state, const struct asset *asset, struct block *block)
@@ -66,11 +67,12 @@ enum al_err market_state_add_timeframe(struct market_state *state, int64_t inter
     if (interval_ns < NS_PER_S || interval_ns > 7 * NS_PER_DAY || interval_ns % NS_PER_S != 0)
         return err_set(AL_EINVAL, "timeframe must be 1 to 604800 whole seconds");
     for (size_t i = 0; i < state->n_timeframes; i++) {
-        if (state->timeframes[i].builder.interval_ns == interval_ns)
+        if (state->timeframes[i].merger.interval_ns == interval_ns)
             return AL_OK;
     }
     if (state->has_begun)
-        return err_set(AL_ESTATE, "market of %s has begun: timeframes come before the first event", state->asset.text);
+        return err_set(AL_ESTATE, "market of %s has begun: timeframes come before the first event",
+                       state->asset.text);
     if (state->n_timeframes == MARKET_TIMEFRAMES_MAX)
         return err_set(AL_EFULL, "more than %d timeframes", MARKET_TIMEFRAMES_MAX);
     timeframe_init(&state->timeframes[state->n_timeframes++], interval_ns);
@@ -80,13 +82,14 @@ enum al_err market_state_add_timeframe(struct market_state *state, int64_t inter
 /* A running sum picks up rounding, so it is computed afresh once a turn of the ring. */
 static void day_volume_push(struct day_volume *day, int64_t end_ns, double volume)
 {
-    while (day->count > 0 &&
-           (day->count == VOLUME_MINUTES || day->minutes[day->first].end_ns <= end_ns - NS_PER_DAY)) {
+    while (day->count > 0 && (day->count == VOLUME_MINUTES ||
+                              day->minutes[day->first].end_ns <= end_ns - NS_PER_DAY)) {
         day->sum -= day->minutes[day->first].volume;
         day->first = (day->first + 1) % VOLUME_MINUTES;
         day->count--;
     }
-    day->minutes[(day->first + day->count++) % VOLUME_MINUTES] = (struct minute_volume){end_ns, volume};
+    day->minutes[(day->first + day->count++) % VOLUME_MINUTES] =
+        (struct minute_volume){end_ns, volume};
     day->sum += volume;
     if (++day->n_pushed % VOLUME_MINUTES != 0)
         return;
@@ -103,7 +106,9 @@ static void on_minute(struct market_state *state, const struct candle *candle)
         day_volume_push(&state->day, candle->ts_open_ns + candle->interval_ns, candle->volume);
 }
 
-static void give_candles(struct market_state *state, struct timeframe *timeframe, const struct candles_out *finished,
+static void give_candles(struct market_state *state,
+                         struct timeframe *timeframe,
+                         const struct candles_out *finished,
                          struct market_update *update)
 {
     for (size_t i = 0; i < finished->n_candles; i++) {
@@ -118,23 +123,30 @@ static void give_candles(struct market_state *state, struct timeframe *timeframe
 
 static bool has_room(const struct market_state *state, const struct market_update *update)
 {
-    return update->n_candles + state->n_timeframes * CANDLES_PER_CALL_MAX <= MARKET_CANDLES_PER_UPDATE;
+    return update->n_candles + state->n_timeframes * CANDLES_PER_CALL_MAX <=
+           MARKET_CANDLES_PER_UPDATE;
 }
 
-static void price_to_candles(struct market_state *state, int64_t ts_ns, double price, struct market_update *update)
+static void price_to_candles(struct market_state *state,
+                             int64_t ts_ns,
+                             double price,
+                             struct market_update *update)
 {
     struct candles_out finished;
     for (size_t i = 0; i < state->n_timeframes; i++) {
-        candle_builder_on_price(&state->timeframes[i].builder, ts_ns, price, &finished);
+        candle_merger_on_price(&state->timeframes[i].merger, ts_ns, price, &finished);
         give_candles(state, &state->timeframes[i], &finished, update);
     }
 }
 
-static void trade_to_candles(struct market_state *state, const struct trade *trade, struct market_update *update)
+static void trade_to_candles(struct market_state *state,
+                             const struct trade *trade,
+                             struct market_update *update)
 {
     struct candles_out finished;
     for (size_t i = 0; i < state->n_timeframes; i++) {
-        candle_builder_on_trade(&state->timeframes[i].builder, trade->ts_event_ns, trade->price, trade->qty, &finished);
+        candle_merger_on_trade(&state->timeframes[i].merger, trade->ts_event_ns, trade->price,
+                               trade->qty, &finished);
         give_candles(state, &state->timeframes[i], &finished, update);
     }
 }
@@ -152,8 +164,12 @@ bool state_ticker_quote(const struct market_state *state, struct market_quote *q
     const struct ticker_update *ticker = &state->ticker;
     if (isnan(ticker->bid_price) || isnan(ticker->ask_price))
         return false;
-    *quote = (struct market_quote){state->seen_ns[MARKET_TICKER], ticker->bid_price, ticker->ask_price,
-                                   (ticker->bid_price + ticker->ask_price) / 2, ticker->bid_qty, ticker->ask_qty};
+    *quote = (struct market_quote){state->seen_ns[MARKET_TICKER],
+                                   ticker->bid_price,
+                                   ticker->ask_price,
+                                   (ticker->bid_price + ticker->ask_price) / 2,
+                                   ticker->bid_qty,
+                                   ticker->ask_qty};
     return true;
 }
 
@@ -162,17 +178,23 @@ bool state_book_quote(const struct market_state *state, struct market_quote *quo
     const struct order_book *book = &state->book;
     if (!book->has_snapshot || book->n_bids == 0 || book->n_asks == 0)
         return false;
-    *quote = (struct market_quote){state->seen_ns[MARKET_BOOK], book->bids[0].price, book->asks[0].price,
-                                   (book->bids[0].price + book->asks[0].price) / 2, book->bids[0].qty, book->asks[0].qty};
+    *quote = (struct market_quote){
+        state->seen_ns[MARKET_BOOK], book->bids[0].price,
+        book->asks[0].price,         (book->bids[0].price + book->asks[0].price) / 2,
+        book->bids[0].qty,           book->asks[0].qty};
     return true;
 }
 
-bool state_best_quote(const struct market_state *state, int64_t ticker_since_ns, int64_t book_since_ns,
+bool state_best_quote(const struct market_state *state,
+                      int64_t ticker_since_ns,
+                      int64_t book_since_ns,
                       struct market_quote *quote)
 {
     struct market_quote ticker, book;
-    bool ticker_ok = state_ticker_quote(state, &ticker) && ticker.ts_event_ns >= ticker_since_ns && ticker.bid < ticker.ask;
-    bool book_ok = state_book_quote(state, &book) && book.ts_event_ns >= book_since_ns && book.bid < book.ask;
+    bool ticker_ok = state_ticker_quote(state, &ticker) && ticker.ts_event_ns >= ticker_since_ns &&
+                     ticker.bid < ticker.ask;
+    bool book_ok =
+        state_book_quote(state, &book) && book.ts_event_ns >= book_since_ns && book.bid < book.ask;
     if (!ticker_ok && !book_ok)
         return false;
     *quote = !ticker_ok || (book_ok && book.ts_event_ns >= ticker.ts_event_ns) ? book : ticker;
@@ -206,14 +228,20 @@ static void merge_field(double *field, double value, bool is_valid, uint64_t *n_
         ++*n_refused;
 }
 
-static bool on_ticker(struct market_state *state, const struct market_event *event, struct market_update *update)
+static bool on_ticker(struct market_state *state,
+                      const struct market_event *event,
+                      struct market_update *update)
 {
     const struct ticker_update *news = &event->ticker;
-    uint64_t                   *n_refused = &state->counts.n_refused[MARKET_TICKER];
-    merge_field(&state->ticker.last_price, news->last_price, price_is_valid(news->last_price), n_refused);
-    merge_field(&state->ticker.volume_24h, news->volume_24h, qty_is_valid(news->volume_24h), n_refused);
-    merge_field(&state->ticker.bid_price, news->bid_price, price_is_valid(news->bid_price), n_refused);
-    merge_field(&state->ticker.ask_price, news->ask_price, price_is_valid(news->ask_price), n_refused);
+    uint64_t *n_refused = &state->counts.n_refused[MARKET_TICKER];
+    merge_field(&state->ticker.last_price, news->last_price, price_is_valid(news->last_price),
+                n_refused);
+    merge_field(&state->ticker.volume_24h, news->volume_24h, qty_is_valid(news->volume_24h),
+                n_refused);
+    merge_field(&state->ticker.bid_price, news->bid_price, price_is_valid(news->bid_price),
+                n_refused);
+    merge_field(&state->ticker.ask_price, news->ask_price, price_is_valid(news->ask_price),
+                n_refused);
     merge_field(&state->ticker.bid_qty, news->bid_qty, qty_is_valid(news->bid_qty), n_refused);
     merge_field(&state->ticker.ask_qty, news->ask_qty, qty_is_valid(news->ask_qty), n_refused);
     state->seen_ns[MARKET_TICKER] = event->ts_event_ns;
@@ -235,7 +263,8 @@ static bool levels_are_valid(const struct book_level *levels, size_t n_levels)
 }
 
 /* A message that cannot be used leaves a hole in the book: it must begin again with a snapshot. */
-static bool on_book(struct market_state *state, const struct market_event *event, struct market_update *update)
+static bool
+on_book(struct market_state *state, const struct market_event *event, struct market_update *update)
 {
     if (event->book.n_bids > BOOK_DEPTH_MAX || event->book.n_asks > BOOK_DEPTH_MAX ||
         !levels_are_valid(event->book.bids, event->book.n_bids) ||
@@ -248,57 +277,66 @@ static bool on_book(struct market_state *state, const struct market_event *event
     if (!state->book.has_snapshot)
         return false;
     state->seen_ns[MARKET_BOOK] = event->ts_event_ns;
-    bool usable = state->book.n_bids > 0 && state->book.n_asks > 0 && !order_book_is_crossed(&state->book);
+    bool usable =
+        state->book.n_bids > 0 && state->book.n_asks > 0 && !order_book_is_crossed(&state->book);
     update->book = usable ? &state->book : NULL;
     give_quote(state, event->ts_event_ns, update);
     return true;
 }
 
-static bool on_kline(struct market_state *state, const struct market_event *event, struct market_update *update)
+static bool
+on_kline(struct market_state *state, const struct market_event *event, struct market_update *update)
 {
     const struct candle *candle = &event->kline.candle;
-    struct candles_out   finished;
-    bool                 used = false;
+    struct candles_out finished;
+    bool used = false;
     if (!candle_is_valid(candle) || candle->interval_ns <= 0) {
         state->counts.n_refused[MARKET_KLINE]++;
         return false;
     }
     for (size_t i = 0; i < state->n_timeframes; i++) {
         struct timeframe *timeframe = &state->timeframes[i];
-        if (timeframe->builder.interval_ns != candle->interval_ns)
+        if (timeframe->merger.interval_ns != candle->interval_ns)
             continue;
         if (timeframe->kline_ts_ns != TIMESTAMP_NONE && event->ts_event_ns < timeframe->kline_ts_ns)
             break;
         timeframe->kline_ts_ns = event->ts_event_ns;
-        used = candle_builder_on_kline(&timeframe->builder, candle, event->kline.confirmed, &finished);
+        used =
+            candle_merger_on_kline(&timeframe->merger, candle, event->kline.confirmed, &finished);
         give_candles(state, timeframe, &finished, update);
         if (!used)
             state->counts.n_late[MARKET_KLINE]++;
     }
     note_last_price(state, event->ts_event_ns, candle->close);
-    if (state->seen_ns[MARKET_KLINE] == TIMESTAMP_NONE || event->ts_event_ns > state->seen_ns[MARKET_KLINE])
+    if (state->seen_ns[MARKET_KLINE] == TIMESTAMP_NONE ||
+        event->ts_event_ns > state->seen_ns[MARKET_KLINE])
         state->seen_ns[MARKET_KLINE] = event->ts_event_ns;
     return used;
 }
 
-static bool trade_is_usable(struct market_state *state, const struct trade *trade, int64_t newest_ok_ns)
+static bool
+trade_is_usable(struct market_state *state, const struct trade *trade, int64_t newest_ok_ns)
 {
     if (!price_is_valid(trade->price) || !(trade->qty > 0) || !qty_is_valid(trade->qty) ||
         trade->ts_event_ns > newest_ok_ns || trade->ts_event_ns < 0) {
         state->counts.n_refused[MARKET_TRADES]++;
         return false;
     }
-    if (state->seen_ns[MARKET_TRADES] != TIMESTAMP_NONE && trade->ts_event_ns < state->seen_ns[MARKET_TRADES]) {
+    if (state->seen_ns[MARKET_TRADES] != TIMESTAMP_NONE &&
+        trade->ts_event_ns < state->seen_ns[MARKET_TRADES]) {
         state->counts.n_late[MARKET_TRADES]++;
         return false;
     }
     return true;
 }
 
-static bool on_trades(struct market_state *state, const struct market_event *event, int64_t newest_ok_ns,
+static bool on_trades(struct market_state *state,
+                      const struct market_event *event,
+                      int64_t newest_ok_ns,
                       struct market_update *update)
 {
-    size_t n_trades = event->trades.n_trades < MARKET_TRADES_MAX ? event->trades.n_trades : MARKET_TRADES_MAX;
+    size_t n_trades =
+        event->trades.n_trades < MARKET_TRADES_MAX ? event->trades.n_trades : MARKET_TRADES_MAX;
     for (size_t i = 0; i < n_trades; i++) {
         const struct trade *trade = &event->trades.trades[i];
         if (!has_room(state, update)) {
@@ -330,7 +368,8 @@ static void update_begin(struct market_update *update, int64_t ts_ns, bool is_li
     update->n_candles = 0;
 }
 
-static bool is_out_of_time(struct market_state *state, const struct market_event *event, int64_t newest_ok_ns)
+static bool
+is_out_of_time(struct market_state *state, const struct market_event *event, int64_t newest_ok_ns)
 {
     enum market_kind kind = event->kind;
     if (kind == MARKET_TRADES) /* judged trade by trade */
@@ -339,44 +378,59 @@ static bool is_out_of_time(struct market_state *state, const struct market_event
         state->counts.n_refused[kind]++;
         return true;
     }
-    if (kind != MARKET_KLINE && state->seen_ns[kind] != TIMESTAMP_NONE && event->ts_event_ns < state->seen_ns[kind]) {
+    if (kind != MARKET_KLINE && state->seen_ns[kind] != TIMESTAMP_NONE &&
+        event->ts_event_ns < state->seen_ns[kind]) {
         state->counts.n_late[kind]++;
         return true;
     }
     return false;
 }
 
-bool market_state_on_event(struct market_state *state, const struct market_event *event, int64_t now_ns,
+bool market_state_on_event(struct market_state *state,
+                           const struct market_event *event,
+                           int64_t now_ns,
                            struct market_update *update)
 {
-    int64_t newest_ok_ns = now_ns > INT64_MAX - MARKET_FUTURE_MAX_NS ? INT64_MAX : now_ns + MARKET_FUTURE_MAX_NS;
-    bool    used = false;
+    int64_t newest_ok_ns =
+        now_ns > INT64_MAX - MARKET_FUTURE_MAX_NS ? INT64_MAX : now_ns + MARKET_FUTURE_MAX_NS;
+    bool used = false;
     assert((unsigned)event->kind < MARKET_KIND_COUNT);
     update_begin(update, event->ts_event_ns, true);
     if (is_out_of_time(state, event, newest_ok_ns))
         return false;
     state->has_begun = true;
     switch (event->kind) {
-    case MARKET_TICKER: used = on_ticker(state, event, update); break;
-    case MARKET_BOOK: used = on_book(state, event, update); break;
-    case MARKET_KLINE: used = on_kline(state, event, update); break;
-    case MARKET_TRADES: used = on_trades(state, event, newest_ok_ns, update); break;
-    case MARKET_KIND_COUNT: break;
+    case MARKET_TICKER:
+        used = on_ticker(state, event, update);
+        break;
+    case MARKET_BOOK:
+        used = on_book(state, event, update);
+        break;
+    case MARKET_KLINE:
+        used = on_kline(state, event, update);
+        break;
+    case MARKET_TRADES:
+        used = on_trades(state, event, newest_ok_ns, update);
+        break;
+    case MARKET_KIND_COUNT:
+        break;
     }
     state->counts.n_used[event->kind] += used;
     return used;
 }
 
-bool market_state_on_stored_candle(struct market_state *state, const struct candle *candle, struct market_update *update)
+bool market_state_on_stored_candle(struct market_state *state,
+                                   const struct candle *candle,
+                                   struct market_update *update)
 {
     struct candles_out finished;
     update_begin(update, candle->ts_open_ns, false);
     if (!candle_is_valid(candle) || candle->interval_ns <= 0)
         return false;
     for (size_t i = 0; i < state->n_timeframes; i++) {
-        if (state->timeframes[i].builder.interval_ns != candle->interval_ns)
+        if (state->timeframes[i].merger.interval_ns != candle->interval_ns)
             continue;
-        bool used = candle_builder_on_kline(&state->timeframes[i].builder, candle, true, &finished);
+        bool used = candle_merger_on_kline(&state->timeframes[i].merger, candle, true, &finished);
         give_candles(state, &state->timeframes[i], &finished, update);
         return used;
     }

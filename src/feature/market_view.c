@@ -10,26 +10,32 @@ static int64_t fresh_since(int64_t now_ns, int64_t limit_ns)
     return limit_ns < 0 || now_ns < INT64_MIN + limit_ns ? INT64_MIN : now_ns - limit_ns;
 }
 
-bool market_state_quote(const struct market_state *state, int64_t now_ns, const struct market_limits *limits,
+bool market_state_quote(const struct market_state *state,
+                        int64_t now_ns,
+                        const struct market_limits *limits,
                         struct market_quote *out)
 {
-    return state_best_quote(state, fresh_since(now_ns, limits->ticker_ns), fresh_since(now_ns, limits->book_ns), out);
+    return state_best_quote(state, fresh_since(now_ns, limits->ticker_ns),
+                            fresh_since(now_ns, limits->book_ns), out);
 }
 
-const struct order_book *market_state_book(const struct market_state *state, int64_t now_ns,
+const struct order_book *market_state_book(const struct market_state *state,
+                                           int64_t now_ns,
                                            const struct market_limits *limits)
 {
     struct market_quote quote;
-    bool                known = state_book_quote(state, &quote);
-    bool usable = known && quote.bid < quote.ask && quote.ts_event_ns >= fresh_since(now_ns, limits->book_ns);
+    bool known = state_book_quote(state, &quote);
+    bool usable =
+        known && quote.bid < quote.ask && quote.ts_event_ns >= fresh_since(now_ns, limits->book_ns);
     return usable ? &state->book : NULL;
 }
 
 /* Why there is no quote. */
-static enum reason missing_quote(const struct market_state *state, int64_t now_ns, const struct market_limits *limits)
+static enum reason
+missing_quote(const struct market_state *state, int64_t now_ns, const struct market_limits *limits)
 {
     struct market_quote ticker, book;
-    bool                has_ticker = state_ticker_quote(state, &ticker), has_book = state_book_quote(state, &book);
+    bool has_ticker = state_ticker_quote(state, &ticker), has_book = state_book_quote(state, &book);
     bool fresh = (has_ticker && ticker.ts_event_ns >= fresh_since(now_ns, limits->ticker_ns)) ||
                  (has_book && book.ts_event_ns >= fresh_since(now_ns, limits->book_ns));
     if (fresh)
@@ -40,7 +46,8 @@ static enum reason missing_quote(const struct market_state *state, int64_t now_n
 }
 
 /* The ticker's figure while the ticker is fresh, else what the candles of the last 24 h add up to. */
-static double volume_24h(const struct market_state *state, int64_t now_ns, const struct market_limits *limits)
+static double
+volume_24h(const struct market_state *state, int64_t now_ns, const struct market_limits *limits)
 {
     bool fresh = state->seen_ns[MARKET_TICKER] != TIMESTAMP_NONE &&
                  state->seen_ns[MARKET_TICKER] >= fresh_since(now_ns, limits->ticker_ns);
@@ -49,10 +56,12 @@ static double volume_24h(const struct market_state *state, int64_t now_ns, const
     return state->day.count == 0 ? NAN : fmax(state->day.sum, 0);
 }
 
-enum reason market_state_snapshot(const struct market_state *state, int64_t now_ns, const struct market_limits *limits,
+enum reason market_state_snapshot(const struct market_state *state,
+                                  int64_t now_ns,
+                                  const struct market_limits *limits,
                                   struct snapshot *out)
 {
-    struct market_quote      quote;
+    struct market_quote quote;
     const struct order_book *book = market_state_book(state, now_ns, limits);
     *out = (struct snapshot){0};
     if (!market_state_quote(state, now_ns, limits, &quote))
@@ -80,13 +89,16 @@ enum reason market_state_snapshot(const struct market_state *state, int64_t now_
 double market_state_sigma(const struct market_state *state, int64_t interval_ns)
 {
     for (size_t i = 0; i < state->n_timeframes; i++) {
-        if (state->timeframes[i].builder.interval_ns == interval_ns)
+        if (state->timeframes[i].merger.interval_ns == interval_ns)
             return volatility_sigma(&state->timeframes[i].volatility);
     }
     return NAN;
 }
 
-static double return_over(const struct market_state *state, int64_t now_ns, const struct market_quote *quote, double sigma,
+static double return_over(const struct market_state *state,
+                          int64_t now_ns,
+                          const struct market_quote *quote,
+                          double sigma,
                           int64_t span_ns)
 {
     const struct price_mark *then = price_marks_before(state->marks, now_ns - span_ns);
@@ -105,12 +117,14 @@ static double volume_ratio(const struct window *volumes)
     return sum > 0 ? window_at(volumes, 0) * VOLUME_BEFORE / sum : NAN;
 }
 
-bool market_state_moves(const struct market_state *state, int64_t now_ns, const struct market_limits *limits,
+bool market_state_moves(const struct market_state *state,
+                        int64_t now_ns,
+                        const struct market_limits *limits,
                         struct market_moves *out)
 {
     struct market_quote quote;
-    double              sigma = volatility_sigma(&state->timeframes[0].volatility);
-    double              fast = volatility_sigma(&state->fast);
+    double sigma = volatility_sigma(&state->timeframes[0].volatility);
+    double fast = volatility_sigma(&state->fast);
     *out = (struct market_moves){NAN, NAN, NAN, NAN, NAN, NAN, NAN, NAN};
     if (!market_state_quote(state, now_ns, limits, &quote))
         return false;

@@ -14,10 +14,12 @@ void volatility_push(struct volatility *volatility, const struct candle *candle)
 {
     int64_t end_ns = candle->ts_open_ns + candle->interval_ns;
     if (volatility->close > 0) {
-        double n_spans = fmax(1, (double)(end_ns - volatility->end_ns) / (double)candle->interval_ns);
+        double n_spans =
+            fmax(1, (double)(end_ns - volatility->end_ns) / (double)candle->interval_ns);
         double step = log(candle->close / volatility->close);
         double fresh = 1 - volatility->lambda;
-        volatility->squares = volatility->lambda * volatility->squares + fresh * step * step / n_spans;
+        volatility->squares =
+            volatility->lambda * volatility->squares + fresh * step * step / n_spans;
         volatility->weight = volatility->lambda * volatility->weight + fresh;
         volatility->n_returns++;
     }

@@ -6,15 +6,16 @@
 #include "alphaloop/domain/market.h"
 
 struct volatility {
-    double  lambda;
-    double  squares, weight;
-    double  close;
+    double lambda;
+    double squares, weight;
+    double close;
     int64_t end_ns;
-    size_t  n_returns;
+    size_t n_returns;
 };
 
 struct volatility volatility_of(double lambda);
-void              volatility_push(struct volatility *volatility, const struct candle *candle);
-double            volatility_sigma(const struct volatility *volatility); /* NaN while fewer than the minimum of returns */
+void volatility_push(struct volatility *volatility, const struct candle *candle);
+double volatility_sigma(
+    const struct volatility *volatility); /* NaN while fewer than the minimum of returns */
 
 #endif

@@ -9,7 +9,7 @@
 void *block_take(struct block *block, size_t n_bytes)
 {
     const size_t align = alignof(max_align_t);
-    void        *part = block->memory == NULL ? NULL : block->memory + block->used;
+    void *part = block->memory == NULL ? NULL : block->memory + block->used;
     block->used += (n_bytes + align - 1) / align * align;
     return part;
 }
@@ -34,7 +34,8 @@ double window_at(const struct window *window, size_t age)
 {
     assert(age < window->count);
     size_t back = age + 1;
-    return window->values[window->next >= back ? window->next - back : window->next + window->cap - back];
+    return window
+        ->values[window->next >= back ? window->next - back : window->next + window->cap - back];
 }
 
 void moments_init(struct moments *moments, struct window *window)
@@ -45,7 +46,7 @@ void moments_init(struct moments *moments, struct window *window)
 static void moments_recompute(struct moments *moments)
 {
     const struct window *window = moments->window;
-    double               sum = 0;
+    double sum = 0;
     moments->n_known = 0;
     for (size_t i = 0; i < window->count; i++) {
         if (!isnan(window->values[i])) {
@@ -86,7 +87,7 @@ static void moments_put_in(struct moments *moments, double value)
 void moments_push(struct moments *moments, double value)
 {
     struct window *window = moments->window;
-    bool           same = window->count > 0 && window_at(window, 0) == value;
+    bool same = window->count > 0 && window_at(window, 0) == value;
     moments->n_equal = same ? moments->n_equal + 1 : 1;
     if (window_is_full(window))
         moments_take_out(moments, window->values[window->next]);
@@ -117,7 +118,8 @@ double moments_variance(const struct moments *moments)
 
 struct extreme *extreme_take(struct block *block, size_t cap, double sign)
 {
-    struct extreme *extreme = block_take(block, sizeof(*extreme) + cap * sizeof(struct extreme_item));
+    struct extreme *extreme =
+        block_take(block, sizeof(*extreme) + cap * sizeof(struct extreme_item));
     if (extreme != NULL)
         *extreme = (struct extreme){.sign = sign, .cap = cap};
     return extreme;
@@ -135,8 +137,8 @@ void extreme_push(struct extreme *extreme, double value)
         extreme->first = (extreme->first + 1) % extreme->cap;
         extreme->count--;
     }
-    while (extreme->count > 0 &&
-           extreme_item(extreme, extreme->count - 1)->value * extreme->sign <= value * extreme->sign)
+    while (extreme->count > 0 && extreme_item(extreme, extreme->count - 1)->value * extreme->sign <=
+                                     value * extreme->sign)
         extreme->count--;
     *extreme_item(extreme, extreme->count++) = (struct extreme_item){value, extreme->n_seen++};
 }
@@ -181,9 +183,16 @@ size_t wilder_memory(size_t period)
     return memory_of(period, 1.0 / (double)period);
 }
 
+/* Subtracted as whole numbers: a double of nanoseconds since 1970 is off by a quarter of a microsecond. Unsigned, because
+ * a decay begins at INT64_MIN. */
+static double elapsed_ns(int64_t from_ns, int64_t to_ns)
+{
+    return to_ns <= from_ns ? 0.0 : (double)((uint64_t)to_ns - (uint64_t)from_ns);
+}
+
 static double fade(double tau_ns, int64_t from_ns, int64_t to_ns)
 {
-    return to_ns <= from_ns ? 1.0 : exp(-((double)to_ns - (double)from_ns) / tau_ns);
+    return exp(-elapsed_ns(from_ns, to_ns) / tau_ns);
 }
 
 struct decay decay_of(double tau_s)
@@ -212,7 +221,7 @@ double decay_sum_at(const struct decay *decay, int64_t ts_ns)
 
 double decay_norm(double tau_s, int64_t first_ns, int64_t ts_ns)
 {
-    double age_s = ts_ns > first_ns ? ((double)ts_ns - (double)first_ns) / 1e9 : 0;
+    double age_s = elapsed_ns(first_ns, ts_ns) / 1e9;
     return tau_s * -expm1(-fmax(age_s, 1e-3) / tau_s);
 }
 
@@ -226,7 +235,8 @@ void time_mean_set(struct time_mean *mean, int64_t ts_ns, double value)
     if (!mean->is_set)
         mean->mean = value;
     else
-        mean->mean = mean->value + (mean->mean - mean->value) * fade(mean->tau_ns, mean->ts_ns, ts_ns);
+        mean->mean =
+            mean->value + (mean->mean - mean->value) * fade(mean->tau_ns, mean->ts_ns, ts_ns);
     mean->ts_ns = mean->is_set && ts_ns < mean->ts_ns ? mean->ts_ns : ts_ns;
     mean->value = value;
     mean->is_set = true;
@@ -255,7 +265,7 @@ static int64_t bucket_of(const struct price_marks *marks, int64_t ts_ns)
 
 void price_marks_set(struct price_marks *marks, int64_t ts_ns, double price)
 {
-    int64_t            bucket = bucket_of(marks, ts_ns);
+    int64_t bucket = bucket_of(marks, ts_ns);
     struct price_mark *newest =
         marks->count == 0 ? NULL : &marks->items[(marks->first + marks->count - 1) % marks->cap];
     if (newest != NULL && bucket < newest->bucket)
@@ -273,7 +283,7 @@ void price_marks_set(struct price_marks *marks, int64_t ts_ns, double price)
 const struct price_mark *price_marks_before(const struct price_marks *marks, int64_t ts_ns)
 {
     int64_t bucket = bucket_of(marks, ts_ns);
-    size_t  low = 0, high = marks->count;
+    size_t low = 0, high = marks->count;
     while (low < high) {
         size_t middle = low + (high - low) / 2;
         if (marks->items[(marks->first + middle) % marks->cap].bucket < bucket)

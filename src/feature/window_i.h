@@ -14,7 +14,7 @@
 
 /* Hands out parts of one block, each aligned for any type. */
 struct block {
-    char  *memory; /* NULL: only measure */
+    char *memory; /* NULL: only measure */
     size_t used;
 };
 void *block_take(struct block *block, size_t n_bytes);
@@ -25,8 +25,8 @@ struct window {
     double values[];
 };
 struct window *window_take(struct block *block, size_t cap);
-void           window_push(struct window *window, double value);
-double         window_at(const struct window *window, size_t age); /* 0 is the newest; age < count */
+void window_push(struct window *window, double value);
+double window_at(const struct window *window, size_t age); /* 0 is the newest; age < count */
 static inline bool window_is_full(const struct window *window)
 {
     return window->count == window->cap;
@@ -35,29 +35,29 @@ static inline bool window_is_full(const struct window *window)
 /* Mean and variance of a window. A NaN makes both NaN until it has left. */
 struct moments {
     struct window *window;
-    double         mean, m2; /* of the known values; sum of squared deviations */
-    size_t         n_known;
-    size_t         n_equal;  /* newest values that are all the same */
+    double mean, m2; /* of the known values; sum of squared deviations */
+    size_t n_known;
+    size_t n_equal; /* newest values that are all the same */
 };
-void   moments_init(struct moments *moments, struct window *window);
-void   moments_push(struct moments *moments, double value);
+void moments_init(struct moments *moments, struct window *window);
+void moments_push(struct moments *moments, double value);
 double moments_mean(const struct moments *moments);
 double moments_variance(const struct moments *moments); /* population; never below 0 */
 
 /* The largest (sign 1) or smallest (sign -1) of the newest `cap` values: a monotonic queue. */
 struct extreme_item {
-    double   value;
+    double value;
     uint64_t index;
 };
 struct extreme {
-    double              sign;
-    size_t              cap, first, count;
-    uint64_t            n_seen;
+    double sign;
+    size_t cap, first, count;
+    uint64_t n_seen;
     struct extreme_item items[];
 };
 struct extreme *extreme_take(struct block *block, size_t cap, double sign);
-void            extreme_push(struct extreme *extreme, double value);
-double          extreme_value(const struct extreme *extreme); /* after the first push */
+void extreme_push(struct extreme *extreme, double value);
+double extreme_value(const struct extreme *extreme); /* after the first push */
 
 /* Exponential mean over inputs, begun with the plain mean of its first `period`, as technical analysis does. */
 struct ema {
@@ -66,7 +66,7 @@ struct ema {
 };
 struct ema ema_of(size_t period);    /* alpha = 2 / (period + 1) */
 struct ema wilder_of(size_t period); /* alpha = 1 / period: Wilder's smoothing */
-void       ema_push(struct ema *ema, double value);
+void ema_push(struct ema *ema, double value);
 static inline bool ema_is_ready(const struct ema *ema)
 {
     return ema->n_seen >= ema->period;
@@ -77,41 +77,41 @@ size_t wilder_memory(size_t period);
 
 /* A sum in which everything fades with exp(-age / tau). */
 struct decay {
-    double  tau_ns;
-    double  sum;
+    double tau_ns;
+    double sum;
     int64_t ts_ns;
 };
 struct decay decay_of(double tau_s);
-void         decay_to(struct decay *decay, int64_t ts_ns);
-void         decay_add(struct decay *decay, int64_t ts_ns, double amount);
-double       decay_sum_at(const struct decay *decay, int64_t ts_ns);
+void decay_to(struct decay *decay, int64_t ts_ns);
+void decay_add(struct decay *decay, int64_t ts_ns, double amount);
+double decay_sum_at(const struct decay *decay, int64_t ts_ns);
 /* What a steady stream of weight 1 a second that began at first_ns would have added up to by ts_ns: the divisor that makes
  * a rate out of a sum, without a bias while the stream is young. Above 0. */
 double decay_norm(double tau_s, int64_t first_ns, int64_t ts_ns);
 
 /* The mean over time of a value that stays as it is between its changes, weighted with exp(-age / tau). */
 struct time_mean {
-    double  tau_ns;
-    double  mean, value;
+    double tau_ns;
+    double mean, value;
     int64_t ts_ns;
-    bool    is_set;
+    bool is_set;
 };
 struct time_mean time_mean_of(double tau_s);
-void             time_mean_set(struct time_mean *mean, int64_t ts_ns, double value);
-double           time_mean_at(const struct time_mean *mean, int64_t ts_ns); /* NaN when never set */
+void time_mean_set(struct time_mean *mean, int64_t ts_ns, double value);
+double time_mean_at(const struct time_mean *mean, int64_t ts_ns); /* NaN when never set */
 
 /* Prices by time: the last one of each bucket that had any. */
 struct price_mark {
     int64_t bucket, ts_ns;
-    double  price;
+    double price;
 };
 struct price_marks {
-    int64_t           bucket_ns;
-    size_t            cap, first, count;
+    int64_t bucket_ns;
+    size_t cap, first, count;
     struct price_mark items[];
 };
 struct price_marks *price_marks_take(struct block *block, int64_t bucket_ns, size_t cap);
-void                price_marks_set(struct price_marks *marks, int64_t ts_ns, double price);
+void price_marks_set(struct price_marks *marks, int64_t ts_ns, double price);
 /* The newest price of all buckets that ended at or before the beginning of ts_ns's bucket; NULL when not kept. */
 const struct price_mark *price_marks_before(const struct price_marks *marks, int64_t ts_ns);
 

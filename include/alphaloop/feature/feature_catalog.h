@@ -7,20 +7,20 @@
 struct feature_row { /* one row of features.def */
     const char *name;
     const char *indicator;
-    double      options[INDICATOR_OPTIONS_MAX]; /* NaN: the default */
-    unsigned    sets;                           /* bits of feature_sets.def */
+    double options[INDICATOR_OPTIONS_MAX]; /* NaN: the default */
+    unsigned sets;                         /* bits of feature_sets.def */
 };
 
 struct feature_set_row { /* one row of feature_sets.def */
     const char *name;
-    unsigned    bit;
+    unsigned bit;
     const char *help;
 };
 
-size_t                        feature_row_count(void);
-const struct feature_row     *feature_row_at(size_t index);
-const struct feature_row     *feature_row_find(struct slice name); /* NULL when unknown */
-size_t                        feature_set_row_count(void);
+size_t feature_row_count(void);
+const struct feature_row *feature_row_at(size_t index);
+const struct feature_row *feature_row_find(struct slice name); /* NULL when unknown */
+size_t feature_set_row_count(void);
 const struct feature_set_row *feature_set_row_at(size_t index);
 
 /* {"columns":[...], "indicators":[...], "sets":[...]} */

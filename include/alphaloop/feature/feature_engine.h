@@ -16,8 +16,9 @@
 struct feature_engine;
 
 /* `set` is kept: it must outlive the engine. Gives *out. */
-MUST_CHECK enum al_err feature_engine_create(const struct feature_set *set, struct feature_engine **out);
-void                   feature_engine_destroy(struct feature_engine *engine);
+MUST_CHECK enum al_err feature_engine_create(const struct feature_set *set,
+                                             struct feature_engine **out);
+void feature_engine_destroy(struct feature_engine *engine);
 
 /* Every update of the asset's market state, in order. */
 void feature_engine_on_update(struct feature_engine *engine, const struct market_update *update);
@@ -31,13 +32,16 @@ void feature_engine_on_update(struct feature_engine *engine, const struct market
  *
  * Trade and book columns of a source older than its limit are missing.
  */
-enum reason feature_engine_vector(const struct feature_engine *engine, const struct market_state *state,
-                                  const struct market_limits *limits, const struct position_features *position,
-                                  int64_t now_ns, float *out);
+enum reason feature_engine_vector(const struct feature_engine *engine,
+                                  const struct market_state *state,
+                                  const struct market_limits *limits,
+                                  const struct position_features *position,
+                                  int64_t now_ns,
+                                  float *out);
 
 /* How far warming up has come, 0..1 (of the slowest feed): for status pages. */
 double feature_engine_progress(const struct feature_engine *engine, int64_t now_ns);
 const struct feature_set *feature_engine_set(const struct feature_engine *engine);
-size_t                    feature_engine_bytes(const struct feature_engine *engine); /* memory held */
+size_t feature_engine_bytes(const struct feature_engine *engine); /* memory held */
 
 #endif

@@ -18,20 +18,20 @@
 #define FEATURE_NAME_MAX 64
 
 struct feature_column {
-    char                    name[FEATURE_NAME_MAX]; /* as asked for; unique in the set */
+    char name[FEATURE_NAME_MAX]; /* as asked for; unique in the set */
     const struct indicator *indicator;
-    double                  options[INDICATOR_OPTIONS_MAX];
-    int64_t                 timeframe_ns; /* of candle columns; 0 for all others */
-    bool                    is_oriented;  /* mirrored by feature_orient() */
-    float                   neutral;      /* the value it is mirrored around; 0 for most */
+    double options[INDICATOR_OPTIONS_MAX];
+    int64_t timeframe_ns; /* of candle columns; 0 for all others */
+    bool is_oriented;     /* mirrored by feature_orient() */
+    float neutral;        /* the value it is mirrored around; 0 for most */
 };
 
 struct feature_set {
-    size_t                n_columns;
+    size_t n_columns;
     struct feature_column columns[FEATURES_MAX];
-    size_t                n_timeframes; /* the candle lengths its columns need */
-    int64_t               timeframes_ns[MARKET_TIMEFRAMES_MAX];
-    struct sha256         schema_hash;
+    size_t n_timeframes; /* the candle lengths its columns need */
+    int64_t timeframes_ns[MARKET_TIMEFRAMES_MAX];
+    struct sha256 schema_hash;
 };
 
 /* Resolve names into columns.
@@ -42,7 +42,9 @@ struct feature_set {
  *   returns       AL_OK; AL_ENOTFOUND, AL_EPARSE, AL_EINVAL, AL_EEXIST (twice the same column) or AL_EFULL with the
  *                 name in err_text()
  */
-MUST_CHECK enum al_err feature_set_resolve(const struct slice *names, size_t n_names, int64_t timeframe_ns,
+MUST_CHECK enum al_err feature_set_resolve(const struct slice *names,
+                                           size_t n_names,
+                                           int64_t timeframe_ns,
                                            struct feature_set *set);
 
 /* Index of a column by name; SIZE_MAX when the set has none. */

@@ -3,13 +3,13 @@
 
 struct adx {
     struct directional movement;
-    struct ema         strength;
+    struct ema strength;
 };
 
 static void place(struct block *block, const double *options)
 {
     struct adx *state = block_take(block, sizeof(*state));
-    size_t      period = option_size(options, 0);
+    size_t period = option_size(options, 0);
     if (state != NULL)
         *state = (struct adx){.movement = directional_of(period), .strength = wilder_of(period)};
 }

@@ -3,7 +3,7 @@
 
 struct atr {
     struct ema range;
-    double     close;
+    double close;
 };
 
 static void place(struct block *block, const double *options)
@@ -36,7 +36,8 @@ static size_t memory_inputs(const double *options)
 const struct indicator indicator_atr_ratio = {
     .name = "atr_ratio",
     .summary = "average true range relative to the close",
-    .formula = "ATR / C; ATR: Wilder mean of max(H, C[1]) - min(L, C[1]), begun with its plain mean",
+    .formula =
+        "ATR / C; ATR: Wilder mean of max(H, C[1]) - min(L, C[1]), begun with its plain mean",
     .source = "Wilder, New Concepts in Technical Trading Systems (1978), sec. III",
     .edge_cases = "flat: 0; short: warming up",
     .feed = FEED_CANDLE,

@@ -8,7 +8,7 @@ struct bollinger {
 static void place(struct block *block, const double *options)
 {
     struct bollinger *state = block_take(block, sizeof(*state));
-    struct window    *closes = window_take(block, option_size(options, 0));
+    struct window *closes = window_take(block, option_size(options, 0));
     if (state != NULL)
         moments_init(&state->closes, closes);
 }
@@ -22,8 +22,8 @@ static void on_candle(void *state, const struct candle *candle)
 static double value(const void *state, const double *options, const struct feature_moment *moment)
 {
     const struct bollinger *self = state;
-    double                  band = options[1] * sqrt(moments_variance(&self->closes));
-    double                  close = window_at(self->closes.window, 0);
+    double band = options[1] * sqrt(moments_variance(&self->closes));
+    double close = window_at(self->closes.window, 0);
     (void)moment;
     return 0.5 + share(close - moments_mean(&self->closes), 2.0 * band, 0);
 }
@@ -31,7 +31,8 @@ static double value(const void *state, const double *options, const struct featu
 const struct indicator indicator_bollinger_position = {
     .name = "bollinger_position",
     .summary = "%B, the close between the Bollinger bands",
-    .formula = "(C - lower) / (upper - lower); bands: SMA(C) -+ width * population standard deviation",
+    .formula =
+        "(C - lower) / (upper - lower); bands: SMA(C) -+ width * population standard deviation",
     .source = "Bollinger, Bollinger on Bollinger Bands (2001), ch. 8",
     .edge_cases = "flat: 0.5; short: warming up",
     .feed = FEED_CANDLE,

@@ -15,7 +15,8 @@ const struct indicator indicator_book_imbalance = {
     .name = "book_imbalance",
     .summary = "depth imbalance of the top levels of the book",
     .formula = "(B - A) / (B + A); B, A: quantities of the best `levels` levels",
-    .source = "Cao, Hansch, Wang, The Information Content of an Open Limit-Order Book, J. Futures Markets 29 (2009)",
+    .source = "Cao, Hansch, Wang, The Information Content of an Open Limit-Order Book, J. Futures "
+              "Markets 29 (2009)",
     .edge_cases = "fewer levels: those there are; no usable book: missing",
     .feed = FEED_BOOK,
     .version = 1,

@@ -30,7 +30,8 @@ const struct indicator indicator_candle_body = {
     .name = "candle_body",
     .summary = "body of the newest candle as a share of its range",
     .formula = "(C - O) / (H - L)",
-    .source = "Nison, Japanese Candlestick Charting Techniques (1991), ch. 3; balance of power, Livshin (2001)",
+    .source = "Nison, Japanese Candlestick Charting Techniques (1991), ch. 3; balance of power, "
+              "Livshin (2001)",
     .edge_cases = "flat: 0; short: warming up",
     .feed = FEED_CANDLE,
     .version = 1,

@@ -6,12 +6,13 @@
 
 struct directional {
     struct ema plus, minus, range;
-    double     high, low, close;
+    double high, low, close;
 };
 
 static inline struct directional directional_of(size_t period)
 {
-    return (struct directional){.plus = wilder_of(period), .minus = wilder_of(period), .range = wilder_of(period)};
+    return (struct directional){
+        .plus = wilder_of(period), .minus = wilder_of(period), .range = wilder_of(period)};
 }
 
 static inline void directional_push(struct directional *self, const struct candle *candle)

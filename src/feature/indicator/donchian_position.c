@@ -3,14 +3,14 @@
 
 struct donchian {
     struct extreme *high, *low;
-    double          close;
+    double close;
 };
 
 static void place(struct block *block, const double *options)
 {
     struct donchian *state = block_take(block, sizeof(*state));
-    struct extreme  *high = extreme_take(block, option_size(options, 0), 1);
-    struct extreme  *low = extreme_take(block, option_size(options, 0), -1);
+    struct extreme *high = extreme_take(block, option_size(options, 0), 1);
+    struct extreme *low = extreme_take(block, option_size(options, 0), -1);
     if (state != NULL)
         *state = (struct donchian){.high = high, .low = low};
 }
@@ -26,7 +26,7 @@ static void on_candle(void *state, const struct candle *candle)
 static double value(const void *state, const double *options, const struct feature_moment *moment)
 {
     const struct donchian *self = state;
-    double                 low = extreme_value(self->low), high = extreme_value(self->high);
+    double low = extreme_value(self->low), high = extreme_value(self->high);
     (void)options, (void)moment;
     return share(self->close - low, high - low, 0.5);
 }

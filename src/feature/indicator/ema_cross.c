@@ -9,7 +9,8 @@ static void place(struct block *block, const double *options)
 {
     struct ema_cross *state = block_take(block, sizeof(*state));
     if (state != NULL)
-        *state = (struct ema_cross){.fast = ema_of(option_size(options, 0)), .slow = ema_of(option_size(options, 1))};
+        *state = (struct ema_cross){.fast = ema_of(option_size(options, 0)),
+                                    .slow = ema_of(option_size(options, 1))};
 }
 
 static void on_candle(void *state, const struct candle *candle)
@@ -40,7 +41,8 @@ const struct indicator indicator_ema_cross = {
     .name = "ema_cross",
     .summary = "a fast exponential mean relative to a slow one",
     .formula = "EMA(C, fast) / EMA(C, slow) - 1; the means begun with their plain mean",
-    .source = "Appel, Technical Analysis: Power Tools for Active Investors (2005), ch. 8 (percentage price oscillator)",
+    .source = "Appel, Technical Analysis: Power Tools for Active Investors (2005), ch. 8 "
+              "(percentage price oscillator)",
     .edge_cases = "flat: 0; short: warming up",
     .feed = FEED_CANDLE,
     .version = 1,

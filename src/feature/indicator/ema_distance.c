@@ -3,7 +3,7 @@
 
 struct ema_distance {
     struct ema mean;
-    double     close;
+    double close;
 };
 
 static void place(struct block *block, const double *options)

@@ -8,7 +8,7 @@ struct garman_klass {
 static void place(struct block *block, const double *options)
 {
     struct garman_klass *state = block_take(block, sizeof(*state));
-    struct window       *variances = window_take(block, option_size(options, 0));
+    struct window *variances = window_take(block, option_size(options, 0));
     if (state != NULL)
         moments_init(&state->variances, variances);
 }
@@ -16,7 +16,7 @@ static void place(struct block *block, const double *options)
 static void on_candle(void *state, const struct candle *candle)
 {
     struct garman_klass *self = state;
-    double               range = log(candle->high / candle->low), body = log(candle->close / candle->open);
+    double range = log(candle->high / candle->low), body = log(candle->close / candle->open);
     moments_push(&self->variances, 0.5 * range * range - (2.0 * M_LN2 - 1.0) * body * body);
 }
 
@@ -31,7 +31,8 @@ const struct indicator indicator_garman_klass_volatility = {
     .name = "garman_klass_volatility",
     .summary = "volatility from open, high, low and close",
     .formula = "sqrt(SMA(ln(H / L)^2 / 2 - (2 ln 2 - 1) ln(C / O)^2, period))",
-    .source = "Garman, Klass, On the Estimation of Security Price Volatilities from Historical Data, J. Business 53 (1980)",
+    .source = "Garman, Klass, On the Estimation of Security Price Volatilities from Historical "
+              "Data, J. Business 53 (1980)",
     .edge_cases = "flat: 0; short: warming up",
     .feed = FEED_CANDLE,
     .version = 1,

@@ -8,7 +8,7 @@ struct log_return {
 static void place(struct block *block, const double *options)
 {
     struct log_return *state = block_take(block, sizeof(*state));
-    struct window     *logs = window_take(block, option_size(options, 0) + 1);
+    struct window *logs = window_take(block, option_size(options, 0) + 1);
     if (state != NULL)
         state->logs = logs;
 }

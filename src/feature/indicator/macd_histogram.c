@@ -3,7 +3,7 @@
 
 struct macd {
     struct ema fast, slow, signal;
-    double     close;
+    double close;
 };
 
 static void place(struct block *block, const double *options)
@@ -45,8 +45,10 @@ static size_t memory_inputs(const double *options)
 const struct indicator indicator_macd_histogram = {
     .name = "macd_histogram",
     .summary = "MACD histogram in basis points of the close",
-    .formula = "1e4 (M - EMA(M, signal)) / C, M = EMA(C, fast) - EMA(C, slow); means begun with their plain mean",
-    .source = "Appel, Technical Analysis: Power Tools for Active Investors (2005), ch. 8; Aspray (1986)",
+    .formula = "1e4 (M - EMA(M, signal)) / C, M = EMA(C, fast) - EMA(C, slow); means begun with "
+               "their plain mean",
+    .source =
+        "Appel, Technical Analysis: Power Tools for Active Investors (2005), ch. 8; Aspray (1986)",
     .edge_cases = "flat: 0; short: warming up",
     .feed = FEED_CANDLE,
     .version = 1,

@@ -5,13 +5,14 @@
 static double value(const void *state, const double *options, const struct feature_moment *moment)
 {
     const struct order_book *book = moment->book;
-    double                   weighted = 0, depth = 0;
+    double weighted = 0, depth = 0;
     (void)state;
     if (book == NULL)
         return NAN;
     double mid = (book->bids[0].price + book->asks[0].price) / 2.0;
     for (size_t i = 0; i < option_size(options, 0) && i < book->n_bids && i < book->n_asks; i++) {
-        weighted += (book->bids[i].price - mid) * book->asks[i].qty + (book->asks[i].price - mid) * book->bids[i].qty;
+        weighted += (book->bids[i].price - mid) * book->asks[i].qty +
+                    (book->asks[i].price - mid) * book->bids[i].qty;
         depth += book->bids[i].qty + book->asks[i].qty;
     }
     return share(weighted, depth, 0) / (book->asks[0].price - book->bids[0].price);
@@ -20,8 +21,10 @@ static double value(const void *state, const double *options, const struct featu
 const struct indicator indicator_microprice_offset = {
     .name = "microprice_offset",
     .summary = "size-weighted price of the top levels minus the mid, in spreads",
-    .formula = "(sum(pb qa + pa qb) / sum(qa + qb) - mid) / (ask - bid) over the best `levels` levels",
-    .source = "Gatheral, Oomen, Zero-Intelligence Realized Variance Estimation, Finance & Stochastics 14 (2010) (microprice)",
+    .formula =
+        "(sum(pb qa + pa qb) / sum(qa + qb) - mid) / (ask - bid) over the best `levels` levels",
+    .source = "Gatheral, Oomen, Zero-Intelligence Realized Variance Estimation, Finance & "
+              "Stochastics 14 (2010) (microprice)",
     .edge_cases = "empty levels: 0; no usable book: missing",
     .feed = FEED_BOOK,
     .version = 1,

@@ -30,8 +30,10 @@ static double value(const void *state, const double *options, const struct featu
 const struct indicator indicator_mid_mean_distance = {
     .name = "mid_mean_distance",
     .summary = "the mid relative to its mean over time, in sigmas",
-    .formula = "(ln mid - M) / (sigma sqrt(seconds / 60)); M: mean of ln mid over time, weighted exp(-age / seconds)",
-    .source = "Muller, Specially Weighted Moving Averages with Repeated Application of the EMA Operator, O&A (1989)",
+    .formula = "(ln mid - M) / (sigma sqrt(seconds / 60)); M: mean of ln mid over time, weighted "
+               "exp(-age / seconds)",
+    .source = "Muller, Specially Weighted Moving Averages with Repeated Application of the EMA "
+              "Operator, O&A (1989)",
     .edge_cases = "flat: 0; no quote: missing",
     .feed = FEED_QUOTE,
     .version = 1,

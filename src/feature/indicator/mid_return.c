@@ -15,7 +15,7 @@ static int64_t span_ns(const double *options)
 
 static void place(struct block *block, const double *options)
 {
-    struct mid_return  *state = block_take(block, sizeof(*state));
+    struct mid_return *state = block_take(block, sizeof(*state));
     struct price_marks *marks = price_marks_take(block, span_ns(options) / BUCKETS, BUCKETS + 4);
     if (state != NULL)
         state->marks = marks;
@@ -32,7 +32,8 @@ static double value(const void *state, const double *options, const struct featu
     const struct mid_return *self = state;
     if (moment->quote == NULL)
         return NAN;
-    const struct price_mark *then = price_marks_before(self->marks, moment->now_ns - span_ns(options));
+    const struct price_mark *then =
+        price_marks_before(self->marks, moment->now_ns - span_ns(options));
     if (then == NULL || moment->now_ns - then->ts_ns > 2 * span_ns(options) + PRICE_CARRY_NS)
         return NAN;
     return in_sigmas(log(moment->quote->mid / then->price), moment->sigma, options[0]);
@@ -46,9 +47,11 @@ static int64_t warmup_ns(const double *options)
 const struct indicator indicator_mid_return = {
     .name = "mid_return",
     .summary = "return of the mid over some seconds, in sigmas",
-    .formula = "ln(mid / mid then) / (sigma sqrt(seconds / 60)); then: the last mid before floor((now - seconds) / b) b, "
+    .formula = "ln(mid / mid then) / (sigma sqrt(seconds / 60)); then: the last mid before "
+               "floor((now - seconds) / b) b, "
                "b = seconds / 10",
-    .source = "Campbell, Lo, MacKinlay, The Econometrics of Financial Markets (1997), ch. 1.4, scaled",
+    .source =
+        "Campbell, Lo, MacKinlay, The Econometrics of Financial Markets (1997), ch. 1.4, scaled",
     .edge_cases = "flat: 0; no quote now, or none then within 60 s more than the span: missing",
     .feed = FEED_QUOTE,
     .version = 1,

@@ -3,14 +3,14 @@
 
 struct money_flow {
     struct moments up, all;
-    double         typical;
+    double typical;
 };
 
 static void place(struct block *block, const double *options)
 {
     struct money_flow *state = block_take(block, sizeof(*state));
-    struct window     *up = window_take(block, option_size(options, 0));
-    struct window     *all = window_take(block, option_size(options, 0));
+    struct window *up = window_take(block, option_size(options, 0));
+    struct window *all = window_take(block, option_size(options, 0));
     if (state == NULL)
         return;
     moments_init(&state->up, up);
@@ -20,7 +20,7 @@ static void place(struct block *block, const double *options)
 static void on_candle(void *state, const struct candle *candle)
 {
     struct money_flow *self = state;
-    double             typical = (candle->high + candle->low + candle->close) / 3.0;
+    double typical = (candle->high + candle->low + candle->close) / 3.0;
     if (self->typical > 0) {
         double flow = typical * candle->volume;
         moments_push(&self->up, typical > self->typical ? flow : isnan(flow) ? NAN : 0);
@@ -39,9 +39,11 @@ static double value(const void *state, const double *options, const struct featu
 const struct indicator indicator_money_flow_index = {
     .name = "money_flow_index",
     .summary = "share of traded value at rising typical prices",
-    .formula = "100 sum(up flow) / sum(all flow) over `period`; flow = T V, T = (H + L + C) / 3; an unchanged T counts nowhere",
+    .formula = "100 sum(up flow) / sum(all flow) over `period`; flow = T V, T = (H + L + C) / 3; "
+               "an unchanged T counts nowhere",
     .source = "Quong, Soudack, Volume-Weighted RSI: Money Flow, Stocks & Commodities 7:3 (1989)",
-    .edge_cases = "flat or no volume: 50; a volume not known inside the window: missing; short: warming up",
+    .edge_cases =
+        "flat or no volume: 50; a volume not known inside the window: missing; short: warming up",
     .feed = FEED_CANDLE,
     .version = 1,
     .is_directional = true,

@@ -2,7 +2,7 @@
 #include "indicator_i.h"
 
 struct order_flow {
-    struct decay        net, gross;
+    struct decay net, gross;
     struct market_quote before;
 };
 
@@ -15,8 +15,10 @@ static void place(struct block *block, const double *options)
 
 static double contribution(const struct market_quote *before, const struct market_quote *quote)
 {
-    double bid = (quote->bid >= before->bid ? quote->bid_qty : 0) - (quote->bid <= before->bid ? before->bid_qty : 0);
-    double ask = (quote->ask <= before->ask ? quote->ask_qty : 0) - (quote->ask >= before->ask ? before->ask_qty : 0);
+    double bid = (quote->bid >= before->bid ? quote->bid_qty : 0) -
+                 (quote->bid <= before->bid ? before->bid_qty : 0);
+    double ask = (quote->ask <= before->ask ? quote->ask_qty : 0) -
+                 (quote->ask >= before->ask ? before->ask_qty : 0);
     return bid - ask;
 }
 
@@ -43,8 +45,10 @@ static double value(const void *state, const double *options, const struct featu
 const struct indicator indicator_order_flow_imbalance = {
     .name = "order_flow_imbalance",
     .summary = "net change of the best level's queues as a share of all change, fading with time",
-    .formula = "sum(w e) / sum(w |e|), w = exp(-age / seconds); e = qb [b >= b'] - qb' [b <= b'] - qa [a <= a'] + qa' [a >= a']",
-    .source = "Cont, Kukanov, Stoikov, The Price Impact of Order Book Events, J. Fin. Econometrics 12 (2014), eq. 4",
+    .formula = "sum(w e) / sum(w |e|), w = exp(-age / seconds); e = qb [b >= b'] - qb' [b <= b'] - "
+               "qa [a <= a'] + qa' [a >= a']",
+    .source = "Cont, Kukanov, Stoikov, The Price Impact of Order Book Events, J. Fin. Econometrics "
+              "12 (2014), eq. 4",
     .edge_cases = "flat: 0; sizes never known: missing",
     .feed = FEED_QUOTE,
     .version = 1,

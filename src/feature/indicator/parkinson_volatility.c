@@ -8,7 +8,7 @@ struct parkinson {
 static void place(struct block *block, const double *options)
 {
     struct parkinson *state = block_take(block, sizeof(*state));
-    struct window    *squares = window_take(block, option_size(options, 0));
+    struct window *squares = window_take(block, option_size(options, 0));
     if (state != NULL)
         moments_init(&state->squares, squares);
 }
@@ -16,7 +16,7 @@ static void place(struct block *block, const double *options)
 static void on_candle(void *state, const struct candle *candle)
 {
     struct parkinson *self = state;
-    double            range = log(candle->high / candle->low);
+    double range = log(candle->high / candle->low);
     moments_push(&self->squares, range * range);
 }
 
@@ -31,7 +31,8 @@ const struct indicator indicator_parkinson_volatility = {
     .name = "parkinson_volatility",
     .summary = "volatility from the range of each candle",
     .formula = "sqrt(SMA(ln(H / L)^2, period) / (4 ln 2))",
-    .source = "Parkinson, The Extreme Value Method for Estimating the Variance of the Rate of Return, J. Business 53 (1980)",
+    .source = "Parkinson, The Extreme Value Method for Estimating the Variance of the Rate of "
+              "Return, J. Business 53 (1980)",
     .edge_cases = "flat: 0; short: warming up",
     .feed = FEED_CANDLE,
     .version = 1,

@@ -12,7 +12,8 @@ const struct indicator indicator_position_size = {
     .name = "position_size",
     .summary = "own position, signed, as a share of its bound",
     .formula = "size * mid / bound",
-    .source = "definition; inventory as a state, Avellaneda, Stoikov, Quantitative Finance 8 (2008)",
+    .source =
+        "definition; inventory as a state, Avellaneda, Stoikov, Quantitative Finance 8 (2008)",
     .edge_cases = "flat: 0; never reported: missing",
     .feed = FEED_POSITION,
     .version = 1,

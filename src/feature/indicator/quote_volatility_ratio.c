@@ -3,8 +3,8 @@
 
 struct quote_volatility {
     struct decay squares;
-    double       mid;
-    int64_t      first_ns;
+    double mid;
+    int64_t first_ns;
 };
 
 static void place(struct block *block, const double *options)
@@ -37,9 +37,11 @@ static double value(const void *state, const double *options, const struct featu
 const struct indicator indicator_quote_volatility_ratio = {
     .name = "quote_volatility_ratio",
     .summary = "volatility from quote to quote relative to sigma",
-    .formula = "sqrt(60 sum(w r^2) / (t (1 - exp(-T / t)))) / sigma, r = ln(mid / mid before), w = exp(-age / t), "
+    .formula = "sqrt(60 sum(w r^2) / (t (1 - exp(-T / t)))) / sigma, r = ln(mid / mid before), w = "
+               "exp(-age / t), "
                "t = seconds, T: age of the first quote",
-    .source = "Zhang, Mykland, Ait-Sahalia, A Tale of Two Time Scales, JASA 100 (2005): fast scale over slow",
+    .source = "Zhang, Mykland, Ait-Sahalia, A Tale of Two Time Scales, JASA 100 (2005): fast scale "
+              "over slow",
     .edge_cases = "flat: 0; sigma not known: missing",
     .feed = FEED_QUOTE,
     .version = 1,

@@ -3,13 +3,13 @@
 
 struct realised {
     struct moments squares;
-    double         close;
+    double close;
 };
 
 static void place(struct block *block, const double *options)
 {
     struct realised *state = block_take(block, sizeof(*state));
-    struct window   *squares = window_take(block, option_size(options, 0));
+    struct window *squares = window_take(block, option_size(options, 0));
     if (state != NULL)
         moments_init(&state->squares, squares);
 }
@@ -35,7 +35,8 @@ const struct indicator indicator_realised_volatility = {
     .name = "realised_volatility",
     .summary = "root mean square of one-candle log returns",
     .formula = "sqrt(SMA(ln(C / C[1])^2, period))",
-    .source = "Andersen, Bollerslev, Diebold, Labys, Modeling and Forecasting Realized Volatility, Econometrica 71 (2003)",
+    .source = "Andersen, Bollerslev, Diebold, Labys, Modeling and Forecasting Realized Volatility, "
+              "Econometrica 71 (2003)",
     .edge_cases = "flat: 0; short: warming up",
     .feed = FEED_CANDLE,
     .version = 1,

@@ -7,7 +7,7 @@ struct roc {
 
 static void place(struct block *block, const double *options)
 {
-    struct roc    *state = block_take(block, sizeof(*state));
+    struct roc *state = block_take(block, sizeof(*state));
     struct window *closes = window_take(block, option_size(options, 0) + 1);
     if (state != NULL)
         state->closes = closes;
@@ -23,7 +23,8 @@ static double value(const void *state, const double *options, const struct featu
 {
     const struct roc *self = state;
     (void)moment;
-    return 100.0 * (window_at(self->closes, 0) / window_at(self->closes, option_size(options, 0)) - 1.0);
+    return 100.0 *
+           (window_at(self->closes, 0) / window_at(self->closes, option_size(options, 0)) - 1.0);
 }
 
 const struct indicator indicator_roc = {

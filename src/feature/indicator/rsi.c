@@ -3,15 +3,16 @@
 
 struct rsi {
     struct ema gain, loss;
-    double     close;
-    bool       has_close;
+    double close;
+    bool has_close;
 };
 
 static void place(struct block *block, const double *options)
 {
     struct rsi *state = block_take(block, sizeof(*state));
     if (state != NULL)
-        *state = (struct rsi){.gain = wilder_of(option_size(options, 0)), .loss = wilder_of(option_size(options, 0))};
+        *state = (struct rsi){.gain = wilder_of(option_size(options, 0)),
+                              .loss = wilder_of(option_size(options, 0))};
 }
 
 static void on_candle(void *state, const struct candle *candle)
@@ -41,7 +42,8 @@ static size_t memory_inputs(const double *options)
 const struct indicator indicator_rsi = {
     .name = "rsi",
     .summary = "relative strength index",
-    .formula = "100 G / (G + L); G, L: Wilder means of gains and losses of the close, begun with their plain mean",
+    .formula = "100 G / (G + L); G, L: Wilder means of gains and losses of the close, begun with "
+               "their plain mean",
     .source = "Wilder, New Concepts in Technical Trading Systems (1978), sec. VI",
     .edge_cases = "flat: 50; short: warming up",
     .feed = FEED_CANDLE,

@@ -8,7 +8,7 @@ struct sma_distance {
 static void place(struct block *block, const double *options)
 {
     struct sma_distance *state = block_take(block, sizeof(*state));
-    struct window       *closes = window_take(block, option_size(options, 0));
+    struct window *closes = window_take(block, option_size(options, 0));
     if (state != NULL)
         moments_init(&state->closes, closes);
 }

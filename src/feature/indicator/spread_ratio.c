@@ -25,13 +25,15 @@ static double value(const void *state, const double *options, const struct featu
     (void)options;
     if (quote == NULL)
         return NAN;
-    return share((quote->ask - quote->bid) / quote->mid, time_mean_at(&self->spread, moment->now_ns), 1);
+    return share((quote->ask - quote->bid) / quote->mid,
+                 time_mean_at(&self->spread, moment->now_ns), 1);
 }
 
 const struct indicator indicator_spread_ratio = {
     .name = "spread_ratio",
     .summary = "the spread relative to its mean over time",
-    .formula = "(ask - bid) / mid / S; S: mean of (ask - bid) / mid over time, weighted exp(-age / seconds)",
+    .formula = "(ask - bid) / mid / S; S: mean of (ask - bid) / mid over time, weighted exp(-age / "
+               "seconds)",
     .source = "Hasbrouck, Empirical Market Microstructure (2007), ch. 2; means as in Muller (1989)",
     .edge_cases = "flat: 1; no quote: missing",
     .feed = FEED_QUOTE,

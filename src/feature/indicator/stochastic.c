@@ -3,16 +3,16 @@
 
 struct stochastic {
     struct extreme *high, *low;
-    struct moments  k;
-    size_t          period, n_seen;
+    struct moments k;
+    size_t period, n_seen;
 };
 
 static void place(struct block *block, const double *options)
 {
     struct stochastic *state = block_take(block, sizeof(*state));
-    struct extreme    *high = extreme_take(block, option_size(options, 0), 1);
-    struct extreme    *low = extreme_take(block, option_size(options, 0), -1);
-    struct window     *k = window_take(block, option_size(options, 1));
+    struct extreme *high = extreme_take(block, option_size(options, 0), 1);
+    struct extreme *low = extreme_take(block, option_size(options, 0), -1);
+    struct window *k = window_take(block, option_size(options, 1));
     if (state == NULL)
         return;
     *state = (struct stochastic){.high = high, .low = low, .period = option_size(options, 0)};

@@ -15,9 +15,10 @@ static void place(struct block *block, const double *options)
 static void on_quote(void *state, const struct market_quote *quote)
 {
     struct top_imbalance *self = state;
-    double                depth = quote->bid_qty + quote->ask_qty;
+    double depth = quote->bid_qty + quote->ask_qty;
     if (!isnan(depth))
-        time_mean_set(&self->imbalance, quote->ts_event_ns, share(quote->bid_qty - quote->ask_qty, depth, 0));
+        time_mean_set(&self->imbalance, quote->ts_event_ns,
+                      share(quote->bid_qty - quote->ask_qty, depth, 0));
 }
 
 static double value(const void *state, const double *options, const struct feature_moment *moment)

@@ -30,8 +30,10 @@ const struct indicator indicator_trade_count_imbalance = {
     .name = "trade_count_imbalance",
     .summary = "buys minus sells as a share of all trades, fading with time",
     .formula = "sum(w s) / sum(w), w = exp(-age / seconds); s: side of the taker, 0 when not known",
-    .source = "Chordia, Roll, Subrahmanyam, Order Imbalance, Liquidity, and Market Returns, JFE 65 (2002)",
-    .edge_cases = "no side known: 0; no trade for long: the last mixture stays; no trades at all: missing",
+    .source = "Chordia, Roll, Subrahmanyam, Order Imbalance, Liquidity, and Market Returns, JFE 65 "
+              "(2002)",
+    .edge_cases =
+        "no side known: 0; no trade for long: the last mixture stays; no trades at all: missing",
     .feed = FEED_TRADE,
     .version = 1,
     .is_directional = true,

@@ -4,15 +4,16 @@
 
 struct trade_flow {
     struct decay signed_fast, slow;
-    int64_t      first_ns;
-    bool         has_first;
+    int64_t first_ns;
+    bool has_first;
 };
 
 static void place(struct block *block, const double *options)
 {
     struct trade_flow *state = block_take(block, sizeof(*state));
     if (state != NULL)
-        *state = (struct trade_flow){.signed_fast = decay_of(options[0]), .slow = decay_of(options[1])};
+        *state =
+            (struct trade_flow){.signed_fast = decay_of(options[0]), .slow = decay_of(options[1])};
 }
 
 static void on_trade(void *state, const struct trade *trade)
@@ -28,16 +29,20 @@ static void on_trade(void *state, const struct trade *trade)
 static double value(const void *state, const double *options, const struct feature_moment *moment)
 {
     const struct trade_flow *self = state;
-    double net = decay_sum_at(&self->signed_fast, moment->now_ns) / decay_norm(options[0], self->first_ns, moment->now_ns);
-    double usual = decay_sum_at(&self->slow, moment->now_ns) / decay_norm(options[1], self->first_ns, moment->now_ns);
+    double net = decay_sum_at(&self->signed_fast, moment->now_ns) /
+                 decay_norm(options[0], self->first_ns, moment->now_ns);
+    double usual = decay_sum_at(&self->slow, moment->now_ns) /
+                   decay_norm(options[1], self->first_ns, moment->now_ns);
     return share(net, usual, 0);
 }
 
 const struct indicator indicator_trade_flow = {
     .name = "trade_flow",
     .summary = "rate of net buying in units of the usual rate of trading",
-    .formula = "R(s q, fast) / R(q, slow); R(x, t) = sum(x exp(-age / t)) / (t (1 - exp(-T / t))), T: age of the first trade",
-    .source = "Easley, Lopez de Prado, O'Hara, Flow Toxicity and Liquidity, RFS 25 (2012), signed, in time instead of volume",
+    .formula = "R(s q, fast) / R(q, slow); R(x, t) = sum(x exp(-age / t)) / (t (1 - exp(-T / t))), "
+               "T: age of the first trade",
+    .source = "Easley, Lopez de Prado, O'Hara, Flow Toxicity and Liquidity, RFS 25 (2012), signed, "
+              "in time instead of volume",
     .edge_cases = "no side known: 0; long silence: towards 0; no trades at all: missing",
     .feed = FEED_TRADE,
     .version = 1,

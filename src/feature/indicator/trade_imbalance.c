@@ -29,9 +29,12 @@ static double value(const void *state, const double *options, const struct featu
 const struct indicator indicator_trade_imbalance = {
     .name = "trade_imbalance",
     .summary = "bought minus sold volume as a share of all, fading with time",
-    .formula = "sum(w s q) / sum(w q), w = exp(-age / seconds); s: side of the taker, 0 when not known",
-    .source = "Chordia, Roll, Subrahmanyam, Order Imbalance, Liquidity, and Market Returns, JFE 65 (2002)",
-    .edge_cases = "no side known: 0; no trade for long: the last mixture stays; no trades at all: missing",
+    .formula =
+        "sum(w s q) / sum(w q), w = exp(-age / seconds); s: side of the taker, 0 when not known",
+    .source = "Chordia, Roll, Subrahmanyam, Order Imbalance, Liquidity, and Market Returns, JFE 65 "
+              "(2002)",
+    .edge_cases =
+        "no side known: 0; no trade for long: the last mixture stays; no trades at all: missing",
     .feed = FEED_TRADE,
     .version = 1,
     .is_directional = true,

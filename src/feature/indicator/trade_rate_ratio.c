@@ -3,8 +3,8 @@
 
 struct trade_rate {
     struct decay fast, slow;
-    int64_t      first_ns;
-    bool         has_first;
+    int64_t first_ns;
+    bool has_first;
 };
 
 static void place(struct block *block, const double *options)
@@ -27,16 +27,20 @@ static void on_trade(void *state, const struct trade *trade)
 static double value(const void *state, const double *options, const struct feature_moment *moment)
 {
     const struct trade_rate *self = state;
-    double fast = decay_sum_at(&self->fast, moment->now_ns) / decay_norm(options[0], self->first_ns, moment->now_ns);
-    double slow = decay_sum_at(&self->slow, moment->now_ns) / decay_norm(options[1], self->first_ns, moment->now_ns);
+    double fast = decay_sum_at(&self->fast, moment->now_ns) /
+                  decay_norm(options[0], self->first_ns, moment->now_ns);
+    double slow = decay_sum_at(&self->slow, moment->now_ns) /
+                  decay_norm(options[1], self->first_ns, moment->now_ns);
     return share(fast, slow, 0);
 }
 
 const struct indicator indicator_trade_rate_ratio = {
     .name = "trade_rate_ratio",
     .summary = "how often trades come now, relative to usual",
-    .formula = "R(1, fast) / R(1, slow); R(x, t) = sum(x exp(-age / t)) / (t (1 - exp(-T / t))), T: age of the first trade",
-    .source = "Engle, Russell, Autoregressive Conditional Duration, Econometrica 66 (1998), as a ratio of intensities",
+    .formula = "R(1, fast) / R(1, slow); R(x, t) = sum(x exp(-age / t)) / (t (1 - exp(-T / t))), "
+               "T: age of the first trade",
+    .source = "Engle, Russell, Autoregressive Conditional Duration, Econometrica 66 (1998), as a "
+              "ratio of intensities",
     .edge_cases = "long silence: towards 0; no trades at all: missing",
     .feed = FEED_TRADE,
     .version = 1,

@@ -26,14 +26,17 @@ static double value(const void *state, const double *options, const struct featu
         return NAN;
     if (!(self->volume.sum > 0 && self->value.sum > 0))
         return 0;
-    return in_sigmas(log(moment->quote->mid * self->volume.sum / self->value.sum), moment->sigma, options[0]);
+    return in_sigmas(log(moment->quote->mid * self->volume.sum / self->value.sum), moment->sigma,
+                     options[0]);
 }
 
 const struct indicator indicator_trade_vwap_distance = {
     .name = "trade_vwap_distance",
     .summary = "the mid relative to the volume-weighted price of recent trades, in sigmas",
-    .formula = "ln(mid sum(w q) / sum(w p q)) / (sigma sqrt(seconds / 60)), w = exp(-age / seconds)",
-    .source = "Berkowitz, Logue, Noser, The Total Cost of Transactions on the NYSE, J. Finance 43 (1988), fading with time",
+    .formula =
+        "ln(mid sum(w q) / sum(w p q)) / (sigma sqrt(seconds / 60)), w = exp(-age / seconds)",
+    .source = "Berkowitz, Logue, Noser, The Total Cost of Transactions on the NYSE, J. Finance 43 "
+              "(1988), fading with time",
     .edge_cases = "no volume: 0; no quote or no trades at all: missing",
     .feed = FEED_TRADE,
     .version = 1,

@@ -3,14 +3,14 @@
 
 struct volatility_ratio {
     struct moments fast, slow;
-    double         close;
+    double close;
 };
 
 static void place(struct block *block, const double *options)
 {
     struct volatility_ratio *state = block_take(block, sizeof(*state));
-    struct window           *fast = window_take(block, option_size(options, 0));
-    struct window           *slow = window_take(block, option_size(options, 1));
+    struct window *fast = window_take(block, option_size(options, 0));
+    struct window *slow = window_take(block, option_size(options, 1));
     if (state == NULL)
         return;
     moments_init(&state->fast, fast);
@@ -45,7 +45,8 @@ const struct indicator indicator_volatility_ratio = {
     .name = "volatility_ratio",
     .summary = "short against long realised volatility",
     .formula = "sqrt(SMA(r^2, fast) / SMA(r^2, slow)), r = ln(C / C[1])",
-    .source = "Corsi, A Simple Approximate Long-Memory Model of Realized Volatility, J. Fin. Econometrics 7 (2009), as a ratio",
+    .source = "Corsi, A Simple Approximate Long-Memory Model of Realized Volatility, J. Fin. "
+              "Econometrics 7 (2009), as a ratio",
     .edge_cases = "flat: 1; short: warming up",
     .feed = FEED_CANDLE,
     .version = 1,

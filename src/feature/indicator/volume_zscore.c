@@ -8,7 +8,7 @@ struct volume_zscore {
 static void place(struct block *block, const double *options)
 {
     struct volume_zscore *state = block_take(block, sizeof(*state));
-    struct window        *volumes = window_take(block, option_size(options, 0));
+    struct window *volumes = window_take(block, option_size(options, 0));
     if (state != NULL)
         moments_init(&state->volumes, volumes);
 }
