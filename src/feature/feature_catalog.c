@@ -18,19 +18,17 @@ static const struct feature_set_row sets[] = {
 #undef FEATURE_SET
 };
 
+/* clang-format off */
 #define D NAN
 #define S SET_standard
 #define C SET_candles
 #define F SET_fast
+#define FEATURE(name, indicator, in_sets, a, b, c) {#name, #indicator, {a, b, c, NAN}, (in_sets) | SET_full},
 static const struct feature_row rows[] = {
-#define FEATURE(name, indicator, in_sets, a, b, c)                                                 \
-    {                                                                                              \
-        #name, #indicator, {a, b, c, NAN},
-          (in_sets) | SET_full
-},
 #include "alphaloop/tbl/features.def"
-#undef FEATURE
 };
+#undef FEATURE
+/* clang-format on */
 #undef D
 #undef S
 #undef C
