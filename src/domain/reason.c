@@ -2,11 +2,16 @@
 
 #include <assert.h>
 
-static const struct {
-    const char *name, *text;
-} rows[REASON_COUNT] = {
-    [REASON_NONE] = {"none", "no refusal"},
-#define REASON(row, words) [REASON_##row] = {#row, words},
+static const char *const names[REASON_COUNT] = {
+    "none",
+#define REASON(name, text) #name,
+#include "alphaloop/tbl/reasons.def"
+#undef REASON
+};
+
+static const char *const texts[REASON_COUNT] = {
+    "no refusal",
+#define REASON(name, text) text,
 #include "alphaloop/tbl/reasons.def"
 #undef REASON
 };
@@ -14,19 +19,19 @@ static const struct {
 const char *reason_name(enum reason reason)
 {
     assert((unsigned)reason < REASON_COUNT);
-    return rows[reason].name;
+    return names[reason];
 }
 
 const char *reason_text(enum reason reason)
 {
     assert((unsigned)reason < REASON_COUNT);
-    return rows[reason].text;
+    return texts[reason];
 }
 
 bool reason_from_name(struct slice name, enum reason *out)
 {
     for (unsigned i = 0; i < REASON_COUNT; i++) {
-        if (slice_is(name, rows[i].name)) {
+        if (slice_is(name, names[i])) {
             *out = (enum reason)i;
             return true;
         }
