@@ -138,10 +138,11 @@ column_resolve(struct slice name, int64_t timeframe_ns, struct feature_column *c
         column_from_row(column, row);
     else if (err == AL_OK)
         err = column_from_expression(column, name, base);
-    if (err == AL_OK)
-        err = indicator_check(column->indicator, column->options);
     if (err != AL_OK)
         return err;
+    err = indicator_check(column->indicator, column->options);
+    if (err != AL_OK)
+        return err_add(err, "feature '%s'", column->name);
     bool is_candle = column->indicator->feed == FEED_CANDLE;
     if (has_timeframe && !is_candle)
         return fail(AL_EINVAL, name, "only candle columns have a timeframe");
