@@ -20,7 +20,7 @@ CREATE TABLE trading_signals (
     is_warmup        boolean NOT NULL,
     model_version    text,
     heuristic        text,
-    snapshot_ts_ns   bigint NOT NULL,
+    snapshot_ts_ns   bigint,
     bid              double precision,
     ask              double precision,
     mid              double precision NOT NULL,
@@ -51,6 +51,6 @@ CREATE TABLE trading_signals (
 -- The outbox: a handful of rows at any time, looked at after each crash and by expiry.
 CREATE INDEX trading_signals_pending ON trading_signals (expires_at_ns) WHERE status = 'pending';
 -- Recovery of open decisions: bounded by how many may be open, not by the table.
-CREATE INDEX trading_signals_open ON trading_signals (decided_at_ns) WHERE outcome IS NULL AND kind = 'entry';
+CREATE INDEX trading_signals_open ON trading_signals (decided_at_ns) WHERE outcome IS NULL AND kind = 'entry' AND status <> 'expired';
 -- Lists and performance of one strategy over time.
 CREATE INDEX trading_signals_strategy_time ON trading_signals (strategy_id, decided_at_ns);
