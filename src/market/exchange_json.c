@@ -247,7 +247,7 @@ void exchange_write_position(const struct exchange_asset *asset, bool is_dry_run
     put_str(&w, "mode", is_dry_run ? "dry-run" : "one-way");
     put_number(&w, "unrealized_pnl_pct", cost > 0 ? 100 * unrealized / cost : 0);
     put_number(&w, "average_entry_price", is_open ? asset->entry : (double)NAN);
-    put_double(&w, "time_held_minutes", (double)((ts_ns - asset->opened_ns) / NS_PER_S) / 60);
+    put_double(&w, "time_held_minutes", (double)(ts_ns - asset->opened_ns) / (double)NS_PER_MIN);
     put_str(&w, "trace_id", asset->last_trace.text);
     put_time(&w, "timestamp", ts_ns);
     json_w_end_object(&w);

@@ -325,7 +325,8 @@ void synthetic_truth(const struct synthetic *synthetic,
     assert(asset_index < synthetic->options.n_assets && horizon_ns >= synthetic->options.step_ns);
     const struct latent *l = &synthetic->latents[asset_index];
     double phi = decay(synthetic->step_s, ALPHA_HALF_LIFE_S), drift = drift_step(synthetic);
-    double n = (double)(horizon_ns / synthetic->options.step_ns), sigma = sigma_step(synthetic, l);
+    int64_t n_steps = horizon_ns / synthetic->options.step_ns;
+    double n = (double)n_steps, sigma = sigma_step(synthetic, l);
     double wander = drift * drift * (1 - phi * phi) / ((1 - phi) * (1 - phi)) * shock_sum(phi, n);
     truth->alpha = l->alpha;
     truth->expected_return = drift * l->alpha * (1 - pow(phi, n)) / (1 - phi);
