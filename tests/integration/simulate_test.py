@@ -9,6 +9,7 @@ import uuid
 from datetime import datetime, timezone
 
 import harness
+import jsonschema
 import pytest
 from harness import MARKET_QUEUES, ORDER_EVENTS, POSITIONS, SIGNALS, eventually
 
@@ -137,6 +138,31 @@ def test_simulate_answers_signals_with_orders_and_positions(channel):
         code, summary = simulation.end(signal.SIGTERM)
     assert code == 0
     assert "signals    1," in summary and "1 filled" in summary
+
+
+def validator(message):
+    with open(os.path.join(harness.ROOT, "docs", "asyncapi.json"), encoding="utf-8") as source:
+        document = json.load(source)
+    schema = document["components"]["messages"][message]["payload"]
+    return jsonschema.Draft7Validator(schema, resolver=jsonschema.RefResolver("", document))
+
+
+def test_simulate_sends_what_the_documents_say(channel):
+    with Simulation("--speed", "1000", "--start", START, "--backlog", "0", "--partial", "0.5", "--reject", "0.3") as simulation:
+        eventually(lambda: any("simulate-out" in line for line in simulation.lines), "connected")
+        harness.await_message(channel, "ws-gateway.ticker")
+        for i in range(20):
+            harness.publish(channel, SIGNALS, trading_signal("buy" if i % 2 else "sell"))
+        eventually(lambda: harness.queue_depth(channel, ORDER_EVENTS) >= 40, "order events")
+        eventually(lambda: harness.queue_depth(channel, POSITIONS) >= 10, "positions")
+        eventually(lambda: harness.queue_depth(channel, "ws-gateway.kline") >= 4, "candles")
+        assert simulation.end(signal.SIGTERM)[0] == 0
+    kinds = {ORDER_EVENTS: "orderEvent", POSITIONS: "positionUpdate",
+             **{name: name.split(".")[1] for name in MARKET_QUEUES}}
+    for name, message in kinds.items():
+        check = validator(message)
+        for _ in range(min(harness.queue_depth(channel, name), 200)):
+            check.validate(harness.take_message(channel, name).json())
 
 
 def test_simulate_takes_a_signal_once(channel):
