@@ -9,6 +9,7 @@ struct split split_at(const struct label_span *spans, size_t begin, size_t end, 
     assert(begin < end);
     struct split split = {
         .cut_ns = spans[begin].t0_ns,
+        .test_from_ns = spans[begin].t0_ns,
         .test_until_ns = spans[begin].t1_ns,
         .embargo_ns = embargo_ns,
         .test_begin = begin,
@@ -26,7 +27,7 @@ struct split split_at(const struct label_span *spans, size_t begin, size_t end, 
  * none of those among its teachers, other ways to split have. */
 bool split_may_teach(const struct split *split, const struct label_span *span)
 {
-    bool meets_test = span->t1_ns >= split->cut_ns && span->t0_ns <= split->test_until_ns;
+    bool meets_test = span->t1_ns >= split->test_from_ns && span->t0_ns <= split->test_until_ns;
     bool embargoed = span->t0_ns > split->test_until_ns && span->t0_ns <= split->test_until_ns + split->embargo_ns;
     return span->available_at_ns <= split->cut_ns && !meets_test && !embargoed;
 }

@@ -7,6 +7,8 @@
 #include <stdbool.h>
 #include <stdlib.h>
 
+#define SPAN_MIN_NS 1000000
+
 struct end {
     int64_t  ts_ns;
     uint32_t row;
@@ -14,7 +16,7 @@ struct end {
     bool     is_begin;
 };
 
-/* By group and time. Spans are closed, so a span ends one nanosecond after its last one: none is without length. */
+/* By group and time; at one instant the order of begins and ends does not matter, because no time passes between them. */
 static int end_cmp(const void *left, const void *right)
 {
     const struct end *a = left, *b = right;
@@ -25,6 +27,12 @@ static int end_cmp(const void *left, const void *right)
     return a->row < b->row ? -1 : a->row > b->row;
 }
 
+/* No span is shorter than a millisecond: an instant has no concurrency that could be measured. */
+static int64_t end_of(const struct weight_row *row)
+{
+    return row->t1_ns - row->t0_ns > SPAN_MIN_NS ? row->t1_ns : row->t0_ns + SPAN_MIN_NS;
+}
+
 static struct end *sorted_ends(const struct weight_row *rows, size_t n)
 {
     struct end *ends = malloc((n > 0 ? 2 * n : 1) * sizeof *ends);
@@ -33,7 +41,7 @@ static struct end *sorted_ends(const struct weight_row *rows, size_t n)
     for (size_t i = 0; i < n; i++) {
         assert(rows[i].t0_ns <= rows[i].t1_ns);
         ends[2 * i] = (struct end){rows[i].t0_ns, (uint32_t)i, rows[i].group, true};
-        ends[2 * i + 1] = (struct end){rows[i].t1_ns + 1, (uint32_t)i, rows[i].group, false};
+        ends[2 * i + 1] = (struct end){end_of(&rows[i]), (uint32_t)i, rows[i].group, false};
     }
     qsort(ends, 2 * n, sizeof *ends, end_cmp);
     return ends;
@@ -55,7 +63,7 @@ static void meet_end(struct walk *walk, const struct end *end, const struct weig
         walk->alive_max = fmax(walk->alive_max, walk->alive);
         return;
     }
-    *u = fmin((*u + walk->integral) / ((double)(row->t1_ns - row->t0_ns + 1) / 1e9), 1);
+    *u = fmin((*u + walk->integral) / ((double)(end_of(row) - row->t0_ns) / 1e9), 1);
     walk->alive--;
 }
 

@@ -7,6 +7,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "alphaloop/base/stats.h"
+
 #define BLOCKS_DRAWN_MAX   2e7 /* by one bound: about a second */
 #define BOOTSTRAP_MAX      200000
 #define RESAMPLES_BELOW    10  /* a quantile with fewer resamples below it is noise */
@@ -18,30 +20,15 @@ double gate_level(double level, uint32_t attempt)
     return level * 6 / (PI * PI * (double)attempt * (double)attempt);
 }
 
-/* ---- quantiles ---- */
-
-/* z with P(Z > z) = a, 0 < a <= 1/2: Abramowitz and Stegun 26.2.23, then Newton's method on erfc. */
-static double normal_upper(double a)
-{
-    double t = sqrt(-2 * log(a));
-    double z = t - (2.515517 + 0.802853 * t + 0.010328 * t * t) / (1 + 1.432788 * t + 0.189269 * t * t + 0.001308 * t * t * t);
-    for (int i = 0; i < 4; i++)
-        z += (0.5 * erfc(z / sqrt(2)) - a) / (exp(-z * z / 2) / sqrt(2 * PI));
-    return z;
-}
-
-/* t with P(T > t) = a for `df` degrees of freedom: the expansion of Abramowitz and Stegun 26.7.5. */
-static double student_upper(double a, double df)
-{
-    double z = normal_upper(a), z2 = z * z;
-    double g1 = z * (z2 + 1) / 4;
-    double g2 = z * ((5 * z2 + 16) * z2 + 3) / 96;
-    double g3 = z * (((3 * z2 + 19) * z2 + 17) * z2 - 15) / 384;
-    double g4 = z * ((((79 * z2 + 776) * z2 + 1482) * z2 - 1920) * z2 - 945) / 92160;
-    return z + (g1 + (g2 + (g3 + g4 / df) / df) / df) / df;
-}
-
 /* ---- the bootstrap ---- */
+
+static double mean_of(const double *x, size_t n)
+{
+    double sum = 0;
+    for (size_t i = 0; i < n; i++)
+        sum += x[i];
+    return n > 0 ? sum / (double)n : 0;
+}
 
 struct resampler {
     const double *running; /* [n + 1] running sums of x - mean */
@@ -104,49 +91,57 @@ static double deviation(const double *x, size_t n)
     return sqrt(fmax(0, squares / (double)n - sum / (double)n * (sum / (double)n)));
 }
 
-/* means: of resamples, less the mean of x. */
-static void bound_from(double *means, uint32_t n_means, double level, double n_blocks, struct bootstrap_bound *bound)
+double bootstrap_block(size_t n, double span)
 {
-    size_t below = (size_t)(level * n_means);
-    qsort(means, n_means, sizeof *means, double_cmp);
-    bound->standard_error = deviation(means, n_means);
-    bound->low = bound->mean - student_upper(level, fmax(n_blocks - 1, 1)) * bound->standard_error;
-    if (below >= RESAMPLES_BELOW)
-        bound->low = fmin(bound->low, bound->mean + means[below]);
+    return fmax(fmax(2 * span, cbrt((double)n)), 1);
 }
 
-enum al_err bootstrap_lower_bound(const double *x, size_t n, double block, double level, uint32_t n_bootstrap,
+/* R of the header, kept away from 0 where there is next to nothing to go by. */
+static double variance_seen(size_t n, double span, double block)
+{
+    double sum = 1, keep = 1 - 1 / block, power = keep;
+    for (double k = 1; k < span; k++, power *= keep)
+        sum += 2 * (1 - k / span) * power;
+    return fmax(sum / fmax(span, 1) - (2 * block - 1) / (double)n, 0.1);
+}
+
+/* means: of resamples, less the mean of x. */
+static void bound_from(double *means, double level, double seen, double n_blocks, struct bootstrap_bound *bound)
+{
+    size_t below = (size_t)(level * bound->n_bootstrap);
+    qsort(means, bound->n_bootstrap, sizeof *means, double_cmp);
+    bound->standard_error = deviation(means, bound->n_bootstrap) / sqrt(seen);
+    bound->low = bound->mean - stats_student_upper(level, fmax(n_blocks - 1, 3)) * bound->standard_error;
+    if (below >= RESAMPLES_BELOW)
+        bound->low = fmin(bound->low, bound->mean + means[below] / sqrt(seen));
+}
+
+static bool resample(const double *x, size_t n, struct rng *rng, const struct bootstrap_bound *bound, double *means)
+{
+    double          *running = running_sums(x, n, bound->mean);
+    struct resampler r = {running, n, bound->block, rng};
+    for (uint32_t i = 0; running != NULL && i < bound->n_bootstrap; i++)
+        means[i] = resampled_mean(&r);
+    free(running);
+    return running != NULL;
+}
+
+enum al_err bootstrap_lower_bound(const double *x, size_t n, double span, double level, uint32_t n_bootstrap,
                                   struct rng *rng, struct bootstrap_bound *bound)
 {
-    assert(n >= 1 && block >= 1 && level > 0 && level <= 0.5);
-    double sum = 0;
-    for (size_t i = 0; i < n; i++) {
-        assert(isfinite(x[i]));
-        sum += x[i];
-    }
-    *bound = (struct bootstrap_bound){.mean = sum / (double)n};
-    uint32_t         n_means = resamples_for(level, n_bootstrap, (double)n / block);
-    double          *means = malloc(n_means * sizeof *means), *running = running_sums(x, n, bound->mean);
-    struct resampler r = {running, n, block, rng};
-    bool             enough_memory = means != NULL && running != NULL;
-    for (uint32_t i = 0; enough_memory && i < n_means; i++)
-        means[i] = resampled_mean(&r);
-    if (enough_memory)
-        bound_from(means, n_means, level, (double)n / block, bound);
+    assert(n >= 1 && span >= 1 && level > 0 && level <= 0.5);
+    double block = bootstrap_block(n, span), n_blocks = (double)n / block;
+    *bound = (struct bootstrap_bound){.mean = mean_of(x, n), .block = block, .n_bootstrap = resamples_for(level, n_bootstrap, n_blocks)};
+    assert(isfinite(bound->mean));
+    double *means = malloc(bound->n_bootstrap * sizeof *means);
+    bool    done = means != NULL && resample(x, n, rng, bound, means);
+    if (done)
+        bound_from(means, level, variance_seen(n, span, block), n_blocks, bound);
     free(means);
-    free(running);
-    return enough_memory ? AL_OK : err_set(AL_ENOMEM, "bootstrap of %zu decisions", n);
+    return done ? AL_OK : err_set(AL_ENOMEM, "bootstrap of %zu decisions", n);
 }
 
 /* ---- the verdict ---- */
-
-static double mean_of(const double *x, size_t n)
-{
-    double sum = 0;
-    for (size_t i = 0; i < n; i++)
-        sum += x[i];
-    return n > 0 ? sum / (double)n : 0;
-}
 
 static void describe_evidence(const struct gate_evidence *e, const struct gate_rule *rule, struct gate_verdict *v)
 {
@@ -188,18 +183,19 @@ static enum al_err judge_evidence(const struct gate_rule *rule, const struct gat
                                   struct gate_verdict *v)
 {
     struct bootstrap_bound d, u;
+    double                 span = fmax(e->span_decisions, 1);
     double                *difference = malloc(e->n * sizeof *difference);
     if (difference == NULL)
         return err_set(AL_ENOMEM, "gate over %zu decisions", e->n);
     for (size_t i = 0; i < e->n; i++)
         difference[i] = e->u_challenger[i] - e->u_incumbent[i];
-    enum al_err err = bootstrap_lower_bound(difference, e->n, v->block, v->level, rule->n_bootstrap, rng, &d);
+    enum al_err err = bootstrap_lower_bound(difference, e->n, span, v->level, rule->n_bootstrap, rng, &d);
     if (err == AL_OK)
-        err = bootstrap_lower_bound(e->u_challenger, e->n, v->block, v->level, rule->n_bootstrap, rng, &u);
+        err = bootstrap_lower_bound(e->u_challenger, e->n, span, v->level, rule->n_bootstrap, rng, &u);
     free(difference);
     if (err != AL_OK)
         return err;
-    v->n_bootstrap = resamples_for(v->level, rule->n_bootstrap, (double)e->n / v->block);
+    v->n_bootstrap = d.n_bootstrap;
     v->mean_d = d.mean;
     v->low_d = d.low;
     v->mean_u = u.mean;
@@ -210,14 +206,12 @@ static enum al_err judge_evidence(const struct gate_rule *rule, const struct gat
     return AL_OK;
 }
 
-/* A block is at least a label's span, and never less than the n^(1/3) that the bootstrap itself wants (Politis and White
- * 2004) for dependence nobody has told us of. */
 enum al_err gate_judge(const struct gate_rule *rule, const struct gate_evidence *evidence, struct rng *rng,
                        struct gate_verdict *verdict)
 {
     *verdict = (struct gate_verdict){
         .level = gate_level(rule->level, rule->attempt),
-        .block = fmax(fmax(1, evidence->span_decisions), cbrt((double)evidence->n)),
+        .block = bootstrap_block(evidence->n, evidence->span_decisions),
         .mean_u = mean_of(evidence->u_challenger, evidence->n),
         .mean_incumbent = mean_of(evidence->u_incumbent, evidence->n),
         .low_d = NAN,

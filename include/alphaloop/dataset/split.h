@@ -22,8 +22,9 @@ struct label_span {
 };
 
 struct split {
-    int64_t cut_ns;            /* decision time of the first test row: what was available by then may teach */
-    int64_t test_until_ns;     /* latest end of a test label */
+    int64_t cut_ns;            /* what was available by then may teach: decision time of the first test row */
+    int64_t test_from_ns;      /* begin of the first test label, */
+    int64_t test_until_ns;     /* and latest end of one */
     int64_t embargo_ns;
     size_t  test_begin, test_end; /* rows [begin, end) judge */
 };

@@ -2,11 +2,17 @@
  *
  * For the n decisions of the untouched block, in order of time, u_B and u_A are the net utilities of challenger and
  * incumbent (position times net return; 0 when abstaining) and d = u_B - u_A. Neighbouring decisions share their market, so
- * means are bounded by the stationary bootstrap (Politis and Romano 1994): blocks of geometric length with a mean of at
- * least one label span, on the circle. The lower bound at level a is the smaller of
+ * means are bounded by the stationary bootstrap (Politis and Romano 1994): blocks of geometric length with a mean of
+ * L = max(2 S, n^(1/3)) decisions, on the circle; S is the number of decisions within a label's span. The bootstrap sees too
+ * little of long dependence: where labels of span S overlap, autocorrelation falls as 1 - k / S, and what it finds of the
+ * variance is on average (their equation 9 with that shape, and the sample mean in place of the true one)
+ *
+ *     R = (1 + 2 sum_{k < S} (1 - k / S) (1 - 1 / L)^k) / S - (2 L - 1) / n
+ *
+ * so deviations are divided by sqrt(R). The lower bound at level a is then the smaller of
  *
  *     the a-quantile of the bootstrapped means                              (left out when fewer than 10 of them lie below)
- *     mean - t(a; n / block - 1) s,   s the bootstrap's standard error      (few blocks deserve Student's caution)
+ *     mean - t(a; n / L - 1) s,   s the bootstrap's standard error          (few blocks deserve Student's caution)
  *
  * The k-th attempt is held to a_k = a 6 / (pi^2 k^2), whose sum over all k is a: retraining again and again cannot win by
  * luck. Promoted only if, with enough evidence,
@@ -75,11 +81,14 @@ MUST_CHECK enum al_err gate_judge(const struct gate_rule *rule, const struct gat
 
 double gate_level(double level, uint32_t attempt); /* a_k */
 
-/* Lower bound of the mean of x[n] at `level` by stationary bootstrap with mean block length `block` >= 1. */
+/* Lower bound of the mean of x[n] at `level`, where neighbours within `span` >= 1 places may depend on each other. */
 struct bootstrap_bound {
-    double mean, low, standard_error;
+    double   mean, low, standard_error;
+    double   block;       /* L */
+    uint32_t n_bootstrap; /* resamples taken */
 };
-MUST_CHECK enum al_err bootstrap_lower_bound(const double *x, size_t n, double block, double level, uint32_t n_bootstrap,
+MUST_CHECK enum al_err bootstrap_lower_bound(const double *x, size_t n, double span, double level, uint32_t n_bootstrap,
                                              struct rng *rng, struct bootstrap_bound *bound);
+double                 bootstrap_block(size_t n, double span); /* L */
 
 #endif
