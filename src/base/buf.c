@@ -165,3 +165,11 @@ void buf_put_u64be(struct buf *buf, uint64_t v)
 {
     put_be(buf, v, 8);
 }
+
+bool chars_set(char *out, size_t out_size, const char *text)
+{
+    size_t length = strlen(text), kept = length < out_size ? length : out_size - 1;
+    memcpy(out, text, kept);
+    out[kept] = '\0';
+    return kept == length;
+}

@@ -413,6 +413,13 @@ enum al_err json_read(struct json_reader *reader, struct slice text, struct json
     return s.err;
 }
 
+struct slice json_serialized(struct json_object *node)
+{
+    size_t      length;
+    const char *text = json_object_to_json_string_length(node, JSON_C_TO_STRING_PLAIN, &length);
+    return (struct slice){text, length};
+}
+
 void json_put(struct json_object *node)
 {
     json_object_put(node);

@@ -53,6 +53,13 @@ void map_deinit(struct map *map)
     map_init(map, map->key_size, map->max_items);
 }
 
+void map_clear(struct map *map)
+{
+    if (map->slots != NULL)
+        memset(map->slots, 0, map->n_slots * slot_size(map));
+    map->n_items = map->n_tombs = 0;
+}
+
 static struct map_slot *find(const struct map *map, const void *key)
 {
     if (map->n_slots == 0)

@@ -24,6 +24,9 @@ bool         slice_eq(struct slice a, struct slice b);
 bool         slice_is(struct slice a, const char *text);
 bool         slice_is_nocase(struct slice a, const char *text);
 
+/* Text into a fixed array: cut to fit, always NUL-terminated. Returns false when it was cut. */
+bool chars_set(char *out, size_t out_size, const char *text);
+
 struct buf {
     char  *ptr; /* NUL-terminated at ptr[len]; NULL before the first append (use buf_str) */
     size_t len;

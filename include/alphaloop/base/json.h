@@ -29,6 +29,8 @@ void                json_reader_destroy(struct json_reader *reader);
  * AL_EPARSE not JSON, AL_EINVAL not UTF-8, AL_ERANGE too deep, AL_EFULL too many bytes; "at byte N: ..." in err_text(). */
 MUST_CHECK enum al_err json_read(struct json_reader *reader, struct slice text, struct json_object **out);
 void                   json_put(struct json_object *node); /* NULL is fine */
+/* The node as compact JSON text; borrows until the node is serialised again or put. */
+struct slice        json_serialized(struct json_object *node);
 
 /* Lookups borrow. A missing member and an explicit null both give NULL. */
 struct json_object *json_get(struct json_object *object, const char *key);

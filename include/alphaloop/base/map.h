@@ -15,6 +15,7 @@ struct map {
 
 void                   map_init(struct map *map, size_t key_size, size_t max_items);
 void                   map_deinit(struct map *map); /* frees the table, not the values */
+void                   map_clear(struct map *map);  /* empty, keeps the memory; the values are the caller's */
 void                  *map_get(const struct map *map, const void *key); /* NULL when absent */
 MUST_CHECK enum al_err map_put(struct map *map, const void *key, void *value); /* value != NULL; replaces */
 void                  *map_remove(struct map *map, const void *key); /* the value, or NULL */
