@@ -1,0 +1,72 @@
+/* When to train: one state a strategy, asked now and then, fed with what settles and what ends.
+ *
+ * Degradation is judged on live settled outcomes alone, never on a stored score (learning section 1.9): over the newest
+ * `window` outcomes of the serving model, Brier skill = 1 - sum (q - y)^2 / sum (b - y)^2 with b the window's own base rate;
+ * and a one-sided CUSUM on the excess loss (Page 1954), C = max(0, C + (q - y)^2 - q (1 - q) - k): q (1 - q) is the loss a
+ * calibrated q expects, k = 0.02 the drift that is tolerated, 5 the height of the alarm.
+ */
+#ifndef ALPHALOOP_TRAIN_TRIGGER_H
+#define ALPHALOOP_TRAIN_TRIGGER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "alphaloop/base/err.h"
+#include "alphaloop/base/timestamp.h"
+#include "alphaloop/settings/cron.h"
+
+#define TRIGGER_WINDOW_MAX 10000
+
+struct trigger_rule {
+    bool        has_schedule;
+    struct cron schedule;
+    bool        on_degradation;
+    uint32_t    window;          /* outcomes; 30..TRIGGER_WINDOW_MAX */
+    double      skill_min;       /* Brier skill below which the model is called degraded */
+    int64_t     min_interval_ns; /* between two trainings nobody asked for by hand */
+};
+
+struct live_outcome {
+    float q;
+    bool  won;
+};
+
+struct trigger_state {
+    struct trigger_rule  rule;
+    int64_t              last_training_ns; /* TIMESTAMP_NONE: never */
+    int64_t              next_scheduled_ns; /* TIMESTAMP_NONE: no schedule */
+    uint64_t             n_since, n_needed; /* own outcomes since the last training; for the next; n_needed 0: off */
+    bool                 is_running;
+    struct live_outcome *outcomes; /* ring of rule.window */
+    size_t               first, count;
+    double               cusum;
+    bool                 degraded_told; /* until the model changes or a training ends, once is enough */
+};
+
+struct trigger {
+    const char *name;
+    bool (*is_due)(const struct trigger_state *state, int64_t now_ns);
+};
+
+MUST_CHECK enum al_err trigger_init(struct trigger_state *state, const struct trigger_rule *rule);
+void                   trigger_deinit(struct trigger_state *state);
+/* The schedule counts from now_ns, or from a next time that was kept: one that passed while nobody ran is due at once. */
+void trigger_restore(struct trigger_state *state, int64_t last_training_ns, int64_t next_scheduled_ns, int64_t now_ns);
+
+/* Name of the first trigger that is due, or NULL. None while a training runs or within min_interval_ns of the last. */
+const char *trigger_due(struct trigger_state *state, int64_t now_ns);
+void        trigger_on_start(struct trigger_state *state, int64_t now_ns);
+void        trigger_on_end(struct trigger_state *state, int64_t now_ns);
+
+/* One outcome of the serving model: it said q, and it won or not. */
+void trigger_on_outcome(struct trigger_state *state, double q, bool won);
+void trigger_on_new_model(struct trigger_state *state); /* its outcomes start afresh */
+/* Of the window; NaN before 30 outcomes or while they are all the same. */
+double trigger_brier(const struct trigger_state *state);
+double trigger_brier_skill(const struct trigger_state *state);
+
+size_t                trigger_count(void);
+const struct trigger *trigger_at(size_t index);
+
+#endif

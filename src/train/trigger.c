@@ -1,0 +1,128 @@
+#include "alphaloop/train/trigger.h"
+
+#include <assert.h>
+#include <math.h>
+#include <stdlib.h>
+
+#define TRIGGER(name, summary) extern const struct trigger trigger_##name;
+#include "alphaloop/tbl/triggers.def"
+#undef TRIGGER
+
+static const struct trigger *const table[] = {
+#define TRIGGER(name, summary) &trigger_##name,
+#include "alphaloop/tbl/triggers.def"
+#undef TRIGGER
+};
+
+#define OUTCOMES_MIN   30
+#define CUSUM_TOLERATED 0.02
+
+size_t trigger_count(void)
+{
+    return COUNT_OF(table);
+}
+
+const struct trigger *trigger_at(size_t index)
+{
+    assert(index < COUNT_OF(table));
+    return table[index];
+}
+
+enum al_err trigger_init(struct trigger_state *state, const struct trigger_rule *rule)
+{
+    assert(rule->window >= OUTCOMES_MIN && rule->window <= TRIGGER_WINDOW_MAX);
+    *state = (struct trigger_state){
+        .rule = *rule, .last_training_ns = TIMESTAMP_NONE, .next_scheduled_ns = TIMESTAMP_NONE};
+    state->outcomes = calloc(rule->window, sizeof(struct live_outcome));
+    return state->outcomes == NULL ? err_set(AL_ENOMEM, "live outcomes") : AL_OK;
+}
+
+void trigger_deinit(struct trigger_state *state)
+{
+    free(state->outcomes);
+    state->outcomes = NULL;
+}
+
+void trigger_restore(struct trigger_state *state, int64_t last_training_ns, int64_t next_scheduled_ns, int64_t now_ns)
+{
+    state->last_training_ns = last_training_ns;
+    if (!state->rule.has_schedule)
+        return;
+    bool kept = next_scheduled_ns != TIMESTAMP_NONE;
+    state->next_scheduled_ns = kept ? next_scheduled_ns : cron_next_after(&state->rule.schedule, now_ns);
+}
+
+const char *trigger_due(struct trigger_state *state, int64_t now_ns)
+{
+    bool too_soon = state->last_training_ns != TIMESTAMP_NONE &&
+                    now_ns - state->last_training_ns < state->rule.min_interval_ns;
+    if (state->is_running || too_soon)
+        return NULL;
+    for (size_t i = 0; i < COUNT_OF(table); i++) {
+        if (table[i]->is_due(state, now_ns))
+            return table[i]->name;
+    }
+    return NULL;
+}
+
+void trigger_on_start(struct trigger_state *state, int64_t now_ns)
+{
+    state->is_running = true;
+    state->last_training_ns = now_ns;
+    state->degraded_told = true;
+    if (state->rule.has_schedule)
+        state->next_scheduled_ns = cron_next_after(&state->rule.schedule, now_ns);
+}
+
+void trigger_on_end(struct trigger_state *state, int64_t now_ns)
+{
+    state->is_running = false;
+    state->last_training_ns = now_ns;
+}
+
+void trigger_on_new_model(struct trigger_state *state)
+{
+    state->first = state->count = 0;
+    state->cusum = 0;
+    state->degraded_told = false;
+}
+
+void trigger_on_outcome(struct trigger_state *state, double q, bool won)
+{
+    size_t window = state->rule.window;
+    size_t index = (state->first + state->count) % window;
+    state->outcomes[index] = (struct live_outcome){(float)q, won};
+    if (state->count < window)
+        state->count++;
+    else
+        state->first = (state->first + 1) % window;
+    double loss = (q - won) * (q - won);
+    state->cusum = fmax(0, state->cusum + loss - q * (1 - q) - CUSUM_TOLERATED);
+}
+
+static double mean_loss(const struct trigger_state *state, double constant_q)
+{
+    double sum = 0;
+    for (size_t i = 0; i < state->count; i++) {
+        const struct live_outcome *outcome = &state->outcomes[(state->first + i) % state->rule.window];
+        double q = isnan(constant_q) ? (double)outcome->q : constant_q;
+        sum += (q - outcome->won) * (q - outcome->won);
+    }
+    return sum / (double)state->count;
+}
+
+double trigger_brier(const struct trigger_state *state)
+{
+    return state->count < OUTCOMES_MIN ? NAN : mean_loss(state, NAN);
+}
+
+double trigger_brier_skill(const struct trigger_state *state)
+{
+    if (state->count < OUTCOMES_MIN)
+        return NAN;
+    size_t n_won = 0;
+    for (size_t i = 0; i < state->count; i++)
+        n_won += state->outcomes[(state->first + i) % state->rule.window].won;
+    double base = mean_loss(state, (double)n_won / (double)state->count);
+    return base > 0 ? 1 - mean_loss(state, NAN) / base : NAN;
+}
