@@ -1,6 +1,6 @@
 /* A map owns the decisions; a binary heap of (time, id) orders them. Rescheduling pushes a second entry and leaves the old
  * one to be recognised as stale, so the heap may hold up to HEAP_SLACK entries a decision and is rebuilt past that. */
-#include "open_decisions.h"
+#include "open_decisions_i.h"
 
 #include <assert.h>
 #include <stdlib.h>

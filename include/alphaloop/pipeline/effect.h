@@ -7,7 +7,7 @@
 
 #include "alphaloop/dataset/sample.h"
 #include "alphaloop/domain/decision.h"
-#include "alphaloop/domain/position.h"
+#include "alphaloop/strategy/exit.h"
 
 enum effect_kind {
 #define EFFECT(name, meaning) EFFECT_##name,
@@ -20,9 +20,9 @@ const char *effect_name(enum effect_kind kind);
 struct effect {
     enum effect_kind kind;
     union {
-        struct decision        *decision; /* store_decision; body below */
-        struct sample          *sample;   /* store_sample */
-        struct position_update *position; /* store_position */
+        struct decision       *decision; /* store_decision; body below */
+        struct sample         *sample;   /* store_sample */
+        struct position_track *position; /* store_position */
         struct {
             struct uuid decision_id;
             enum reason reason;
@@ -35,11 +35,8 @@ struct effect {
             struct strategy_id strategy_id;
             const char        *trigger; /* a row of triggers.def: static text */
         } training; /* start_training */
-        struct {
-            const char *type; /* routing key on the events exchange: static text */
-        } event; /* emit_event; body below */
     };
-    struct buf body; /* store_decision: the exact signal JSON; emit_event: the event's JSON; else empty */
+    struct buf body; /* store_decision of a signal: its exact JSON; else empty */
 };
 
 void effect_deinit(struct effect *effect);

@@ -7,7 +7,7 @@
 #include <cmocka.h>
 
 #include "alphaloop/base/rng.h"
-#include "../../../src/pipeline/open_decisions.h"
+#include "../../../src/pipeline/open_decisions_i.h"
 
 static struct decision decision_of(uint64_t number)
 {

@@ -1,0 +1,399 @@
+/* LEARN   order event -> validate -> match -> fill -> label -> sample -> train -> gate
+ *
+ * Validation and matching need no state and are domain functions (order_event_parse, order_state_apply); the app runs them
+ * around one database transaction and calls learn_on_order() once what they found is durable. From then on a decision is
+ * followed until its outcome is known: fills add up, the label falls due when the horizon after the last fill is over,
+ * and each action becomes a sample. Actions not taken are priced by a model of our own fills.
+ *
+ * The invariant: a sample depends only on the frozen decision, its executions and the price path, so settling again after
+ * a restart or a late fill gives the same sample under the same key.
+ */
+#include <assert.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "alphaloop/base/timestamp.h"
+#include "alphaloop/observe/log.h"
+
+#include "pipeline_i.h"
+
+/* How long after the signal expired a fill may still come before the decision counts as unfilled. Order events can be
+ * lost (their publisher drops what it cannot send), so this wait must end. */
+#define FILL_WAIT_NS (5 * NS_PER_MIN)
+
+/* How long after it fell due a label may wait for prices before it is given up as a market gap. */
+#define LABEL_WAIT_NS (10 * NS_PER_MIN)
+
+/* An open order this old is taken for lost: its end was never reported. */
+#define OPEN_ORDER_AGE_MAX_NS NS_PER_H
+
+/* ---- match: from orders to the decision behind them ---- */
+
+static void count_open_order(struct pipeline *pipeline, const struct order_fact *fact, int64_t now_ns)
+{
+    const struct order_id *id = &fact->state->order_id;
+    struct open_order     *order = map_get(&pipeline->open_orders, id);
+    struct market_desk    *market = pipeline_market(pipeline, &fact->state->asset);
+    if (market == NULL)
+        return;
+    if (fact->state->ended && order != NULL) {
+        map_remove(&pipeline->open_orders, id);
+        market->n_open_orders--;
+        free(order);
+    } else if (!fact->state->ended && order == NULL) {
+        order = calloc(1, sizeof(*order));
+        if (order == NULL)
+            return;
+        *order = (struct open_order){.market = market, .since_ns = now_ns};
+        if (map_put(&pipeline->open_orders, id, order) != AL_OK)
+            free(order);
+        else
+            market->n_open_orders++;
+    }
+}
+
+static void forget_lost_orders(struct pipeline *pipeline, int64_t now_ns)
+{
+    size_t             cursor = 0;
+    const void        *key;
+    struct open_order *order;
+    while ((order = map_next(&pipeline->open_orders, &cursor, &key)) != NULL) {
+        if (now_ns - order->since_ns < OPEN_ORDER_AGE_MAX_NS)
+            continue;
+        struct order_id id = *(const struct order_id *)key;
+        map_remove(&pipeline->open_orders, &id);
+        order->market->n_open_orders--;
+        step_count("learn", "match", "order_lost");
+        free(order);
+    }
+}
+
+/* ---- fill: executions add up on their decision ---- */
+
+static int64_t label_due_ns(const struct open_decision *item, const struct desk *desk)
+{
+    int64_t entry_ns = item->last_fill_ns != TIMESTAMP_NONE ? item->last_fill_ns : item->decision.decided_at_ns;
+    return entry_ns + item->decision.horizon_ns + desk->config->settlement_lag_ns;
+}
+
+static void add_fill(struct open_decision *item, const struct execution *execution)
+{
+    double quantity = decimal_to_double(execution->quantity);
+    item->filled_quantity += quantity;
+    item->filled_notional += quantity * decimal_to_double(execution->price);
+    item->fees += decimal_to_double(execution->fees);
+    item->is_dry_run = execution->is_dry_run;
+    if (item->last_fill_ns == TIMESTAMP_NONE || execution->executed_at_ns > item->last_fill_ns)
+        item->last_fill_ns = execution->executed_at_ns;
+    if (item->last_fill_recv_ns == TIMESTAMP_NONE || execution->ts_recv_ns > item->last_fill_recv_ns)
+        item->last_fill_recv_ns = execution->ts_recv_ns;
+}
+
+static void follow_fill(struct pipeline *pipeline, struct open_decision *item, const struct execution *execution,
+                        bool order_ended)
+{
+    const struct desk *desk = pipeline_desk(pipeline, &item->decision.strategy_id);
+    if (execution != NULL)
+        add_fill(item, execution);
+    item->order_ended |= order_ended;
+    int64_t due_ns = label_due_ns(item, desk);
+    item->give_up_ns = due_ns + LABEL_WAIT_NS;
+    open_decisions_reschedule(&pipeline->open, item, due_ns);
+}
+
+void learn_on_order(struct pipeline *pipeline, const struct order_fact *fact, int64_t now_ns, struct effects *effects)
+{
+    (void)effects;
+    count_open_order(pipeline, fact, now_ns);
+    step_count("learn", "fill", fact->execution != NULL ? "next" : "unchanged");
+    struct open_decision *item = open_decisions_find(&pipeline->open, fact->state->signal_id);
+    if (item != NULL)
+        follow_fill(pipeline, item, fact->execution, fact->state->ended);
+}
+
+/* ---- label: what became of each action ---- */
+
+static struct label_rule rule_of(const struct decision *decision, const struct market_desk *market)
+{
+    return (struct label_rule){
+        .sigma_h = decision->sigma_h,
+        .barrier_up = decision->barrier_up,
+        .barrier_down = decision->barrier_down,
+        .horizon_ns = decision->horizon_ns,
+        .gap_max_ns = market->gap_max_ns,
+    };
+}
+
+static struct label_entry own_entry(const struct open_decision *item)
+{
+    return (struct label_entry){
+        .side = item->decision.side,
+        .price = item->filled_notional / item->filled_quantity,
+        .fee_rate = item->fees / item->filled_notional,
+        .ts_ns = item->last_fill_ns,
+    };
+}
+
+static void learn_costs(struct market_desk *market, const struct open_decision *item, const struct label_entry *entry)
+{
+    double slippage = side_sign(entry->side) * (entry->price / item->decision.snapshot.mid - 1.0);
+    double delay_ns = (double)(entry->ts_ns - item->decision.decided_at_ns);
+    cost_model_update(&market->costs, slippage, entry->fee_rate, delay_ns);
+}
+
+struct outcome {
+    bool               known; /* false: this action becomes no sample */
+    enum evidence      evidence;
+    struct label_entry entry;
+    struct label       label;
+};
+
+/* Both actions of one decision. AL_ESHORT: ask again later; AL_ENOTFOUND: the market left a hole. */
+static enum al_err settle(struct pipeline *pipeline, const struct open_decision *item, struct outcome out[3])
+{
+    struct market_desk *market = pipeline_market(pipeline, &item->decision.asset);
+    const struct desk  *desk = pipeline_desk(pipeline, &item->decision.strategy_id);
+    struct label_rule   rule = rule_of(&item->decision, market);
+    bool filled = item->filled_quantity > 0;
+    bool by_market = desk->config->training.use_market_evidence && cost_model_is_fit(&market->costs);
+    for (enum side side = SIDE_BUY; side <= SIDE_SELL; side++) {
+        bool own = filled && side == item->decision.side;
+        if (!own && !by_market)
+            continue;
+        out[side].entry = own ? own_entry(item)
+                              : cost_model_entry(&market->costs, side, item->decision.snapshot.mid,
+                                                 item->decision.decided_at_ns);
+        out[side].evidence = own ? EVIDENCE_OWN_FILL : EVIDENCE_MARKET;
+        enum al_err err = label_triple_barrier(&market->path, &rule, &out[side].entry, &out[side].label);
+        if (err != AL_OK)
+            return err;
+        out[side].known = true;
+    }
+    return AL_OK;
+}
+
+/* ---- sample: one row an action ---- */
+
+static double fill_fraction_of(const struct open_decision *item)
+{
+    double wanted = decimal_to_double(item->decision.amount);
+    return wanted > 0 ? fmin(1.0, item->filled_notional / wanted) : 1.0;
+}
+
+static void push_sample(const struct open_decision *item, const struct desk *desk, enum side side,
+                        const struct outcome *outcome, struct effects *effects)
+{
+    const struct decision *decision = &item->decision;
+    bool                   own = outcome->evidence == EVIDENCE_OWN_FILL;
+    struct sample         *sample = calloc(1, sizeof(*sample));
+    assert(sample != NULL);
+    int64_t known_ns = outcome->label.t1_ns;
+    if (own && item->last_fill_recv_ns > known_ns)
+        known_ns = item->last_fill_recv_ns;
+    *sample = (struct sample){
+        .decision_id = decision->decision_id,
+        .strategy_id = decision->strategy_id,
+        .asset = decision->asset,
+        .action = side,
+        .evidence = outcome->evidence,
+        .t0_ns = decision->decided_at_ns,
+        .t1_ns = outcome->label.t1_ns,
+        .available_at_ns = known_ns + desk->config->settlement_lag_ns,
+        .gross_return = outcome->label.gross,
+        .cost_return = outcome->label.cost,
+        .net_return = outcome->label.net,
+        .barrier = outcome->label.barrier,
+        .fill_fraction = own ? fill_fraction_of(item) : 1.0,
+        .propensity = decision->propensity,
+        .policy_took = own,
+        .is_warmup = decision->is_warmup,
+        .is_dry_run = item->is_dry_run,
+        .model_version = decision->model_version,
+        .confidence = side == decision->side ? decision->confidence : NAN,
+        .schema_hash = decision->schema_hash,
+        .n_features = decision->n_features,
+    };
+    memcpy(sample->features, decision->features, decision->n_features * sizeof(float));
+    effects_push(effects, EFFECT_store_sample)->sample = sample;
+}
+
+static void account_own(struct desk *desk, const struct open_decision *item, const struct label *label)
+{
+    desk->n_settled++;
+    desk->n_won += label->net > 0;
+    desk->n_samples++;
+    desk->trigger.n_since++;
+    desk->settled_pnl += label->net * item->filled_notional;
+    if (!item->decision.is_warmup && desk->scorer != NULL)
+        trigger_on_outcome(&desk->trigger, item->decision.confidence, label->net > 0);
+}
+
+static void push_drop(const struct open_decision *item, enum reason reason, struct effects *effects)
+{
+    struct effect *effect = effects_push(effects, EFFECT_drop_decision);
+    effect->drop.decision_id = item->decision.decision_id;
+    effect->drop.reason = reason;
+    step_count("learn", "label", reason_name(reason));
+}
+
+/* A decision whose outcome is known becomes its samples. */
+static void push_samples(struct pipeline *pipeline, const struct open_decision *item, const struct outcome outcomes[3],
+                         struct effects *effects)
+{
+    struct desk *desk = pipeline_desk(pipeline, &item->decision.strategy_id);
+    bool         any = false;
+    for (enum side side = SIDE_BUY; side <= SIDE_SELL; side++) {
+        if (!outcomes[side].known)
+            continue;
+        any = true;
+        push_sample(item, desk, side, &outcomes[side], effects);
+        if (outcomes[side].evidence == EVIDENCE_OWN_FILL) {
+            learn_costs(pipeline_market(pipeline, &item->decision.asset), item, &outcomes[side].entry);
+            account_own(desk, item, &outcomes[side].label);
+        }
+    }
+    step_count("learn", "sample", any ? "next" : "drop");
+    if (!any)
+        push_drop(item, item->decision.side == SIDE_NONE ? REASON_cost_model_unfit : REASON_no_fill, effects);
+}
+
+static bool awaits_fill(const struct open_decision *item)
+{
+    return item->decision.side != SIDE_NONE && item->filled_quantity <= 0 && !item->order_ended;
+}
+
+static void label_one(struct pipeline *pipeline, struct open_decision *item, int64_t now_ns, struct effects *effects)
+{
+    int64_t fill_by_ns = item->decision.expires_at_ns + FILL_WAIT_NS;
+    if (awaits_fill(item) && now_ns < fill_by_ns) {
+        open_decisions_reschedule(&pipeline->open, item, fill_by_ns);
+        return;
+    }
+    struct outcome outcomes[3] = {0};
+    enum al_err    err = settle(pipeline, item, outcomes);
+    if (err == AL_ESHORT && now_ns < item->give_up_ns) {
+        open_decisions_reschedule(&pipeline->open, item, now_ns + NS_PER_S);
+        return;
+    }
+    if (err == AL_OK)
+        push_samples(pipeline, item, outcomes, effects);
+    else
+        push_drop(item, REASON_market_gap, effects);
+    open_decisions_remove(&pipeline->open, item);
+}
+
+static void label_due(struct pipeline *pipeline, int64_t now_ns, struct effects *effects)
+{
+    struct open_decision *item;
+    while (effects_room(effects) > EFFECTS_PER_CALL && (item = open_decisions_due(&pipeline->open, now_ns)) != NULL)
+        label_one(pipeline, item, now_ns, effects);
+}
+
+bool learn_open(struct pipeline *pipeline, const struct decision *decision)
+{
+    const struct desk *desk = pipeline_desk(pipeline, &decision->strategy_id);
+    int64_t due_ns = decision->decided_at_ns + decision->horizon_ns + desk->config->settlement_lag_ns;
+    return open_decisions_add(&pipeline->open, decision, due_ns, due_ns + FILL_WAIT_NS + LABEL_WAIT_NS) != NULL;
+}
+
+/* ---- train and gate ---- */
+
+static void train_due(struct desk *desk, int64_t now_ns, struct effects *effects)
+{
+    const char *trigger = trigger_due(&desk->trigger, now_ns);
+    if (trigger == NULL)
+        return;
+    struct effect *effect = effects_push(effects, EFFECT_start_training);
+    effect->training.strategy_id = desk->config->strategy_id;
+    effect->training.trigger = trigger;
+    step_count("learn", "train", trigger);
+}
+
+/* The app reports every start, by trigger or by hand, before it returns to the loop: the trigger is asked only once. */
+void learn_on_training_start(struct pipeline *pipeline, const struct strategy_id *strategy_id, int64_t now_ns)
+{
+    struct desk *desk = pipeline_desk(pipeline, strategy_id);
+    assert(desk != NULL);
+    desk->n_since_at_start = desk->trigger.n_since;
+    trigger_on_start(&desk->trigger, now_ns);
+}
+
+void learn_on_training_end(struct pipeline *pipeline, const struct strategy_id *strategy_id, bool had_result,
+                           uint64_t n_samples_needed, int64_t now_ns)
+{
+    struct desk *desk = pipeline_desk(pipeline, strategy_id);
+    assert(desk != NULL);
+    if (had_result) {
+        desk->trigger.n_since -= desk->n_since_at_start;
+        desk->trigger.n_needed = n_samples_needed;
+    }
+    desk->n_since_at_start = 0;
+    trigger_on_end(&desk->trigger, now_ns);
+}
+
+void learn_activate(struct pipeline *pipeline, const struct strategy_id *strategy_id, struct scorer *scorer,
+                    int64_t now_ns)
+{
+    struct desk *desk = pipeline_desk(pipeline, strategy_id);
+    assert(desk != NULL);
+    if (desk->scorer != NULL)
+        scorer_destroy(desk->scorer);
+    desk->scorer = scorer;
+    desk->active_since_ns = now_ns;
+    trigger_on_new_model(&desk->trigger);
+    step_count("learn", "gate", scorer != NULL ? "activated" : "warmup");
+}
+
+int64_t pipeline_tick(struct pipeline *pipeline, int64_t now_ns, struct effects *effects)
+{
+    int64_t next_ns = now_ns + NS_PER_S;
+    label_due(pipeline, now_ns, effects);
+    forget_lost_orders(pipeline, now_ns);
+    for (size_t i = 0; i < pipeline->n_desks; i++)
+        train_due(&pipeline->desks[i], now_ns, effects);
+    int64_t due_ns = open_decisions_next_ns(&pipeline->open);
+    return due_ns < next_ns ? due_ns : next_ns;
+}
+
+/* ---- recovery ---- */
+
+void pipeline_restore_open(struct pipeline *pipeline, const struct decision *decision)
+{
+    if (pipeline_desk(pipeline, &decision->strategy_id) != NULL &&
+        pipeline_market(pipeline, &decision->asset) != NULL)
+        (void)learn_open(pipeline, decision);
+}
+
+void pipeline_restore_execution(struct pipeline *pipeline, const struct execution *execution, bool order_ended)
+{
+    struct open_decision *item = open_decisions_find(&pipeline->open, execution->signal_id);
+    if (item != NULL)
+        follow_fill(pipeline, item, execution, order_ended);
+}
+
+void pipeline_restore_training(struct pipeline *pipeline, const struct strategy_id *strategy_id,
+                               const struct restored_training *training, int64_t now_ns)
+{
+    struct desk *desk = pipeline_desk(pipeline, strategy_id);
+    if (desk == NULL)
+        return;
+    desk->n_samples = training->n_samples;
+    desk->trigger.n_since = training->n_samples_since_training;
+    if (training->n_samples_needed > 0)
+        desk->trigger.n_needed = training->n_samples_needed;
+    trigger_restore(&desk->trigger, training->last_training_ns, training->next_training_ns, now_ns);
+}
+
+void pipeline_restore_cost(struct pipeline *pipeline, const struct execution *execution, double signal_price,
+                           int64_t decided_at_ns)
+{
+    struct market_desk *market = pipeline_market(pipeline, &execution->asset);
+    double              price = decimal_to_double(execution->price);
+    double              notional = price * decimal_to_double(execution->quantity);
+    if (market == NULL || !(signal_price > 0) || !(notional > 0))
+        return;
+    cost_model_update(&market->costs, side_sign(execution->side) * (price / signal_price - 1),
+                      decimal_to_double(execution->fees) / notional,
+                      (double)(execution->executed_at_ns - decided_at_ns));
+}

@@ -1,0 +1,215 @@
+#include "harness/desk.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "alphaloop/base/json.h"
+#include "alphaloop/base/timestamp.h"
+
+/* ---- building ---- */
+
+static const char *get(void *ctx, const char *name, const char **origin)
+{
+    *origin = "test";
+    const struct desk_options *options = ctx;
+    for (size_t i = 0; i < COUNT_OF(options->settings) && options->settings[i][0] != NULL; i++) {
+        if (strcmp(options->settings[i][0], name) == 0)
+            return options->settings[i][1];
+    }
+    return NULL;
+}
+
+static void start_pipeline(struct desk_run *desk, const struct desk_options *options)
+{
+    struct settings_source source = {.get = get, .ctx = (void *)(uintptr_t)options};
+    struct strategy_id     id = {"momentum_v1"};
+    struct buf             problems = BUF_INIT(65536);
+    const char            *json = options->strategy_json != NULL ? options->strategy_json : "{}";
+    desk->settings = calloc(1, sizeof(*desk->settings));
+    desk->strategy = calloc(1, sizeof(*desk->strategy));
+    desk->reader = json_reader_create(JSON_BYTES_MAX, JSON_DEPTH_MAX);
+    enum al_err err = settings_read(&source, 0, desk->settings, &problems);
+    if (err == AL_OK)
+        err = strategy_config_parse(desk->reader, &id, slice_of(json), desk->settings, desk->strategy, &problems);
+    struct pipeline_options core = {desk->settings, desk->strategy, 1, options->seed};
+    if (err == AL_OK)
+        err = pipeline_create(&core, &desk->pipeline);
+    if (err != AL_OK)
+        fprintf(stderr, "desk: %s\n%s", err_text(), buf_str(&problems));
+    assert(err == AL_OK);
+    buf_deinit(&problems);
+}
+
+void desk_start(struct desk_run *desk, const struct desk_options *options)
+{
+    *desk = (struct desk_run){0};
+    struct synthetic_options market;
+    struct exchange_options  exchange;
+    synthetic_options_default(&market);
+    exchange_options_default(&exchange);
+    market.seed = exchange.seed = options->seed;
+    market.edge = options->edge;
+    effects_init(&desk->effects);
+    map_init(&desk->orders, sizeof(struct order_id), 1000000);
+    start_pipeline(desk, options);
+    enum al_err err = synthetic_create(&market, &desk->market);
+    if (err == AL_OK)
+        err = exchange_create(&exchange, &desk->exchange);
+    assert(err == AL_OK);
+    desk->now_ns = synthetic_now_ns(desk->market);
+}
+
+void desk_stop(struct desk_run *desk)
+{
+    size_t cursor = 0;
+    void  *state;
+    while ((state = map_next(&desk->orders, &cursor, NULL)) != NULL)
+        free(state);
+    map_deinit(&desk->orders);
+    for (size_t i = 0; i < desk->n_signals; i++)
+        free(desk->signals[i].body);
+    free(desk->signals);
+    free(desk->samples);
+    effects_deinit(&desk->effects);
+    pipeline_destroy(desk->pipeline);
+    synthetic_destroy(desk->market);
+    exchange_destroy(desk->exchange);
+    json_reader_destroy(desk->reader);
+    free(desk->strategy);
+    free(desk->settings);
+}
+
+/* ---- effects ---- */
+
+static void *grown(void *items, size_t count, size_t *cap, size_t item_size)
+{
+    if (count < *cap)
+        return items;
+    *cap = *cap == 0 ? 256 : 2 * *cap;
+    items = realloc(items, *cap * item_size);
+    assert(items != NULL);
+    return items;
+}
+
+static void on_exchange(void *ctx, const struct exchange_message *message);
+
+static void send(struct desk_run *desk, const struct effect *effect)
+{
+    desk->signals = grown(desk->signals, desk->n_signals, &desk->cap_signals, sizeof(struct desk_signal));
+    struct desk_signal *signal = &desk->signals[desk->n_signals++];
+    signal->decision = *effect->decision;
+    signal->body = strdup(buf_str(&effect->body));
+    desk->n_exits += effect->decision->kind == DECISION_EXIT;
+    enum al_err err = exchange_signal(desk->exchange, buf_slice(&effect->body), desk->now_ns, on_exchange, desk);
+    if (err != AL_OK)
+        fprintf(stderr, "desk: exchange: %s\n", err_text());
+    assert(err == AL_OK);
+}
+
+static void perform(struct desk_run *desk)
+{
+    struct effect effect;
+    while (effects_take(&desk->effects, &effect)) {
+        switch (effect.kind) {
+        case EFFECT_store_decision:
+            if (effect.decision->side != SIDE_NONE)
+                send(desk, &effect);
+            else
+                desk->n_abstentions[effect.decision->reason]++;
+            break;
+        case EFFECT_store_sample:
+            desk->samples = grown(desk->samples, desk->n_samples, &desk->cap_samples, sizeof(struct sample));
+            desk->samples[desk->n_samples++] = *effect.sample;
+            break;
+        case EFFECT_drop_decision:
+            desk->n_drops[effect.drop.reason]++;
+            break;
+        default:
+            desk->n_candles += effect.kind == EFFECT_store_candle;
+            desk->n_positions += effect.kind == EFFECT_store_position;
+            desk->n_trainings += effect.kind == EFFECT_start_training;
+            break;
+        }
+        effect_deinit(&effect);
+    }
+}
+
+/* ---- what the exchange says ---- */
+
+static struct order_state *state_of(struct desk_run *desk, const struct order_id *id)
+{
+    struct order_state *state = map_get(&desk->orders, id);
+    if (state == NULL) {
+        state = calloc(1, sizeof(*state));
+        assert(state != NULL);
+        state->order_id = *id;
+        enum al_err err = map_put(&desk->orders, id, state);
+        assert(err == AL_OK);
+    }
+    return state;
+}
+
+static void take_order_event(struct desk_run *desk, const struct exchange_message *message)
+{
+    struct order_event         event;
+    struct order_event_refusal refusal;
+    struct json_object        *doc;
+    if (!order_event_parse(desk->reader, message->body, slice_of(message->trace_id), message->ts_ns, &event, &doc,
+                           &refusal)) {
+        fprintf(stderr, "desk: %s %s\n", refusal.field, refusal.detail);
+        assert(!"the exchange speaks the contract");
+    }
+    struct order_state *state = state_of(desk, &event.order_id);
+    struct execution    execution;
+    bool                conflict = false;
+    bool                executed = order_state_apply(state, &event, &execution, &conflict);
+    state->exists = true;
+    desk->n_executions += executed;
+    struct order_fact fact = {&event, state, executed ? &execution : NULL};
+    learn_on_order(desk->pipeline, &fact, message->ts_ns, &desk->effects);
+    json_put(doc);
+}
+
+static void on_exchange(void *ctx, const struct exchange_message *message)
+{
+    struct desk_run *desk = ctx;
+    if (desk->hold_fills)
+        return;
+    if (message->kind == EXCHANGE_ORDER_EVENT) {
+        take_order_event(desk, message);
+        return;
+    }
+    struct position_update     update;
+    struct order_event_refusal refusal;
+    bool ok = position_update_parse(desk->reader, message->body, slice_of(message->trace_id), message->ts_ns, &update,
+                                    &refusal);
+    assert(ok);
+    protect_on_position(desk->pipeline, &update, message->ts_ns, &desk->effects);
+}
+
+/* ---- playing ---- */
+
+static void on_market(void *ctx, const struct market_event *event)
+{
+    struct desk_run *desk = ctx;
+    desk->now_ns = event->ts_event_ns > desk->now_ns ? event->ts_event_ns : desk->now_ns;
+    exchange_market(desk->exchange, event);
+    act_on_market(desk->pipeline, event, desk->now_ns, &desk->effects);
+    perform(desk);
+}
+
+void desk_play(struct desk_run *desk, int64_t duration_ns)
+{
+    int64_t end_ns = synthetic_now_ns(desk->market) + duration_ns, tick_ns = 0;
+    while (synthetic_now_ns(desk->market) < end_ns) {
+        synthetic_step(desk->market, on_market, desk);
+        desk->now_ns = synthetic_now_ns(desk->market);
+        (void)exchange_run(desk->exchange, desk->now_ns, on_exchange, desk);
+        perform(desk);
+        if (desk->now_ns >= tick_ns)
+            tick_ns = pipeline_tick(desk->pipeline, desk->now_ns, &desk->effects);
+        perform(desk);
+    }
+}
