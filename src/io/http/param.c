@@ -309,7 +309,9 @@ take_member(struct http_request *request, const struct http_param *param, struct
 static void
 take_param(struct http_request *request, const struct http_param *param, struct http_value *value)
 {
-    *value = (struct http_value){0};
+    *value = (struct http_value){
+        .text = {"", 0}
+    };
     if (param->in == HTTP_PATH) {
         size_t index = http_router_path_index(request->match.route, param->name);
         take_text(request, param, request->match.path_values[index], value);

@@ -1,0 +1,40 @@
+/* What the service is, and its numbers for Prometheus. */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "admin_i.h"
+
+#include "alphaloop/observe/metric.h"
+
+enum http_answer admin_root_get(struct http_request *request, void *ctx)
+{
+    const struct admin_context *admin = ctx;
+    struct admin_live *live = admin_live_take(request, admin);
+    if (live == NULL)
+        return HTTP_ANSWERED;
+    size_t n_routes;
+    const struct http_route *routes = admin_routes(&n_routes);
+    struct json_writer *w = http_json(request, 200);
+    json_w_object(w);
+    admin_write_str(w, "service", admin->service);
+    admin_write_str(w, "status", live->stopping ? "stopping" : "running");
+    admin_write_str(w, "version", admin->version);
+    json_w_key(w, "endpoints");
+    json_w_object(w);
+    for (size_t i = 0; i < n_routes; i++) {
+        char name[160];
+        snprintf(name, sizeof name, "%s %s", http_method_name(routes[i].method), routes[i].path);
+        admin_write_str(w, name, routes[i].summary);
+    }
+    json_w_end_object(w);
+    json_w_end_object(w);
+    free(live);
+    return HTTP_ANSWERED;
+}
+
+enum http_answer admin_metrics_get(struct http_request *request, void *ctx)
+{
+    (void)ctx;
+    metric_expose(http_raw(request, 200, "text/plain; version=0.0.4; charset=utf-8"));
+    return HTTP_ANSWERED;
+}
