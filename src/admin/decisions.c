@@ -7,7 +7,6 @@
 #include "admin_i.h"
 
 #include "alphaloop/base/timestamp.h"
-#include "alphaloop/dataset/sample.h"
 #include "alphaloop/feature/feature_set.h"
 #include "alphaloop/store/decision_views.h"
 #include "alphaloop/store/quarantine.h"
@@ -172,13 +171,6 @@ static void on_signal_row(struct admin_query *query, const struct pg_result *res
     write_detail(query, &signal, &detail);
 }
 
-static const char *barrier_name(int64_t barrier)
-{
-    static const char *const names[] = {"upper", "lower", "vertical"};
-    return barrier >= BARRIER_UPPER && barrier <= BARRIER_VERTICAL ? names[barrier - BARRIER_UPPER]
-                                                                   : "";
-}
-
 static void on_outcomes(struct admin_query *query, const struct pg_result *result)
 {
     struct json_writer *w = query->w;
@@ -193,7 +185,7 @@ static void on_outcomes(struct admin_query *query, const struct pg_result *resul
         admin_write_str(w, "action", outcome.action);
         admin_write_bool(w, "policy_took", outcome.policy_took);
         admin_write_str(w, "evidence", outcome.is_own_fill ? "own_fill" : "market");
-        admin_write_str(w, "barrier", barrier_name(outcome.barrier));
+        admin_write_str(w, "barrier", outcome.barrier);
         admin_write_number(w, "gross_return", outcome.gross_return);
         admin_write_number(w, "cost_return", outcome.cost_return);
         admin_write_number(w, "net_return", outcome.net_return);

@@ -33,7 +33,8 @@ static const struct pg_statement get_signal = {
 
 static const struct pg_statement list_outcomes = {
     "decision_views_outcomes",
-    "SELECT action, policy_took, evidence = 1, barrier, gross_return, cost_return, net_return, "
+    "SELECT action, policy_took, evidence = 1, "
+    "(ARRAY['upper', 'lower', 'vertical'])[barrier], gross_return, cost_return, net_return, "
     "fill_fraction, "
     "t1_ns, available_at_ns FROM samples WHERE decision_id = $1 ORDER BY policy_took DESC, action"};
 
@@ -168,7 +169,6 @@ decision_views_read_outcome(const struct pg_result *result, size_t row, struct o
     *out = (struct outcome_view){
         .policy_took = pg_result_bool(result, row, 1),
         .is_own_fill = pg_result_bool(result, row, 2),
-        .barrier = pg_result_i64(result, row, 3),
         .gross_return = pg_result_double(result, row, 4),
         .cost_return = pg_result_double(result, row, 5),
         .net_return = pg_result_double(result, row, 6),
@@ -176,7 +176,11 @@ decision_views_read_outcome(const struct pg_result *result, size_t row, struct o
         .t1_ns = pg_result_i64(result, row, 8),
         .available_at_ns = pg_result_i64(result, row, 9),
     };
-    return pg_result_chars(result, row, 0, out->action, sizeof out->action);
+    const struct text_column texts[] = {
+        {0, out->action,  sizeof out->action },
+        {3, out->barrier, sizeof out->barrier},
+    };
+    return read_texts(result, row, texts, COUNT_OF(texts));
 }
 
 enum al_err decision_views_read_execution(const struct pg_result *result,

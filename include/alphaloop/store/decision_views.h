@@ -50,7 +50,7 @@ MUST_CHECK enum al_err decision_views_read_detail(const struct pg_result *result
 struct outcome_view {
     char    action[8];
     bool    policy_took, is_own_fill;
-    int64_t barrier; /* enum barrier */
+    char    barrier[12]; /* upper, lower or vertical: what was touched first */
     double  gross_return, cost_return, net_return, fill_fraction;
     int64_t t1_ns, available_at_ns;
 };
