@@ -40,7 +40,7 @@ struct manifest *manifest_example(void)
     m->calibration.n_independent = 1500;
     m->gate.promote = true;
     m->gate.n_numbers = 1;
-    snprintf(m->gate.rule, sizeof m->gate.rule, "utility");
+    snprintf(m->gate.rule, sizeof m->gate.rule, "evidence");
     snprintf(m->gate.reason, sizeof m->gate.reason, "better");
     static const char *const features[N_COLS] = {"ret_1", "rsi_14@300", "spread_rel",
                                                  "rsi(period=21)"};

@@ -18,7 +18,7 @@
 #define MANIFEST_METRICS_MAX     64
 #define MANIFEST_NUMBERS_MAX     32
 #define MANIFEST_NAME_MAX        64
-#define MANIFEST_REASON_MAX      256
+#define MANIFEST_REASON_MAX  512
 
 #define MANIFEST_FILE_NAME "manifest.json"
 #define MODEL_FILE_NAME    "model.ubj"   /* the library's own format */
@@ -62,7 +62,7 @@ struct manifest_data {
 
 struct manifest_gate {
     bool                   promote;
-    char                   rule[32];                    /* "utility" or "accuracy" */
+    char                   rule[32];                    /* "evidence" or "accuracy" */
     char                   reason[MANIFEST_REASON_MAX]; /* why not, or what it won by */
     size_t                 n_numbers;
     struct manifest_number numbers[MANIFEST_NUMBERS_MAX];

@@ -4,6 +4,7 @@
 #define ALPHALOOP_TRAIN_FIT_H
 
 #include "alphaloop/dataset/sample.h"
+#include "alphaloop/feature/feature_set.h"
 #include "alphaloop/model/scorer.h"
 #include "alphaloop/train/job.h"
 
@@ -22,7 +23,7 @@ struct train_row {
 
 /* Rows as they are read, in any order; features as frozen, not oriented. */
 struct train_rows {
-    size_t            n_rows, n_cols, cap;
+    size_t            n_rows, n_cols, cap, n_rows_max;
     struct train_row *rows;
     float            *x; /* [n_rows][n_cols] */
     struct asset     *assets;
@@ -31,7 +32,8 @@ struct train_rows {
 
 MUST_CHECK enum al_err train_rows_init(struct train_rows *rows, size_t n_cols, size_t n_rows_max);
 void                   train_rows_deinit(struct train_rows *rows);
-/* AL_EFULL past n_rows_max; AL_EVERSION when the number of features is another; AL_EINVAL: a value that is not finite. */
+/* AL_EFULL past n_rows_max; AL_EVERSION when the number of features is another; AL_EINVAL: an outcome that is not finite, a
+ * feature that is infinite, or times that are not in order. */
 MUST_CHECK enum al_err train_rows_add(struct train_rows *rows, const struct sample *sample);
 
 struct train_hooks {
@@ -48,15 +50,19 @@ struct train_result {
 };
 void train_result_deinit(struct train_result *result);
 
-/*   rows       sorted in place by decision time
+/* Write manifest_json, with what only the caller knows; the end line gets its hash. */
+MUST_CHECK enum al_err train_result_seal(struct train_result *result, int64_t trained_at_ns, double seconds);
+
+/* From rows to a verdict.
+ *
  *   set        the job's feature set, resolved                     borrows
- *   incumbent  NULL: the challenger is held against the logged warm-up policy
- *   now_ns     written down as trained_at
+ *   rows       in any order                                        borrows
+ *   incumbent  NULL: the challenger is held against what the logged policy did
+ *   out        not sealed; train_result_deinit() it in any case
  *   returns    AL_OK with a verdict, also for too few rows or a refusal; a fault otherwise (AL_ECANCELED ...)
  */
-struct feature_set;
-MUST_CHECK enum al_err train_run(const struct train_job *job, const struct feature_set *set, struct train_rows *rows,
-                                 const struct scorer *incumbent, int64_t now_ns, const struct train_hooks *hooks,
-                                 struct train_result *out);
+MUST_CHECK enum al_err train_run(const struct train_job *job, const struct feature_set *set,
+                                 const struct train_rows *rows, const struct scorer *incumbent,
+                                 const struct train_hooks *hooks, struct train_result *out);
 
 #endif

@@ -10,13 +10,11 @@
 #define TRAIN_PATH_MAX      1024
 
 struct train_gate_settings {
-    char     rule[32];          /* "utility", or "accuracy": the original's threshold (MODEL_GATE) */
+    char     rule[32];          /* MODEL_GATE: "evidence", or "accuracy": the original's threshold */
     double   accuracy_min;      /* rule accuracy */
     double   alpha;             /* level of the first attempt */
     uint32_t attempt;           /* k >= 1: challengers of this strategy so far, this one included */
     double   n_eff_min;         /* rows needed before anything is fitted */
-    double   epsilon;           /* of the strategy's policy */
-    double   cost_bound;        /* what v_low must exceed */
     uint32_t n_bootstrap;
 };
 

@@ -1,0 +1,270 @@
+/* Walking forward.
+ *
+ * Every fold is judged by a model that was taught only on what was known when the fold began, so the predictions of all folds
+ * together are out of sample. The calibration is fitted on them, and they say how many rounds to train for. Early stopping has
+ * a part of its own, the newest fifth of a fold's teachers (purged like a fold): were it done on the fold itself, its
+ * predictions would be chosen by their own outcome.
+ *
+ * The final model is taught on all that was known when the untouched block began, for the median number of rounds of the later
+ * half of the folds: the early ones have seen too little. It is not fitted again with the block afterwards: what is served is
+ * exactly what was judged. */
+#include "fit_i.h"
+
+#include <assert.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define VALIDATION_SHARE   0.2
+#define VALIDATION_ROWS_MIN 50
+
+static bool stops_early(const struct model_kind *kind)
+{
+    for (size_t i = 0; i < kind->n_params; i++) {
+        if (strcmp(kind->params[i].name, "patience") == 0)
+            return true;
+    }
+    return false;
+}
+
+static bool on_round(void *ctx, const struct model_round *round)
+{
+    struct training *t = ctx;
+    double           share = (double)round->round / (double)round->n_rounds_max;
+    training_progress(t, t->stage, t->stage_from + (t->stage_to - t->stage_from) * share);
+    return training_is_cancelled(t);
+}
+
+/* Teachers of a fold, cut into those that teach and the newest ones that say when to stop. */
+struct teachers {
+    uint32_t *indices; /* those that teach first */
+    size_t    n_teach, n_validation;
+};
+
+static enum al_err cut_validation(const struct training *t, const struct split *fold, struct teachers *out)
+{
+    size_t             n = out->n_teach, n_first = n - (size_t)((double)n * VALIDATION_SHARE);
+    struct label_span *spans = malloc((n + 1) * sizeof *spans);
+    uint32_t          *kept = malloc((n + 1) * sizeof *kept);
+    if (spans == NULL || kept == NULL) {
+        free(spans);
+        free(kept);
+        return err_set(AL_ENOMEM, "folds");
+    }
+    for (size_t i = 0; i < n; i++)
+        spans[i] = t->table.spans[out->indices[i]];
+    while (n_first > 0 && n_first < n && spans[n_first].t0_ns == spans[n_first - 1].t0_ns)
+        n_first++; /* rows of one instant stay together */
+    if (n - n_first >= VALIDATION_ROWS_MIN) {
+        struct split inner = split_at(spans, n_first, n, fold->embargo_ns);
+        size_t       n_kept = split_teachers(&inner, spans, n_first, kept);
+        for (size_t i = 0; i < n_kept; i++)
+            out->indices[i] = out->indices[kept[i]];
+        memmove(out->indices + n_kept, out->indices + n_first, (n - n_first) * sizeof *out->indices);
+        out->n_teach = n_kept;
+        out->n_validation = n - n_first;
+    }
+    free(spans);
+    free(kept);
+    return AL_OK;
+}
+
+static enum al_err find_teachers(const struct training *t, const struct split *split, bool with_validation,
+                                 struct teachers *out)
+{
+    *out = (struct teachers){.indices = malloc((t->table.n + 1) * sizeof *out->indices)};
+    if (out->indices == NULL)
+        return err_set(AL_ENOMEM, "folds");
+    out->n_teach = split_teachers(split, t->table.spans, t->table.n, out->indices);
+    enum al_err err = with_validation ? cut_validation(t, split, out) : AL_OK;
+    if (err != AL_OK)
+        free(out->indices);
+    return err;
+}
+
+static enum al_err fit_teachers(struct training *t, const struct teachers *teachers, size_t n_rounds,
+                                struct fold_report *report, struct model **out)
+{
+    size_t            n_cols = t->table.rows->n_cols;
+    struct train_part teach = {0}, validation = {0};
+    enum al_err       err = train_part_init(&teach, &t->table, teachers->indices, teachers->n_teach);
+    if (err == AL_OK)
+        err = train_part_init(&validation, &t->table, teachers->indices + teachers->n_teach, teachers->n_validation);
+    if (err == AL_OK) {
+        struct model_fit fit = {.train = train_part_rows(&teach, n_cols),
+                                .validation = train_part_rows(&validation, n_cols),
+                                .params = &t->job->params,
+                                .seed = t->job->seed,
+                                .n_rounds = n_rounds,
+                                .on_round = on_round,
+                                .ctx = t};
+        err = t->kind->fit(&fit, out);
+    }
+    if (err == AL_OK && report != NULL)
+        report->n_rounds = t->kind->n_rounds(*out);
+    train_part_deinit(&teach);
+    train_part_deinit(&validation);
+    return err;
+}
+
+/* Out-of-fold predictions of all folds, one after the other. */
+struct predictions {
+    size_t n;
+    float *margins, *labels, *weights, *net;
+    double n_independent;
+};
+
+static void predictions_deinit(struct predictions *p)
+{
+    free(p->margins);
+    free(p->labels);
+    free(p->weights);
+    free(p->net);
+}
+
+static enum al_err predictions_init(struct predictions *p, size_t n_max)
+{
+    *p = (struct predictions){.margins = malloc((n_max + 1) * sizeof(float)),
+                              .labels = malloc((n_max + 1) * sizeof(float)),
+                              .weights = malloc((n_max + 1) * sizeof(float)),
+                              .net = malloc((n_max + 1) * sizeof(float))};
+    if (p->margins != NULL && p->labels != NULL && p->weights != NULL && p->net != NULL)
+        return AL_OK;
+    predictions_deinit(p);
+    return err_set(AL_ENOMEM, "predictions");
+}
+
+static double mean_log_loss(const float *margins, const struct train_part *part)
+{
+    double sum = 0, weight = 0;
+    for (size_t i = 0; i < part->n; i++) {
+        double z = part->labels[i] > 0 ? (double)margins[i] : -(double)margins[i];
+        sum += (double)part->weights[i] * (z > 0 ? log1p(exp(-z)) : -z + log1p(exp(z)));
+        weight += (double)part->weights[i];
+    }
+    return weight > 0 ? sum / weight : NAN;
+}
+
+static enum al_err predict_fold(struct training *t, const struct split *fold, const struct model *model,
+                                struct predictions *p, struct fold_report *report)
+{
+    size_t            n = fold->test_end - fold->test_begin;
+    struct train_part part;
+    uint32_t         *indices = malloc((n + 1) * sizeof *indices);
+    if (indices == NULL)
+        return err_set(AL_ENOMEM, "predictions");
+    for (size_t i = 0; i < n; i++)
+        indices[i] = (uint32_t)(fold->test_begin + i);
+    enum al_err err = train_part_init(&part, &t->table, indices, n);
+    free(indices);
+    if (err != AL_OK)
+        return err;
+    err = t->kind->predict(model, part.x, n, t->table.rows->n_cols, p->margins + p->n);
+    if (err == AL_OK)
+        err = evaluate_auc(p->margins + p->n, part.net, part.weights, n, &report->test_auc);
+    if (err == AL_OK) {
+        report->n_test = n;
+        report->test_loss = mean_log_loss(p->margins + p->n, &part);
+        memcpy(p->labels + p->n, part.labels, n * sizeof(float));
+        memcpy(p->weights + p->n, part.weights, n * sizeof(float));
+        memcpy(p->net + p->n, part.net, n * sizeof(float));
+        for (size_t i = 0; i < n; i++)
+            p->n_independent += t->table.unique[fold->test_begin + i];
+        p->n += n;
+    }
+    train_part_deinit(&part);
+    return err;
+}
+
+static enum al_err run_fold(struct training *t, const struct split *fold, struct predictions *p,
+                            struct fold_report *report)
+{
+    struct teachers teachers;
+    struct model   *model = NULL;
+    enum al_err     err = find_teachers(t, fold, stops_early(t->kind), &teachers);
+    if (err != AL_OK)
+        return err;
+    report->n_teach = teachers.n_teach;
+    report->n_validation = teachers.n_validation;
+    err = fit_teachers(t, &teachers, 0, report, &model);
+    if (err == AL_OK)
+        err = predict_fold(t, fold, model, p, report);
+    t->kind->destroy(model);
+    free(teachers.indices);
+    return err;
+}
+
+static int by_size(const void *a, const void *b)
+{
+    size_t x = *(const size_t *)a, y = *(const size_t *)b;
+    return (x > y) - (x < y);
+}
+
+static size_t median_rounds(const struct fold_outcome *oof)
+{
+    size_t rounds[TRAIN_FOLDS_MAX], first = oof->n_folds / 2, n = oof->n_folds - first;
+    for (size_t i = 0; i < n; i++)
+        rounds[i] = oof->folds[first + i].n_rounds;
+    qsort(rounds, n, sizeof *rounds, by_size);
+    return rounds[n / 2];
+}
+
+static enum al_err calibrate(struct training *t, const struct predictions *p)
+{
+    struct fold_outcome *oof = &t->oof;
+    enum al_err          err = calibration_fit(p->margins, p->labels, p->net, p->weights, p->n, p->n_independent,
+                                               t->job->value_z, &oof->calibration);
+    float               *q = malloc((p->n + 1) * sizeof *q), *v = malloc((p->n + 1) * sizeof *v);
+    if (err == AL_OK && (q == NULL || v == NULL))
+        err = err_set(AL_ENOMEM, "calibration");
+    for (size_t i = 0; i < p->n && err == AL_OK; i++) {
+        struct prediction prediction = calibration_apply(&oof->calibration, (double)p->margins[i]);
+        q[i] = (float)prediction.q;
+        v[i] = (float)prediction.v;
+    }
+    evaluation_clear(&oof->evaluation);
+    if (err == AL_OK)
+        err = evaluate_classification(q, p->net, p->weights, p->n, &oof->evaluation);
+    if (err == AL_OK)
+        err = evaluate_regression(v, p->net, p->weights, p->n, &oof->evaluation);
+    free(q);
+    free(v);
+    oof->n_rows = p->n;
+    return err;
+}
+
+enum al_err train_folds(struct training *t)
+{
+    struct predictions p;
+    enum al_err        err = predictions_init(&p, t->table.n);
+    if (err != AL_OK)
+        return err;
+    t->oof.n_folds = t->job->n_folds;
+    for (size_t i = 0; i < t->oof.n_folds && err == AL_OK; i++) {
+        t->stage = TRAIN_STAGE_FOLD;
+        t->stage_from = 0.1 + 0.5 * (double)i / (double)t->oof.n_folds;
+        t->stage_to = 0.1 + 0.5 * (double)(i + 1) / (double)t->oof.n_folds;
+        err = run_fold(t, &t->folds[i], &p, &t->oof.folds[i]);
+    }
+    if (err == AL_OK)
+        err = calibrate(t, &p);
+    if (err == AL_OK && stops_early(t->kind))
+        t->oof.n_rounds = median_rounds(&t->oof);
+    predictions_deinit(&p);
+    return err;
+}
+
+enum al_err train_final(struct training *t)
+{
+    struct teachers teachers;
+    enum al_err     err = find_teachers(t, &t->holdout, false, &teachers);
+    if (err != AL_OK)
+        return err;
+    t->stage = TRAIN_STAGE_FINAL;
+    t->stage_from = 0.6;
+    t->stage_to = 0.9;
+    t->n_teach = teachers.n_teach;
+    err = fit_teachers(t, &teachers, t->oof.n_rounds, NULL, &t->model);
+    free(teachers.indices);
+    return err;
+}

@@ -1,0 +1,382 @@
+/* Jobs and lines as JSON. The tables of fields are the format: writing and reading walk the same rows. */
+#include "alphaloop/train/job.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "alphaloop/base/timestamp.h"
+
+enum field_type { FIELD_TEXT, FIELD_F64, FIELD_U32, FIELD_U64, FIELD_I64, FIELD_BOOL };
+
+struct field {
+    const char *name;
+    enum field_type type;
+    size_t offset, size; /* size: of a text */
+    double min, max;
+};
+
+#define JOB(name, member, type, min, max)                                                          \
+    {                                                                                              \
+        name, type, offsetof(struct train_job, member), sizeof(((struct train_job *)0)->member),   \
+            min, max                                                                               \
+    }
+
+/* Times and durations are whole nanoseconds, because they are compared exactly; seeds are text. */
+static const struct field fields[] = {
+    JOB("trigger", trigger, FIELD_TEXT, 0, 0),
+    JOB("cut_ns", cut_ns, FIELD_I64, 0, 9e18),
+    JOB("window_ns", window_ns, FIELD_I64, 0, 9e18),
+    JOB("rows_max", n_rows_max, FIELD_U64, 1, 1e8),
+    JOB("weight_half_life_seconds", weight_half_life_seconds, FIELD_F64, 0, 1e10),
+    JOB("use_market_evidence", use_market_evidence, FIELD_BOOL, 0, 0),
+    JOB("dry_run", dry_run, FIELD_BOOL, 0, 0),
+    JOB("timeframe_ns", timeframe_ns, FIELD_I64, 0, 9e18),
+    JOB("horizon_seconds", label.horizon_seconds, FIELD_F64, 1e-3, 1e9),
+    JOB("barrier_up", label.barrier_up, FIELD_F64, 1e-6, 1e6),
+    JOB("barrier_down", label.barrier_down, FIELD_F64, 1e-6, 1e6),
+    JOB("settlement_lag_seconds", label.settlement_lag_seconds, FIELD_F64, 0, 1e9),
+    JOB("folds", n_folds, FIELD_U32, 2, 20),
+    JOB("holdout_fraction", holdout_fraction, FIELD_F64, 0.05, 0.5),
+    JOB("value_z", value_z, FIELD_F64, 0, 10),
+    JOB("gate_rule", gate.rule, FIELD_TEXT, 0, 0),
+    JOB("gate_accuracy_min", gate.accuracy_min, FIELD_F64, 0, 1),
+    JOB("gate_alpha", gate.alpha, FIELD_F64, 1e-6, 0.5),
+    JOB("gate_attempt", gate.attempt, FIELD_U32, 1, 1e9),
+    JOB("gate_n_eff_min", gate.n_eff_min, FIELD_F64, 1, 1e9),
+    JOB("gate_bootstrap", gate.n_bootstrap, FIELD_U32, 100, 1e6),
+    JOB("incumbent", incumbent, FIELD_TEXT, 0, 0),
+    JOB("output", output, FIELD_TEXT, 0, 0),
+    JOB("deadline_seconds", deadline_seconds, FIELD_U64, 0, 1e9),
+};
+
+void train_job_default(struct train_job *job)
+{
+    memset(job, 0, sizeof *job);
+    const struct model_kind *kind = model_kind_find(SLICE("xgboost"));
+    snprintf(job->kind, sizeof job->kind, "%s", kind->name);
+    model_params_default(kind, &job->params);
+    snprintf(job->trigger, sizeof job->trigger, "person");
+    snprintf(job->gate.rule, sizeof job->gate.rule, "evidence");
+    job->n_rows_max = 1000000;
+    job->use_market_evidence = true;
+    job->label = (struct manifest_label){60, 1, 1, 0};
+    job->timeframe_ns = 60 * NS_PER_S;
+    job->n_folds = 5;
+    job->holdout_fraction = 0.2;
+    job->value_z = 1;
+    job->gate.accuracy_min = 0.75;
+    job->gate.alpha = 0.05;
+    job->gate.attempt = 1;
+    job->gate.n_eff_min = 1000;
+    job->gate.n_bootstrap = 2000;
+}
+
+/* ---- writing ---- */
+
+static void write_field(struct json_writer *w, const struct field *field, const char *value)
+{
+    json_w_key(w, field->name);
+    switch (field->type) {
+    case FIELD_TEXT:
+        json_w_str(w, value);
+        break;
+    case FIELD_F64:
+        json_w_double(w, *(const double *)(const void *)value);
+        break;
+    case FIELD_U32:
+        json_w_i64(w, *(const uint32_t *)(const void *)value);
+        break;
+    case FIELD_U64:
+    case FIELD_I64:
+        json_w_i64(w, *(const int64_t *)(const void *)value);
+        break;
+    case FIELD_BOOL:
+        json_w_bool(w, *(const bool *)value);
+        break;
+    }
+}
+
+static void write_hash(struct json_writer *w, const char *key, const struct sha256 *hash)
+{
+    char text[SHA256_TEXT_MAX];
+    sha256_format(hash, text);
+    json_w_key(w, key);
+    json_w_str(w, text);
+}
+
+void train_job_write(const struct train_job *job, struct buf *out)
+{
+    struct json_writer w;
+    char seed[24];
+    snprintf(seed, sizeof seed, "%llu", (unsigned long long)job->seed);
+    json_w_init(&w, out);
+    json_w_object(&w);
+    json_w_key(&w, "strategy_id");
+    json_w_str(&w, job->strategy_id.text);
+    json_w_key(&w, "version");
+    json_w_str(&w, job->version.text);
+    json_w_key(&w, "kind");
+    json_w_str(&w, job->kind);
+    json_w_key(&w, "parameters");
+    model_params_write(model_kind_find(slice_of(job->kind)), &job->params, &w);
+    json_w_key(&w, "seed");
+    json_w_str(&w, seed);
+    for (size_t i = 0; i < COUNT_OF(fields); i++)
+        write_field(&w, &fields[i], (const char *)job + fields[i].offset);
+    write_hash(&w, "schema_hash", &job->schema_hash);
+    json_w_key(&w, "features");
+    json_w_array(&w);
+    for (size_t i = 0; i < job->n_features; i++)
+        json_w_str(&w, job->features[i]);
+    json_w_end_array(&w);
+    json_w_end_object(&w);
+    buf_putc(out, '\n');
+}
+
+/* ---- reading ---- */
+
+static enum al_err wrong(const char *field)
+{
+    return err_set(AL_EPARSE, "training job: %s is missing or wrong", field);
+}
+
+static bool copy_text(struct json_object *node, char *out, size_t out_max)
+{
+    struct slice text = json_text(node);
+    if (!json_is_string(node) || text.len >= out_max || memchr(text.ptr, '\0', text.len) != NULL)
+        return false;
+    memset(out, 0, out_max);
+    memcpy(out, text.ptr, text.len);
+    return true;
+}
+
+static enum al_err read_whole(const struct field *field, struct json_object *node, int64_t *out)
+{
+    if (node == NULL || json_i64(node, out) != AL_OK)
+        return wrong(field->name);
+    if ((double)*out < field->min || (double)*out > field->max)
+        return err_set(AL_ERANGE, "training job: %s is %lld, allowed is %g to %g", field->name,
+                       (long long)*out, field->min, field->max);
+    return AL_OK;
+}
+
+static enum al_err read_f64(const struct field *field, struct json_object *node, double *out)
+{
+    if (node == NULL || json_double(node, out) != AL_OK)
+        return wrong(field->name);
+    if (!(*out >= field->min && *out <= field->max))
+        return err_set(AL_ERANGE, "training job: %s is %g, allowed is %g to %g", field->name, *out,
+                       field->min, field->max);
+    return AL_OK;
+}
+
+static enum al_err read_field(const struct field *field, struct json_object *node, char *out)
+{
+    int64_t whole = 0;
+    enum al_err err;
+    switch (field->type) {
+    case FIELD_TEXT:
+        return copy_text(node, out, field->size) ? AL_OK : wrong(field->name);
+    case FIELD_F64:
+        return read_f64(field, node, (double *)(void *)out);
+    case FIELD_BOOL:
+        *(bool *)out = json_is_true(node);
+        return json_is_bool(node) ? AL_OK : wrong(field->name);
+    case FIELD_U32:
+        err = read_whole(field, node, &whole);
+        if (err == AL_OK)
+            *(uint32_t *)(void *)out = (uint32_t)whole;
+        return err;
+    case FIELD_U64:
+    case FIELD_I64:
+        return read_whole(field, node, (int64_t *)(void *)out);
+    }
+    return wrong(field->name);
+}
+
+static enum al_err read_seed(struct json_object *node, uint64_t *out)
+{
+    struct slice text = json_text(node);
+    uint64_t value = 0;
+    if (!json_is_string(node) || text.len == 0 || text.len > 20)
+        return wrong("seed");
+    for (size_t i = 0; i < text.len; i++) {
+        unsigned digit = (unsigned char)text.ptr[i] - (unsigned)'0';
+        if (digit > 9 || value > (UINT64_MAX - digit) / 10)
+            return wrong("seed");
+        value = value * 10 + digit;
+    }
+    *out = value;
+    return AL_OK;
+}
+
+static enum al_err read_names(struct json_object *root, struct train_job *job)
+{
+    struct json_object *list = json_get(root, "features");
+    if (!strategy_id_parse(json_text(json_get(root, "strategy_id")), &job->strategy_id))
+        return wrong("strategy_id");
+    if (!model_version_id_parse(json_text(json_get(root, "version")), &job->version))
+        return wrong("version");
+    if (!copy_text(json_get(root, "kind"), job->kind, sizeof job->kind) ||
+        model_kind_find(slice_of(job->kind)) == NULL)
+        return wrong("kind");
+    if (!sha256_parse(json_text(json_get(root, "schema_hash")), &job->schema_hash))
+        return wrong("schema_hash");
+    if (!json_is_array(list) || json_length(list) == 0 || json_length(list) > FEATURES_MAX)
+        return wrong("features");
+    job->n_features = json_length(list);
+    for (size_t i = 0; i < job->n_features; i++) {
+        if (!copy_text(json_at(list, i), job->features[i], sizeof job->features[i]))
+            return wrong("features");
+    }
+    return read_seed(json_get(root, "seed"), &job->seed);
+}
+
+static enum al_err read_root(struct json_object *root, struct train_job *job)
+{
+    enum al_err err = read_names(root, job);
+    if (err == AL_OK)
+        err = model_params_read(model_kind_find(slice_of(job->kind)), json_get(root, "parameters"),
+                                &job->params);
+    for (size_t i = 0; i < COUNT_OF(fields) && err == AL_OK; i++)
+        err =
+            read_field(&fields[i], json_get(root, fields[i].name), (char *)job + fields[i].offset);
+    if (err != AL_OK)
+        return err;
+    if (strcmp(job->gate.rule, "evidence") != 0 && strcmp(job->gate.rule, "accuracy") != 0)
+        return wrong("gate_rule");
+    return job->output[0] != '\0' ? AL_OK : wrong("output");
+}
+
+static enum al_err read_document(struct slice text, size_t max_bytes, struct json_object **root)
+{
+    struct json_reader *reader = json_reader_create(max_bytes, 8);
+    enum al_err err = json_read(reader, text, root);
+    json_reader_destroy(reader);
+    return err;
+}
+
+enum al_err train_job_read(struct slice text, struct train_job *out)
+{
+    struct json_object *root = NULL;
+    memset(out, 0, sizeof *out);
+    enum al_err err = read_document(text, TRAIN_JOB_BYTES_MAX, &root);
+    if (err != AL_OK)
+        return err_add(err, "training job");
+    err = read_root(root, out);
+    json_put(root);
+    return err;
+}
+
+/* ---- lines ---- */
+
+static const char *const stage_names[TRAIN_STAGE_COUNT] = {"load", "fold", "final", "evaluate",
+                                                           "write"};
+static const char *const verdict_names[TRAIN_VERDICT_COUNT] = {"promote", "refuse", "too_few",
+                                                               "failed", "cancelled"};
+
+const char *train_stage_name(enum train_stage stage)
+{
+    return stage_names[stage];
+}
+
+const char *train_verdict_name(enum train_verdict verdict)
+{
+    return verdict_names[verdict];
+}
+
+static bool find_name(struct json_object *node, const char *const *names, size_t n_names, int *out)
+{
+    for (size_t i = 0; i < n_names; i++) {
+        if (slice_is(json_text(node), names[i])) {
+            *out = (int)i;
+            return true;
+        }
+    }
+    return false;
+}
+
+void train_line_write(const struct train_line *line, struct buf *out)
+{
+    struct json_writer w;
+    json_w_init(&w, out);
+    json_w_object(&w);
+    if (line->kind == TRAIN_LINE_PROGRESS) {
+        json_w_key(&w, "stage");
+        json_w_str(&w, stage_names[line->stage]);
+        json_w_key(&w, "fraction");
+        json_w_double(&w, isfinite(line->fraction) ? line->fraction : 0);
+    } else {
+        json_w_key(&w, "verdict");
+        json_w_str(&w, verdict_names[line->verdict]);
+        json_w_key(&w, "reason");
+        json_w_str(&w, line->reason);
+        json_w_key(&w, "n_eff");
+        json_w_double(&w, isfinite(line->n_eff) ? line->n_eff : 0);
+        json_w_key(&w, "seconds");
+        json_w_double(&w, isfinite(line->seconds) ? line->seconds : 0);
+        write_hash(&w, "manifest_sha256", &line->manifest_hash);
+    }
+    json_w_key(&w, "rows");
+    json_w_i64(&w, (int64_t)line->n_rows);
+    json_w_end_object(&w);
+    buf_putc(out, '\n');
+}
+
+static enum al_err line_wrong(const char *field)
+{
+    return err_set(AL_EPARSE, "training line: %s is missing or wrong", field);
+}
+
+static bool
+read_number(struct json_object *root, const char *name, double min, double max, double *out)
+{
+    struct json_object *node = json_get(root, name);
+    return node != NULL && json_double(node, out) == AL_OK && *out >= min && *out <= max;
+}
+
+static enum al_err read_end(struct json_object *root, struct train_line *line)
+{
+    int verdict;
+    line->kind = TRAIN_LINE_END;
+    if (!find_name(json_get(root, "verdict"), verdict_names, TRAIN_VERDICT_COUNT, &verdict))
+        return line_wrong("verdict");
+    line->verdict = (enum train_verdict)verdict;
+    if (!copy_text(json_get(root, "reason"), line->reason, sizeof line->reason))
+        return line_wrong("reason");
+    if (!read_number(root, "n_eff", 0, 1e12, &line->n_eff))
+        return line_wrong("n_eff");
+    if (!read_number(root, "seconds", 0, 1e9, &line->seconds))
+        return line_wrong("seconds");
+    if (!sha256_parse(json_text(json_get(root, "manifest_sha256")), &line->manifest_hash))
+        return line_wrong("manifest_sha256");
+    return AL_OK;
+}
+
+static enum al_err read_progress(struct json_object *root, struct train_line *line)
+{
+    int stage;
+    line->kind = TRAIN_LINE_PROGRESS;
+    if (!find_name(json_get(root, "stage"), stage_names, TRAIN_STAGE_COUNT, &stage))
+        return line_wrong("stage");
+    line->stage = (enum train_stage)stage;
+    return read_number(root, "fraction", 0, 1, &line->fraction) ? AL_OK : line_wrong("fraction");
+}
+
+enum al_err train_line_read(struct slice text, struct train_line *out)
+{
+    struct json_object *root = NULL;
+    double n_rows;
+    memset(out, 0, sizeof *out);
+    enum al_err err = read_document(text, 4096, &root);
+    if (err != AL_OK)
+        return err_add(err, "training line");
+    err = json_get(root, "verdict") != NULL ? read_end(root, out) : read_progress(root, out);
+    if (err == AL_OK && !read_number(root, "rows", 0, 1e12, &n_rows))
+        err = line_wrong("rows");
+    if (err == AL_OK)
+        out->n_rows = (uint64_t)n_rows;
+    json_put(root);
+    return err;
+}

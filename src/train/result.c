@@ -1,0 +1,274 @@
+/* What a run leaves behind: the model in the library's format and flattened, probe rows with the library's own answers, a
+ * report for people, and the manifest that holds it together. */
+#include "fit_i.h"
+
+#include <assert.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "alphaloop/base/rng.h"
+#include "alphaloop/model/trees.h"
+
+#define PROBE_ROWS       256
+#define REPORT_BYTES_MAX (1U << 20)
+
+void train_result_deinit(struct train_result *result)
+{
+    free(result->manifest);
+    buf_deinit(&result->manifest_json);
+    buf_deinit(&result->model);
+    buf_deinit(&result->trees);
+    buf_deinit(&result->probe);
+    buf_deinit(&result->report);
+    *result = (struct train_result){0};
+}
+
+/* ---- probe ---- */
+
+/* Rows from all over the table, some with holes: the first has no value at all, and in every third one each value is missing
+ * with a chance of a quarter. */
+static void fill_probe(const struct training *t, float *x, size_t n)
+{
+    size_t     n_cols = t->table.rows->n_cols;
+    struct rng rng;
+    rng_seed(&rng, t->job->seed);
+    for (size_t i = 0; i < n; i++) {
+        size_t at = i * t->table.n / n;
+        feature_orient(t->table.set, train_table_features(&t->table, at),
+                       (enum side)train_table_row(&t->table, at)->action, x + i * n_cols);
+        for (size_t k = 0; k < n_cols; k++) {
+            if (i == 0 || (i % 3 == 0 && rng_below(&rng, 4) == 0))
+                x[i * n_cols + k] = NAN;
+        }
+    }
+}
+
+static enum al_err write_probe(const struct training *t, struct buf *out)
+{
+    size_t      n_cols = t->table.rows->n_cols;
+    float      *x = malloc(PROBE_ROWS * n_cols * sizeof *x);
+    float       margins[PROBE_ROWS];
+    enum al_err err = x == NULL ? err_set(AL_ENOMEM, "probe") : AL_OK;
+    if (err == AL_OK) {
+        fill_probe(t, x, PROBE_ROWS);
+        err = t->kind->predict(t->model, x, PROBE_ROWS, n_cols, margins);
+    }
+    if (err == AL_OK)
+        probe_write(x, PROBE_ROWS, n_cols, margins, out);
+    free(x);
+    return err == AL_OK && !buf_ok(out) ? err_set(AL_ENOMEM, "probe") : err;
+}
+
+/* ---- report ---- */
+
+static void write_number(struct json_writer *w, const char *key, double value)
+{
+    json_w_key(w, key);
+    if (isfinite(value))
+        json_w_double(w, value);
+    else
+        json_w_null(w);
+}
+
+static void write_count(struct json_writer *w, const char *key, size_t value)
+{
+    json_w_key(w, key);
+    json_w_i64(w, (int64_t)value);
+}
+
+static void write_fold(struct json_writer *w, const struct fold_report *fold)
+{
+    json_w_object(w);
+    write_count(w, "taught_on", fold->n_teach);
+    write_count(w, "stopped_on", fold->n_validation);
+    write_count(w, "judged_on", fold->n_test);
+    write_count(w, "rounds", fold->n_rounds);
+    write_number(w, "log_loss", fold->test_loss);
+    write_number(w, "roc_auc", fold->test_auc);
+    json_w_end_object(w);
+}
+
+static void write_evaluation(struct json_writer *w, const char *key, const struct evaluation *evaluation)
+{
+    json_w_key(w, key);
+    json_w_object(w);
+    for (size_t i = 0; i < evaluation_count(); i++) {
+        double value = evaluation_value(evaluation, i);
+        if (isfinite(value))
+            write_number(w, evaluation_at(i)->name, value);
+    }
+    json_w_end_object(w);
+}
+
+static void write_report(const struct training *t, struct buf *out)
+{
+    const struct weight_summary *weight = &t->table.weight;
+    struct json_writer           w;
+    json_w_init(&w, out);
+    json_w_object(&w);
+    json_w_key(&w, "strategy_id");
+    json_w_str(&w, t->job->strategy_id.text);
+    json_w_key(&w, "version");
+    json_w_str(&w, t->job->version.text);
+    json_w_key(&w, "trigger");
+    json_w_str(&w, t->job->trigger);
+    json_w_key(&w, "rows");
+    json_w_object(&w);
+    write_count(&w, "all", t->table.n);
+    write_count(&w, "market_evidence", t->table.n_market);
+    write_count(&w, "decisions", t->table.n_decisions);
+    write_count(&w, "taught_on", t->n_teach);
+    write_count(&w, "untouched_block", t->holdout.test_end - t->holdout.test_begin);
+    write_number(&w, "n_eff", weight->n_eff);
+    write_number(&w, "n_independent", weight->n_independent);
+    write_number(&w, "concurrency_max", weight->concurrency_max);
+    json_w_end_object(&w);
+    json_w_key(&w, "folds");
+    json_w_array(&w);
+    for (size_t i = 0; i < t->oof.n_folds; i++)
+        write_fold(&w, &t->oof.folds[i]);
+    json_w_end_array(&w);
+    write_evaluation(&w, "out_of_fold", &t->oof.evaluation);
+    write_evaluation(&w, "untouched_block", &t->evaluation);
+    json_w_key(&w, "gate");
+    json_w_str(&w, t->verdict.text);
+    json_w_end_object(&w);
+    buf_putc(out, '\n');
+}
+
+/* ---- manifest ---- */
+
+static void copy_bounded(char *out, size_t out_max, const char *text)
+{
+    snprintf(out, out_max, "%.*s", (int)(out_max - 1), text);
+}
+
+static void fill_data(const struct training *t, struct manifest_data *data)
+{
+    const struct train_table *table = &t->table;
+    *data = (struct manifest_data){
+        .from_ns = table->spans[0].t0_ns,
+        .to_ns = table->spans[table->n - 1].t0_ns,
+        .cut_ns = t->job->cut_ns,
+        .holdout_from_ns = table->spans[t->holdout.test_begin].t0_ns,
+        .n_rows = table->n,
+        .n_decisions = table->n_decisions,
+        .n_market_rows = table->n_market,
+        .n_holdout_rows = t->holdout.test_end - t->holdout.test_begin,
+        .n_eff = table->weight.n_eff,
+    };
+    train_table_hash(table, &data->hash);
+}
+
+static void fill_gate(const struct training *t, struct manifest_gate *gate)
+{
+    const struct gate_verdict *v = &t->verdict;
+    const struct manifest_number numbers[] = {
+        {"level", v->level},
+        {"attempt", v->attempt},
+        {"decisions", (double)v->n},
+        {"trades", (double)v->n_trades},
+        {"own_evidence", (double)v->n_own},
+        {"market_evidence", (double)v->n_market},
+        {"block_length", v->block},
+        {"bootstrap", v->n_bootstrap},
+        {"mean_gain", v->mean_d},
+        {"mean_gain_low", v->low_d},
+        {"mean_utility", v->mean_u},
+        {"mean_utility_low", v->low_u},
+        {"mean_utility_incumbent", v->mean_incumbent},
+        {"brier_skill", v->brier_skill},
+        {"accuracy", v->accuracy},
+        {"n_eff", v->n_eff},
+    };
+    gate->promote = v->promoted;
+    copy_bounded(gate->rule, sizeof gate->rule, t->job->gate.rule);
+    copy_bounded(gate->reason, sizeof gate->reason, v->text);
+    gate->n_numbers = COUNT_OF(numbers);
+    memcpy(gate->numbers, numbers, sizeof numbers);
+}
+
+static enum al_err fill_metrics(const struct training *t, struct manifest *m)
+{
+    static const enum metric_type types[] = {
+        [EVALUATION_classification] = METRIC_TYPE_CLASSIFICATION,
+        [EVALUATION_regression] = METRIC_TYPE_REGRESSION,
+        [EVALUATION_trading_performance] = METRIC_TYPE_TRADING,
+    };
+    enum al_err err = AL_OK;
+    for (size_t i = 0; i < evaluation_count() && err == AL_OK; i++) {
+        const struct evaluation_row *row = evaluation_at(i);
+        bool                         by_decision = row->type == EVALUATION_trading_performance;
+        err = manifest_add_metric(m, row->name, types[row->type], evaluation_value(&t->evaluation, i),
+                                  by_decision ? t->n_decisions : m->data.n_holdout_rows);
+    }
+    return err;
+}
+
+static enum al_err fill_manifest(const struct training *t, struct manifest *m)
+{
+    const struct train_job *job = t->job;
+    m->version = job->version;
+    m->strategy_id = job->strategy_id;
+    copy_bounded(m->kind, sizeof m->kind, job->kind);
+    copy_bounded(m->library_version, sizeof m->library_version, xgb_version());
+    m->schema_hash = job->schema_hash;
+    m->timeframe_ns = job->timeframe_ns;
+    m->n_features = job->n_features;
+    memcpy(m->features, job->features, sizeof m->features);
+    m->label = job->label;
+    m->seed = job->seed;
+    m->params = job->params;
+    m->n_rounds = t->kind->n_rounds(t->model);
+    m->calibration = t->oof.calibration;
+    fill_data(t, &m->data);
+    fill_gate(t, &m->gate);
+    return fill_metrics(t, m);
+}
+
+/* ---- all of it ---- */
+
+enum al_err train_result_fill(const struct training *t, struct train_result *out)
+{
+    out->manifest = calloc(1, sizeof *out->manifest);
+    out->model = BUF_INIT(MODEL_BYTES_MAX);
+    out->trees = BUF_INIT(TREES_BYTES_MAX);
+    out->probe = BUF_INIT(16 + 4 * PROBE_ROWS * (FEATURES_MAX + 1));
+    out->report = BUF_INIT(REPORT_BYTES_MAX);
+    if (out->manifest == NULL)
+        return err_set(AL_ENOMEM, "a manifest");
+    write_report(t, &out->report);
+    enum al_err err = t->kind->save(t->model, &out->model);
+    if (err == AL_OK)
+        err = t->kind->flatten(t->model, &out->trees);
+    if (err == AL_OK)
+        err = write_probe(t, &out->probe);
+    if (err == AL_OK)
+        err = fill_manifest(t, out->manifest);
+    const struct {
+        const char       *name;
+        const struct buf *bytes;
+    } files[] = {{MODEL_FILE_NAME, &out->model},
+                 {TREES_FILE_NAME, &out->trees},
+                 {PROBE_FILE_NAME, &out->probe},
+                 {REPORT_FILE_NAME, &out->report}};
+    for (size_t i = 0; i < COUNT_OF(files) && err == AL_OK; i++)
+        err = manifest_add_file(out->manifest, files[i].name, buf_slice(files[i].bytes));
+    return err;
+}
+
+enum al_err train_result_seal(struct train_result *result, int64_t trained_at_ns, double seconds)
+{
+    assert(result->manifest != NULL);
+    result->manifest->trained_at_ns = trained_at_ns;
+    result->manifest->training_seconds = seconds;
+    result->end.seconds = seconds;
+    result->manifest_json = BUF_INIT(MANIFEST_BYTES_MAX);
+    manifest_write(result->manifest, &result->manifest_json);
+    if (!buf_ok(&result->manifest_json))
+        return err_set(AL_ERANGE, "the manifest is too long");
+    sha256_of(result->manifest_json.ptr, result->manifest_json.len, &result->end.manifest_hash);
+    return AL_OK;
+}

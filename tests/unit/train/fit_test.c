@@ -1,0 +1,351 @@
+/* Training runs in memory, on a market whose edge is known. */
+#include "harness/check.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "alphaloop/base/timestamp.h"
+#include "harness/learnable.h"
+#include "harness/learnable_samples.h"
+
+#define N 4000
+
+static struct learnable_samples market;
+static struct train_job         job;
+static struct train_rows        rows;
+static struct train_result      result;
+
+static void begin(size_t n_decisions, double edge, uint64_t seed)
+{
+    learnable_samples_init(&market, n_decisions, edge, seed);
+    learnable_samples_job(&market, &job);
+    learnable_samples_rows(&market, &rows);
+}
+
+static void end(void)
+{
+    train_result_deinit(&result);
+    train_rows_deinit(&rows);
+}
+
+static void run(void)
+{
+    check_ok(train_run(&job, &market.set, &rows, NULL, NULL, &result));
+}
+
+static double metric(const char *name)
+{
+    return manifest_metric_value(result.manifest, name);
+}
+
+/* Of someone who knows the edge and nothing else. */
+static double best_auc(void)
+{
+    double *scores = malloc(rows.n_rows * sizeof *scores);
+    float  *labels = malloc(rows.n_rows * sizeof *labels);
+    for (size_t i = 0; i < rows.n_rows; i++) {
+        float x0 = rows.x[i * rows.n_cols];
+        scores[i] = isnan(x0) ? 0 : side_sign((enum side)rows.rows[i].action) * (double)x0;
+        labels[i] = rows.rows[i].net_return > 0 ? 1.0F : 0.0F;
+    }
+    double auc = auc_of_doubles(scores, labels, rows.n_rows);
+    free(scores);
+    free(labels);
+    return auc;
+}
+
+static void test_the_edge_is_found_and_promoted(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < model_kind_count(); i++) {
+        begin(N, 1, 1);
+        snprintf(job.kind, sizeof job.kind, "%s", model_kind_at(i)->name);
+        if (i == 0)
+            model_params_default(model_kind_at(i), &job.params);
+        run();
+        printf("%s: AUC %.3f of at best %.3f, net utility %.5f a decision of at best %.5f; %s\n", job.kind, metric("roc_auc"), best_auc(),
+               metric("net_utility"), market.best_utility, result.end.reason);
+        check_i64(result.end.verdict, TRAIN_PROMOTE);
+        assert_true(metric("roc_auc") > 0.5 + 0.85 * (best_auc() - 0.5));
+        assert_true(metric("net_utility") > 0.5 * market.best_utility);
+        assert_true(metric("net_utility") < 1.4 * market.best_utility);
+        assert_true(metric("ece") < 0.08);
+        end();
+    }
+}
+
+static void test_without_an_edge_nothing_is_promoted(void **state)
+{
+    size_t n_promoted = 0, n_skilled = 0;
+    (void)state;
+    for (uint64_t seed = 1; seed <= 8; seed++) {
+        begin(1500, 0, seed);
+        run();
+        n_promoted += result.end.verdict == TRAIN_PROMOTE;
+        n_skilled += metric("brier_skill") > 0.005;
+        end();
+    }
+    printf("without an edge: %zu of 8 promoted, %zu with a Brier skill\n", n_promoted, n_skilled);
+    check_i64((int64_t)n_promoted, 0);
+    check_i64((int64_t)n_skilled, 0);
+}
+
+static void test_the_same_job_gives_the_same_bytes(void **state)
+{
+    struct train_result again;
+    (void)state;
+    begin(1500, 1, 2);
+    run();
+    check_ok(train_run(&job, &market.set, &rows, NULL, NULL, &again));
+    check_ok(train_result_seal(&result, NS_PER_DAY, 1));
+    check_ok(train_result_seal(&again, NS_PER_DAY, 1));
+    assert_true(slice_eq(buf_slice(&result.manifest_json), buf_slice(&again.manifest_json)));
+    assert_true(sha256_eq(&result.end.manifest_hash, &again.end.manifest_hash));
+    train_result_deinit(&again);
+    job.seed++;
+    check_ok(train_run(&job, &market.set, &rows, NULL, NULL, &again));
+    assert_false(slice_eq(buf_slice(&result.model), buf_slice(&again.model)));
+    train_result_deinit(&again);
+    end();
+}
+
+/* Rows may come in any order: the database promises one, but nothing here may depend on it. */
+static void test_the_order_of_reading_does_not_matter(void **state)
+{
+    struct train_rows   backwards;
+    struct train_result again;
+    (void)state;
+    begin(1200, 1, 3);
+    run();
+    check_ok(train_rows_init(&backwards, rows.n_cols, rows.n_rows));
+    backwards.assets = calloc(rows.n_assets, sizeof *backwards.assets);
+    memcpy(backwards.assets, rows.assets, rows.n_assets * sizeof *rows.assets);
+    backwards.n_assets = rows.n_assets;
+    backwards.rows = malloc(rows.n_rows * sizeof *rows.rows);
+    backwards.x = malloc(rows.n_rows * rows.n_cols * sizeof *rows.x);
+    backwards.n_rows = rows.n_rows;
+    for (size_t i = 0; i < rows.n_rows; i++) {
+        size_t from = rows.n_rows - 1 - i;
+        backwards.rows[i] = rows.rows[from];
+        memcpy(backwards.x + i * rows.n_cols, rows.x + from * rows.n_cols, rows.n_cols * sizeof *rows.x);
+    }
+    check_ok(train_run(&job, &market.set, &backwards, NULL, NULL, &again));
+    assert_true(slice_eq(buf_slice(&result.model), buf_slice(&again.model)));
+    assert_true(sha256_eq(&result.manifest->data.hash, &again.manifest->data.hash));
+    train_rows_deinit(&backwards);
+    train_result_deinit(&again);
+    end();
+}
+
+/* The block judges; if the model or its calibration had seen it, turning its outcomes round would change them. */
+static void test_the_untouched_block_is_untouched(void **state)
+{
+    struct train_result again;
+    (void)state;
+    begin(1500, 1, 4);
+    run();
+    for (size_t i = 0; i < rows.n_rows; i++) {
+        if (rows.rows[i].t0_ns >= result.manifest->data.holdout_from_ns)
+            rows.rows[i].net_return = -rows.rows[i].net_return;
+    }
+    check_ok(train_run(&job, &market.set, &rows, NULL, NULL, &again));
+    assert_true(slice_eq(buf_slice(&result.model), buf_slice(&again.model)));
+    check_same_double(again.manifest->calibration.platt.a, result.manifest->calibration.platt.a);
+    check_same_double(again.manifest->calibration.value.beta, result.manifest->calibration.value.beta);
+    check_i64(again.end.verdict, TRAIN_REFUSE);
+    assert_true(manifest_metric_value(again.manifest, "roc_auc") < 0.4);
+    train_result_deinit(&again);
+    end();
+}
+
+static void test_labels_not_available_at_the_cut_are_not_used(void **state)
+{
+    struct train_result again;
+    (void)state;
+    begin(1500, 1, 6);
+    job.cut_ns = rows.rows[2000].t0_ns;
+    run();
+    assert_true(result.manifest->data.n_rows < 2000);
+    for (size_t i = 0; i < rows.n_rows; i++) {
+        if (rows.rows[i].available_at_ns > job.cut_ns)
+            rows.rows[i].net_return = NAN;
+    }
+    check_ok(train_run(&job, &market.set, &rows, NULL, NULL, &again));
+    assert_true(slice_eq(buf_slice(&result.model), buf_slice(&again.model)));
+    assert_true(sha256_eq(&result.manifest->data.hash, &again.manifest->data.hash));
+    train_result_deinit(&again);
+    end();
+}
+
+static void test_a_result_can_be_served(void **state)
+{
+    struct scorer     *scorer = NULL;
+    struct prediction  buy, sell;
+    float              x[FEATURES_MAX], oriented[FEATURES_MAX];
+    (void)state;
+    begin(N, 1, 7);
+    run();
+    check_ok(train_result_seal(&result, NS_PER_DAY, 2));
+    struct model_files files = {buf_slice(&result.manifest_json), buf_slice(&result.trees), buf_slice(&result.probe),
+                                buf_slice(&result.model)};
+    check_ok(scorer_create(&files, &market.set.schema_hash, &scorer));
+    assert_true(scorer_uses_walker(scorer));
+    for (size_t k = 0; k < market.set.n_columns; k++)
+        x[k] = market.set.columns[k].neutral;
+    x[0] = 1.5F;
+    feature_orient(&market.set, x, SIDE_BUY, oriented);
+    check_ok(scorer_predict(scorer, oriented, &buy));
+    feature_orient(&market.set, x, SIDE_SELL, oriented);
+    check_ok(scorer_predict(scorer, oriented, &sell));
+    /* At x0 = 1.5 the price goes up with probability 0.82. */
+    check_near(buy.q, 0.82, 0.08);
+    check_near(sell.q, 0.18, 0.08);
+    check_near(buy.v, 0.0022, 0.0012);
+    assert_true(buy.v_low > 0 && sell.v_low < 0);
+    scorer_destroy(scorer);
+    end();
+}
+
+static void test_an_equal_incumbent_stays(void **state)
+{
+    struct scorer      *scorer = NULL;
+    struct train_result again;
+    (void)state;
+    begin(N, 1, 8);
+    run();
+    check_ok(train_result_seal(&result, NS_PER_DAY, 2));
+    struct model_files files = {buf_slice(&result.manifest_json), buf_slice(&result.trees), buf_slice(&result.probe),
+                                buf_slice(&result.model)};
+    check_ok(scorer_create(&files, &market.set.schema_hash, &scorer));
+    check_ok(train_run(&job, &market.set, &rows, scorer, NULL, &again));
+    check_i64(again.end.verdict, TRAIN_REFUSE);
+    printf("against itself: %s\n", again.end.reason);
+    train_result_deinit(&again);
+    scorer_destroy(scorer);
+    end();
+}
+
+static void test_own_fills_alone_are_enough_to_learn(void **state)
+{
+    (void)state;
+    begin(2 * N, 1, 9);
+    job.use_market_evidence = false;
+    run();
+    printf("own fills alone: net utility %.5f a decision of at best %.5f; %s\n", metric("net_utility"),
+           market.best_utility, result.end.reason);
+    check_i64((int64_t)result.manifest->data.n_rows, 2 * N);
+    check_i64(result.end.verdict, TRAIN_PROMOTE);
+    check_near(metric("net_utility"), market.best_utility, 0.5 * market.best_utility);
+    end();
+}
+
+static void test_too_few_rows_are_said(void **state)
+{
+    (void)state;
+    begin(400, 1, 10);
+    run();
+    check_i64(result.end.verdict, TRAIN_TOO_FEW);
+    check_has(result.end.reason, "1000 are needed");
+    assert_null(result.manifest);
+    end();
+}
+
+static void test_no_rows_at_all_are_too_few(void **state)
+{
+    (void)state;
+    begin(10, 1, 10);
+    job.cut_ns = 0;
+    run();
+    check_i64(result.end.verdict, TRAIN_TOO_FEW);
+    end();
+}
+
+static bool cancel_later(void *ctx)
+{
+    return ++*(int *)ctx > 20;
+}
+
+static void test_cancel_is_heard_between_rounds(void **state)
+{
+    int                      n_asked = 0;
+    const struct train_hooks hooks = {.is_cancelled = cancel_later, .ctx = &n_asked};
+    (void)state;
+    begin(1500, 1, 11);
+    check_err(train_run(&job, &market.set, &rows, NULL, &hooks, &result), AL_ECANCELED);
+    check_i64(result.end.verdict, TRAIN_CANCELLED);
+    check_i64(n_asked, 21);
+    end();
+}
+
+static void on_progress(void *ctx, const struct train_line *line)
+{
+    double *last = ctx;
+    assert_true(line->fraction >= *last && line->fraction <= 1);
+    *last = line->fraction;
+}
+
+static void test_progress_only_grows(void **state)
+{
+    double                   last = 0;
+    const struct train_hooks hooks = {.on_progress = on_progress, .ctx = &last};
+    (void)state;
+    begin(1200, 1, 12);
+    check_ok(train_run(&job, &market.set, &rows, NULL, &hooks, &result));
+    assert_true(last > 0.9);
+    end();
+}
+
+static void test_another_schema_is_refused(void **state)
+{
+    (void)state;
+    begin(100, 1, 13);
+    job.schema_hash.bytes[0] ^= 1;
+    check_err(train_run(&job, &market.set, &rows, NULL, NULL, &result), AL_EVERSION);
+    end();
+}
+
+static void test_rows_that_cannot_be_are_refused(void **state)
+{
+    static struct sample sample;
+    struct sample       *good = &sample;
+    (void)state;
+    begin(1, 1, 14);
+    *good = (struct sample){.action = SIDE_BUY, .t0_ns = 1, .t1_ns = 2, .available_at_ns = 3, .n_features = rows.n_cols};
+    check_ok(train_rows_add(&rows, good));
+    good->net_return = NAN;
+    check_err(train_rows_add(&rows, good), AL_EINVAL);
+    good->net_return = 0;
+    good->features[1] = -INFINITY;
+    check_err(train_rows_add(&rows, good), AL_EINVAL);
+    good->features[1] = NAN;
+    check_ok(train_rows_add(&rows, good));
+    good->t1_ns = 0;
+    check_err(train_rows_add(&rows, good), AL_EINVAL);
+    good->t1_ns = 2;
+    good->n_features--;
+    check_err(train_rows_add(&rows, good), AL_EVERSION);
+    end();
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_the_edge_is_found_and_promoted),
+        cmocka_unit_test(test_without_an_edge_nothing_is_promoted),
+        cmocka_unit_test(test_the_same_job_gives_the_same_bytes),
+        cmocka_unit_test(test_the_order_of_reading_does_not_matter),
+        cmocka_unit_test(test_the_untouched_block_is_untouched),
+        cmocka_unit_test(test_labels_not_available_at_the_cut_are_not_used),
+        cmocka_unit_test(test_a_result_can_be_served),
+        cmocka_unit_test(test_an_equal_incumbent_stays),
+        cmocka_unit_test(test_own_fills_alone_are_enough_to_learn),
+        cmocka_unit_test(test_too_few_rows_are_said),
+        cmocka_unit_test(test_no_rows_at_all_are_too_few),
+        cmocka_unit_test(test_cancel_is_heard_between_rounds),
+        cmocka_unit_test(test_progress_only_grows),
+        cmocka_unit_test(test_another_schema_is_refused),
+        cmocka_unit_test(test_rows_that_cannot_be_are_refused),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
