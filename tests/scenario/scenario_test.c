@@ -465,7 +465,7 @@ static void expect_none(const char *name)
 
 static void do_expect(char *words)
 {
-    char          *rest = words;
+    char           nothing[] = "", *rest = words;
     const char    *name = strsep(&rest, " ");
     struct seen   *seen;
     if (strcmp(name, "no") == 0) {
@@ -474,7 +474,7 @@ static void do_expect(char *words)
     }
     enum seen_kind kind = seen_kind_of(name);
     if (rest == NULL)
-        rest = (char[]){""};
+        rest = nothing;
     do {
         seen = next_seen(kind);
         if (seen == NULL)
