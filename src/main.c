@@ -1,5 +1,6 @@
 /* alphaloop: picks a role. `alphaloop [role] [options]`; without a role, or with options only, it serves. */
 #include <stdbool.h>
+#include <argp.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -52,6 +53,7 @@ static int help(int argc, char **argv)
 
 int main(int argc, char **argv)
 {
+    argp_err_exit_status = EXIT_USAGE;
     if (argc > 1 && (strcmp(argv[1], "help") == 0 || strcmp(argv[1], "--help") == 0))
         return help(argc, argv);
     bool named = argc > 1 && argv[1][0] != '-';

@@ -1,0 +1,170 @@
+/* Five consumers, one row each. Latest wins: a message that cannot be read is counted and acknowledged like any other, and
+ * an old one is the core's to ignore. */
+#include "feed_i.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "alphaloop/base/json.h"
+#include "alphaloop/base/timestamp.h"
+#include "alphaloop/observe/log.h"
+#include "alphaloop/observe/metric.h"
+
+#include "view_i.h"
+#include "worker_i.h"
+
+struct source {
+    struct feed          *feed;
+    struct amqp_consumer *consumer;
+    const char           *name;  /* "ticker" ... "position" */
+    const char           *queue;
+    enum market_kind      kind;  /* of a market source */
+    bool                  is_position;
+    int64_t               last_at_ns;
+    bool                  complained; /* the first unreadable message of a run was logged */
+};
+
+struct feed {
+    struct worker       *worker;
+    struct json_reader  *reader;
+    struct market_event *event; /* 20 kB: reused for every message */
+    struct source        sources[MARKET_KIND_COUNT + 1];
+};
+
+enum al_err feed_create(struct worker *worker, struct feed **out)
+{
+    struct feed *feed = calloc(1, sizeof(*feed));
+    if (feed == NULL)
+        return err_set(AL_ENOMEM, "feed");
+    feed->worker = worker;
+    feed->reader = json_reader_create(JSON_BYTES_MAX, JSON_DEPTH_MAX);
+    feed->event = malloc(sizeof(*feed->event));
+    if (feed->reader == NULL || feed->event == NULL) {
+        feed_destroy(feed);
+        return err_set(AL_ENOMEM, "feed");
+    }
+    const struct settings *settings = worker->settings;
+    const char *const      queues[MARKET_KIND_COUNT] = {
+        [MARKET_TICKER] = settings->ticker_queue,
+        [MARKET_BOOK] = settings->orderbook_queue,
+        [MARKET_KLINE] = settings->kline_queue,
+        [MARKET_TRADES] = settings->trades_queue,
+    };
+    for (enum market_kind kind = 0; kind < MARKET_KIND_COUNT; kind++)
+        feed->sources[kind] = (struct source){
+            .feed = feed, .name = market_kind_name(kind), .queue = queues[kind], .kind = kind,
+            .last_at_ns = TIMESTAMP_NONE};
+    feed->sources[MARKET_KIND_COUNT] = (struct source){
+        .feed = feed, .name = "position", .queue = settings->position_queue, .is_position = true,
+        .last_at_ns = TIMESTAMP_NONE};
+    *out = feed;
+    return AL_OK;
+}
+
+void feed_destroy(struct feed *feed)
+{
+    if (feed == NULL)
+        return;
+    json_reader_destroy(feed->reader);
+    free(feed->event);
+    free(feed);
+}
+
+static void refused(struct source *source, const struct order_event_refusal *refusal)
+{
+    metric_add(METRIC_market_messages_total, 1, source->name, "refused");
+    enum log_level level = source->complained ? LOG_DEBUG : LOG_WARN;
+    log_at(level, "app", "market", NULL, EV("message_refused"), F_STR("source", source->name),
+           F_STR("reason", reason_name(refusal->reason)), F_STR("field", refusal->field),
+           F_STR("detail", refusal->detail));
+    source->complained = true;
+}
+
+static void accepted(struct source *source)
+{
+    metric_add(METRIC_market_messages_total, 1, source->name, "accepted");
+    source->complained = false;
+}
+
+static void take_market(struct source *source, struct slice body, int64_t wall_ns)
+{
+    struct worker             *worker = source->feed->worker;
+    struct market_event       *event = source->feed->event;
+    struct order_event_refusal refusal;
+    if (!market_event_parse(source->feed->reader, source->kind, body, wall_ns, event, &refusal)) {
+        refused(source, &refusal);
+        return;
+    }
+    accepted(source);
+    if (!market_clock_see(&worker->clock, event->ts_event_ns, wall_ns)) {
+        metric_add(METRIC_market_messages_total, 1, source->name, "future");
+        return;
+    }
+    worker_make_room(worker);
+    act_on_market(worker->pipeline, event, worker_now_ns(worker), &worker->effects);
+    worker_perform(worker);
+}
+
+static void take_position(struct source *source, const struct amqp_delivery *delivery, int64_t wall_ns)
+{
+    struct worker             *worker = source->feed->worker;
+    struct position_update     update;
+    struct order_event_refusal refusal;
+    struct slice               trace = amqp_delivery_header(delivery, "trace_id");
+    if (!position_update_parse(source->feed->reader, delivery->body, trace, wall_ns, &update, &refusal)) {
+        refused(source, &refusal);
+        return;
+    }
+    accepted(source);
+    worker_make_room(worker);
+    protect_on_position(worker->pipeline, &update, worker_now_ns(worker), &worker->effects);
+    worker_perform(worker);
+}
+
+static void on_message(void *ctx, struct amqp_consumer *consumer, const struct amqp_delivery *delivery)
+{
+    struct source *source = ctx;
+    int64_t        wall_ns = worker_wall_ns(source->feed->worker);
+    source->last_at_ns = wall_ns;
+    if (source->is_position)
+        take_position(source, delivery, wall_ns);
+    else
+        take_market(source, delivery->body, wall_ns);
+    amqp_consumer_ack(consumer, delivery->tag, true);
+}
+
+enum al_err feed_start(struct feed *feed)
+{
+    for (size_t i = 0; i < COUNT_OF(feed->sources); i++) {
+        struct source                *source = &feed->sources[i];
+        struct amqp_consumer_options options = {
+            .queue = {.name = source->queue, .create = false},
+            .prefetch = (uint16_t)feed->worker->settings->market_prefetch,
+            .on_message = on_message,
+            .ctx = source,
+        };
+        enum al_err err = amqp_consumer_create(feed->worker->consuming, &options, &source->consumer);
+        if (err != AL_OK)
+            return err_add(err, "consume %s", source->queue);
+    }
+    return AL_OK;
+}
+
+void feed_stop(struct feed *feed)
+{
+    for (size_t i = 0; i < COUNT_OF(feed->sources); i++) {
+        if (feed->sources[i].consumer != NULL)
+            amqp_consumer_pause(feed->sources[i].consumer);
+    }
+}
+
+size_t feed_view(const struct feed *feed, struct admin_consumer *out)
+{
+    size_t n = 0;
+    for (; n < COUNT_OF(feed->sources); n++) {
+        const struct source *source = &feed->sources[n];
+        view_consumer(source->consumer, source->queue, false, source->last_at_ns, &out[n]);
+    }
+    return n;
+}

@@ -1,0 +1,544 @@
+/* Order events in. One FIFO of raw messages; its first `n_batch` are the batch whose transaction runs.
+ *
+ * The two steps of the transaction:
+ *   1  insert new events (ids that are there already come back as not new), lock the orders' states, look up the signals,
+ *      put what cannot be read into quarantine
+ *   2  what each new event adds, computed here by order_state_apply(): states and executions
+ *
+ * Whatever fails before the commit leaves the batch where it is, to be tried again: with backoff when the database is away,
+ * one by one when it refused (the event it refuses alone is quarantined as `database_refused`). After a lost COMMIT nobody
+ * knows; the batch simply runs again, and events that are there already change nothing.
+ */
+#include "intake_i.h"
+
+#include <assert.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "alphaloop/base/map.h"
+#include "alphaloop/base/timestamp.h"
+#include "alphaloop/observe/log.h"
+#include "alphaloop/observe/metric.h"
+#include "alphaloop/store/execution_events.h"
+#include "alphaloop/store/order_events.h"
+#include "alphaloop/store/orders_seen.h"
+#include "alphaloop/store/quarantine.h"
+#include "alphaloop/store/trading_signals.h"
+
+#include "view_i.h"
+#include "worker_i.h"
+
+#define BATCH_BYTES_MAX (16U << 20) /* parameters of one transaction */
+#define BODIES_BYTES_MAX (4U << 20) /* bodies in one batch, but for a single larger one */
+#define HEADERS_BYTES_MAX (64U * 1024)
+#define BACKOFF_MIN_NS   (50 * NS_PER_MS)
+#define BACKOFF_MAX_NS   (2 * NS_PER_S)
+
+/* One message as it came. */
+struct item {
+    struct amqp_tag tag;
+    int64_t         ts_recv_ns;
+    struct buf      body, headers; /* headers as JSON */
+    struct trace_id trace_id;
+    bool            refused_by_database; /* alone: quarantine it */
+};
+
+/* One message as it was understood, for the time of a transaction. */
+struct entry {
+    const struct item         *item;
+    bool                       valid;
+    struct order_event         event; /* when valid; borrows from doc */
+    struct json_object        *doc;
+    struct order_event_refusal refusal; /* when not valid */
+    bool                       is_new;  /* not seen before this transaction */
+    struct order_state         state;   /* after the event */
+    struct execution           execution;
+    bool                       executed;
+};
+
+struct intake {
+    struct worker        *worker;
+    struct amqp_consumer *consumer;
+    struct json_reader   *reader;
+    struct item          *items; /* ring */
+    size_t                first, count, cap;
+    size_t                n_batch;      /* in the running transaction; 0: none runs */
+    size_t                n_one_by_one; /* so many of the first go alone */
+    struct entry         *entries;      /* batch_max of them */
+    size_t                batch_max;
+    struct pg_batch      *batch;
+    size_t                i_events, i_states, i_signals; /* statements of step 1; SIZE_MAX: not there */
+    struct order_state   *states; /* of the batch's orders, as locked, then as changed */
+    size_t                n_states;
+    struct signal_match  *matches; /* signals of ours that the batch answers */
+    size_t                n_matches;
+    struct map            state_of, match_of, new_ids; /* keys to the arrays above; event ids not seen before */
+    struct execution_row *executions;
+    uint64_t              generation; /* of the channel the newest item came on */
+    int64_t               last_at_ns, due_wall_ns, backoff_ns, wait_ns;
+    uint64_t              n_quarantined;
+    bool                  stopped;
+    enum al_err           read_error; /* of a result of this transaction */
+    uv_timer_t            timer;
+};
+
+/* ---- taking in ---- */
+
+static void item_deinit(struct item *item)
+{
+    buf_deinit(&item->body);
+    buf_deinit(&item->headers);
+}
+
+static struct item *item_at(struct intake *intake, size_t index)
+{
+    return &intake->items[(intake->first + index) % intake->cap];
+}
+
+/* Items of a channel that is gone will be delivered again: those not in a running transaction are forgotten. */
+static void forget_stale(struct intake *intake)
+{
+    while (intake->count > intake->n_batch)
+        item_deinit(item_at(intake, --intake->count));
+}
+
+static void on_timer(uv_timer_t *timer);
+
+static void on_message(void *ctx, struct amqp_consumer *consumer, const struct amqp_delivery *delivery)
+{
+    struct intake *intake = ctx;
+    (void)consumer;
+    if (delivery->tag.generation != intake->generation) {
+        forget_stale(intake);
+        intake->generation = delivery->tag.generation;
+    }
+    if (intake->count == intake->cap)
+        return; /* cannot be: prefetch is half the room; unacknowledged, it comes again */
+    struct item *item = item_at(intake, intake->count++);
+    *item = (struct item){
+        .tag = delivery->tag,
+        .ts_recv_ns = worker_wall_ns(intake->worker),
+        .body = BUF_INIT(AMQP_BODY_KEEP_MAX),
+        .headers = BUF_INIT(HEADERS_BYTES_MAX),
+    };
+    buf_append(&item->body, delivery->body.ptr, delivery->body.len);
+    amqp_delivery_headers_json(delivery, &item->headers);
+    (void)trace_id_parse(amqp_delivery_header(delivery, "trace_id"), &item->trace_id);
+    intake->last_at_ns = item->ts_recv_ns;
+    intake_run(intake);
+}
+
+/* ---- understanding ---- */
+
+static void entry_read(struct intake *intake, struct entry *entry, struct item *item)
+{
+    int64_t now_ns = worker_now_ns(intake->worker);
+    /* A replayed market may run ahead of the wall; what is "later than now" is judged by the later of the two clocks. */
+    int64_t limit_ns = item->ts_recv_ns > now_ns ? item->ts_recv_ns : now_ns;
+    *entry = (struct entry){.item = item};
+    if (item->refused_by_database) {
+        entry->refusal.reason = REASON_database_refused;
+        return;
+    }
+    entry->valid = order_event_parse(intake->reader, buf_slice(&item->body), slice_of(item->trace_id.text), limit_ns,
+                                     &entry->event, &entry->doc, &entry->refusal);
+}
+
+/* ---- step 1: new events in, states and signals out ---- */
+
+static void write_quarantine(struct intake *intake, const struct entry *entry)
+{
+    struct quarantine_row row = {
+        .received_at_ns = entry->item->ts_recv_ns,
+        .queue = slice_of(intake->worker->settings->order_events_queue),
+        .reason = entry->refusal.reason,
+        .field = slice_of(entry->refusal.field),
+        .detail = slice_of(entry->refusal.detail),
+        .body = buf_slice(&entry->item->body),
+        .headers = buf_slice(&entry->item->headers),
+    };
+    quarantine_insert(intake->batch, &row, 1);
+}
+
+static void write_step_1(struct intake *intake)
+{
+    struct order_event_row *rows = calloc(intake->n_batch, sizeof(*rows));
+    struct order_id        *orders = calloc(intake->n_batch, sizeof(*orders));
+    struct uuid            *signals = calloc(intake->n_batch, sizeof(*signals));
+    assert(rows != NULL && orders != NULL && signals != NULL);
+    size_t n = 0;
+    for (size_t i = 0; i < intake->n_batch; i++) {
+        const struct entry *entry = &intake->entries[i];
+        if (!entry->valid)
+            continue;
+        rows[n] = (struct order_event_row){&entry->event, buf_slice(&entry->item->body)};
+        orders[n] = entry->event.order_id;
+        signals[n++] = entry->event.signal_id;
+    }
+    intake->i_events = intake->i_states = intake->i_signals = SIZE_MAX;
+    if (n > 0) {
+        intake->i_events = pg_batch_n_statements(intake->batch);
+        order_events_insert(intake->batch, rows, n);
+        intake->i_states = pg_batch_n_statements(intake->batch);
+        orders_seen_lock(intake->batch, orders, n);
+        intake->i_signals = pg_batch_n_statements(intake->batch);
+        trading_signals_match(intake->batch, signals, n);
+    }
+    free(rows);
+    free(orders);
+    free(signals);
+}
+
+static void on_result(void *ctx, size_t index, const struct pg_result *result)
+{
+    struct intake *intake = ctx;
+    size_t         n_rows = pg_result_n_rows(result);
+    for (size_t row = 0; row < n_rows && intake->read_error == AL_OK; row++) {
+        if (index == intake->i_events) {
+            struct uuid id = order_events_new_id(result, row);
+            intake->read_error = map_put(&intake->new_ids, &id, intake);
+        } else if (index == intake->i_states) {
+            struct order_state *state = &intake->states[intake->n_states++];
+            intake->read_error = orders_seen_read(result, row, state);
+            if (intake->read_error == AL_OK)
+                intake->read_error = map_put(&intake->state_of, &state->order_id, state);
+        } else if (index == intake->i_signals) {
+            struct signal_match *match = &intake->matches[intake->n_matches++];
+            intake->read_error = trading_signals_read_match(result, row, match);
+            if (intake->read_error == AL_OK)
+                intake->read_error = map_put(&intake->match_of, &match->signal_id, match);
+        }
+    }
+}
+
+/* ---- step 2: what each new event adds ---- */
+
+static struct order_state *state_of(struct intake *intake, const struct order_event *event)
+{
+    struct order_state *state = map_get(&intake->state_of, &event->order_id);
+    if (state != NULL)
+        return state;
+    state = &intake->states[intake->n_states++];
+    *state = (struct order_state){.order_id = event->order_id};
+    enum al_err err = map_put(&intake->state_of, &event->order_id, state);
+    assert(err == AL_OK);
+    return state;
+}
+
+/* Each new event once, in order of arrival. */
+static void apply_new(struct intake *intake)
+{
+    for (size_t i = 0; i < intake->n_batch; i++) {
+        struct entry *entry = &intake->entries[i];
+        entry->is_new = entry->valid && map_remove(&intake->new_ids, &entry->event.event_id) != NULL;
+        if (!entry->is_new)
+            continue;
+        struct order_state *state = state_of(intake, &entry->event);
+        bool                existed = state->exists, conflict = false;
+        entry->executed = order_state_apply(state, &entry->event, &entry->execution, &conflict);
+        state->exists = existed; /* in the table, which this transaction has not written yet */
+        entry->state = *state;
+        if (conflict)
+            metric_add(METRIC_order_events_total, 1, "conflict", NULL);
+    }
+}
+
+static struct execution_row execution_row_of(struct intake *intake, const struct entry *entry)
+{
+    const struct signal_match *match = map_get(&intake->match_of, &entry->execution.signal_id);
+    struct execution_row       row = {.execution = entry->execution, .signal_price = NAN, .signal_ts_ns = TIMESTAMP_NONE};
+    if (match != NULL) {
+        row.strategy_id = match->strategy_id;
+        row.signal_price = match->price;
+        row.signal_ts_ns = match->decided_at_ns;
+    } else {
+        row.signal_price = entry->event.claimed_signal_price;
+        row.signal_ts_ns = entry->event.claimed_signal_ts_ns;
+    }
+    if (entry->event.performance != NULL)
+        row.performance = json_serialized(entry->event.performance);
+    return row;
+}
+
+static enum pg_next on_step(void *ctx, struct pg_batch *batch)
+{
+    struct intake *intake = ctx;
+    if (intake->read_error != AL_OK)
+        return PG_ROLLBACK;
+    apply_new(intake);
+    size_t n_executions = 0;
+    for (size_t i = 0; i < intake->n_batch; i++) {
+        if (intake->entries[i].is_new && intake->entries[i].executed)
+            intake->executions[n_executions++] = execution_row_of(intake, &intake->entries[i]);
+        if (!intake->entries[i].valid)
+            write_quarantine(intake, &intake->entries[i]);
+    }
+    if (intake->n_states > 0)
+        orders_seen_write(batch, intake->states, intake->n_states);
+    if (n_executions > 0)
+        execution_events_insert(batch, intake->executions, n_executions);
+    return PG_COMMIT;
+}
+
+/* ---- the end of a transaction ---- */
+
+static void count_entry(struct intake *intake, const struct entry *entry)
+{
+    const char *outcome = "duplicate";
+    if (!entry->valid) {
+        outcome = "quarantined";
+        intake->n_quarantined++;
+        log_warn("app", "validate", entry->item->trace_id.text, EV("order_event_quarantined"),
+                 F_STR("reason", reason_name(entry->refusal.reason)), F_STR("field", entry->refusal.field),
+                 F_STR("detail", entry->refusal.detail));
+    } else if (entry->is_new) {
+        outcome = "new";
+        bool matched = map_get(&intake->match_of, &entry->event.signal_id) != NULL;
+        metric_add(METRIC_order_events_matched_total, 1, matched ? "matched" : "unmatched", NULL);
+        metric_add(METRIC_executions_total, entry->executed, NULL, NULL);
+        metric_add(METRIC_order_event_context_dropped_total, entry->event.n_context_dropped, NULL, NULL);
+        log_debug("app", "fill", entry->event.trace_id.text, EV("order_event"),
+                  F_STR("type", order_event_type_name(entry->event.type)), F_STR("order_id", entry->event.order_id.text));
+    }
+    metric_add(METRIC_order_events_total, 1, outcome, NULL);
+}
+
+static void tell_core(struct intake *intake, const struct entry *entry)
+{
+    struct worker    *worker = intake->worker;
+    struct order_fact fact = {
+        .event = &entry->event,
+        .state = &entry->state,
+        .execution = entry->executed ? &entry->execution : NULL,
+    };
+    worker_make_room(worker);
+    learn_on_order(worker->pipeline, &fact, worker_now_ns(worker), &worker->effects);
+    worker_perform(worker);
+}
+
+static void reset(struct intake *intake)
+{
+    for (size_t i = 0; i < intake->n_batch; i++)
+        json_put(intake->entries[i].doc);
+    map_clear(&intake->state_of);
+    map_clear(&intake->match_of);
+    map_clear(&intake->new_ids);
+    intake->n_states = intake->n_matches = 0;
+    intake->n_batch = 0;
+    intake->read_error = AL_OK;
+}
+
+static void committed(struct intake *intake)
+{
+    struct amqp_tag last = intake->entries[intake->n_batch - 1].item->tag;
+    amqp_consumer_ack(intake->consumer, last, true);
+    metric_add(METRIC_order_event_transactions_total, 1, NULL, NULL);
+    for (size_t i = 0; i < intake->n_batch; i++) {
+        count_entry(intake, &intake->entries[i]);
+        if (intake->entries[i].is_new)
+            tell_core(intake, &intake->entries[i]);
+    }
+    size_t n = intake->n_batch;
+    reset(intake);
+    for (size_t i = 0; i < n; i++) {
+        item_deinit(item_at(intake, 0));
+        intake->first = (intake->first + 1) % intake->cap;
+        intake->count--;
+    }
+    intake->n_one_by_one -= n < intake->n_one_by_one ? n : intake->n_one_by_one;
+    intake->backoff_ns = 0;
+    intake->due_wall_ns = 0;
+}
+
+static void try_later(struct intake *intake)
+{
+    intake->backoff_ns = intake->backoff_ns == 0 ? BACKOFF_MIN_NS : 2 * intake->backoff_ns;
+    if (intake->backoff_ns > BACKOFF_MAX_NS)
+        intake->backoff_ns = BACKOFF_MAX_NS;
+    intake->due_wall_ns = worker_wall_ns(intake->worker) + intake->backoff_ns;
+    uv_timer_start(&intake->timer, on_timer, (uint64_t)(intake->backoff_ns / NS_PER_MS), 0);
+}
+
+/* The database said no to the content. One of many: find out which. Alone: it is the one. */
+static void refused(struct intake *intake, const struct pg_failure *failure)
+{
+    log_error("app", "fill", NULL, EV("database_refused_order_events"), F_I64("n", intake->n_batch),
+              F_STR("statement", failure != NULL ? failure->statement : ""),
+              F_STR("sqlstate", failure != NULL ? failure->sqlstate : ""),
+              F_STR("why", failure != NULL ? failure->message : err_text()));
+    if (intake->n_batch > 1)
+        intake->n_one_by_one = intake->n_batch;
+    else
+        item_at(intake, 0)->refused_by_database = true;
+}
+
+static void on_done(void *ctx, enum al_err err, const struct pg_failure *failure)
+{
+    struct intake *intake = ctx;
+    if (err == AL_OK) {
+        committed(intake);
+        intake_run(intake);
+        return;
+    }
+    metric_add(METRIC_order_event_transactions_failed_total, 1, NULL, NULL);
+    bool content = (err == AL_EDB && !failure->retry) || err == AL_ECANCELED || err == AL_EFULL;
+    if (content && !item_at(intake, 0)->refused_by_database)
+        refused(intake, failure);
+    reset(intake);
+    try_later(intake);
+}
+
+/* ---- beginning one ---- */
+
+static size_t batch_size(const struct intake *intake)
+{
+    size_t n = intake->count < intake->batch_max ? intake->count : intake->batch_max, bytes = 0;
+    if (intake->n_one_by_one > 0)
+        return 1;
+    for (size_t i = 0; i < n; i++) {
+        bytes += intake->items[(intake->first + i) % intake->cap].body.len;
+        if (i > 0 && bytes > BODIES_BYTES_MAX)
+            return i;
+    }
+    return n;
+}
+
+static void begin(struct intake *intake)
+{
+    intake->n_batch = batch_size(intake);
+    pg_batch_reset(intake->batch);
+    for (size_t i = 0; i < intake->n_batch; i++)
+        entry_read(intake, &intake->entries[i], item_at(intake, i));
+    write_step_1(intake);
+    struct pg_job job = {.on_result = on_result, .on_step = on_step, .on_done = on_done, .ctx = intake};
+    if (pg_client_run(intake->worker->writer, intake->batch, &job) == AL_OK)
+        return;
+    reset(intake);
+    try_later(intake);
+}
+
+static void on_timer(uv_timer_t *timer)
+{
+    intake_run(timer->data);
+}
+
+void intake_run(struct intake *intake)
+{
+    if (intake->count == 0 || intake->n_batch > 0 || !pg_client_is_ready(intake->worker->writer))
+        return;
+    int64_t wall_ns = worker_wall_ns(intake->worker);
+    bool    full = intake->count >= intake->batch_max && intake->backoff_ns == 0;
+    if (intake->due_wall_ns == 0)
+        intake->due_wall_ns = item_at(intake, 0)->ts_recv_ns + intake->wait_ns;
+    if (full || wall_ns >= intake->due_wall_ns)
+        begin(intake);
+    else if (!uv_is_active((uv_handle_t *)&intake->timer))
+        uv_timer_start(&intake->timer, on_timer, (uint64_t)((intake->due_wall_ns - wall_ns) / NS_PER_MS + 1), 0);
+}
+
+/* ---- life ---- */
+
+static enum al_err allocate(struct intake *intake)
+{
+    size_t n = intake->batch_max;
+    intake->items = calloc(intake->cap, sizeof(struct item));
+    intake->entries = calloc(n, sizeof(struct entry));
+    intake->states = calloc(2 * n, sizeof(struct order_state));
+    intake->matches = calloc(n, sizeof(struct signal_match));
+    intake->executions = calloc(n, sizeof(struct execution_row));
+    intake->reader = json_reader_create(JSON_BYTES_MAX, JSON_DEPTH_MAX);
+    intake->batch = pg_batch_create(BATCH_BYTES_MAX);
+    bool ok = intake->items != NULL && intake->entries != NULL && intake->states != NULL && intake->matches != NULL &&
+              intake->executions != NULL && intake->reader != NULL && intake->batch != NULL;
+    return ok ? AL_OK : err_set(AL_ENOMEM, "intake of %zu order events", intake->cap);
+}
+
+enum al_err intake_create(struct worker *worker, struct intake **out)
+{
+    struct intake *intake = calloc(1, sizeof(*intake));
+    if (intake == NULL)
+        return err_set(AL_ENOMEM, "intake");
+    intake->worker = worker;
+    intake->batch_max = worker->settings->order_events_batch;
+    intake->cap = 2 * (size_t)worker->settings->prefetch + intake->batch_max;
+    intake->wait_ns = worker->settings->order_events_batch_ms * NS_PER_MS;
+    intake->last_at_ns = TIMESTAMP_NONE;
+    map_init(&intake->state_of, sizeof(struct order_id), 2 * intake->batch_max);
+    map_init(&intake->match_of, sizeof(struct uuid), intake->batch_max);
+    map_init(&intake->new_ids, sizeof(struct uuid), intake->batch_max);
+    uv_timer_init(worker->loop, &intake->timer);
+    intake->timer.data = intake;
+    enum al_err err = allocate(intake);
+    if (err == AL_OK)
+        *out = intake;
+    return err;
+}
+
+enum al_err intake_start(struct intake *intake)
+{
+    const struct settings *settings = intake->worker->settings;
+    struct amqp_consumer_options options = {
+        .queue = {.name = settings->order_events_queue,
+                  .create = true,
+                  .type = settings->order_events_queue_type == SETTING_QUORUM ? AMQP_QUEUE_QUORUM : AMQP_QUEUE_CLASSIC},
+        .prefetch = (uint16_t)settings->prefetch,
+        .on_message = on_message,
+        .ctx = intake,
+    };
+    enum al_err err = amqp_consumer_create(intake->worker->consuming, &options, &intake->consumer);
+    return err == AL_OK ? AL_OK : err_add(err, "consume %s", settings->order_events_queue);
+}
+
+void intake_stop(struct intake *intake)
+{
+    intake->stopped = true;
+    if (intake->consumer != NULL)
+        amqp_consumer_pause(intake->consumer);
+}
+
+static void on_timer_closed(uv_handle_t *handle)
+{
+    struct intake *intake = handle->data;
+    while (intake->count > 0)
+        item_deinit(item_at(intake, --intake->count));
+    json_reader_destroy(intake->reader);
+    pg_batch_destroy(intake->batch);
+    map_deinit(&intake->state_of);
+    map_deinit(&intake->match_of);
+    map_deinit(&intake->new_ids);
+    free(intake->items);
+    free(intake->entries);
+    free(intake->states);
+    free(intake->matches);
+    free(intake->executions);
+    free(intake);
+}
+
+void intake_close(struct intake *intake)
+{
+    if (intake != NULL)
+        uv_close((uv_handle_t *)&intake->timer, on_timer_closed);
+}
+
+/* ---- what there is to see ---- */
+
+bool intake_is_idle(const struct intake *intake)
+{
+    return intake->count == 0;
+}
+
+size_t intake_count(const struct intake *intake)
+{
+    return intake->count;
+}
+
+uint64_t intake_n_quarantined(const struct intake *intake)
+{
+    return intake->n_quarantined;
+}
+
+void intake_view(const struct intake *intake, struct admin_consumer *out)
+{
+    view_consumer(intake->consumer, intake->worker->settings->order_events_queue, true, intake->last_at_ns, out);
+}

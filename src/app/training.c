@@ -1,0 +1,711 @@
+/* One run at a time. The states are the header's; training_set_state() is the only writer and logs each change. A run that
+ * was superseded ends as `cancelled` and its successor starts in the same turn of the loop. */
+#include "training_i.h"
+
+#include <assert.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "alphaloop/app/model_store.h"
+#include "alphaloop/base/timestamp.h"
+#include "alphaloop/feature/feature_set.h"
+#include "alphaloop/io/file.h"
+#include "alphaloop/io/proc.h"
+#include "alphaloop/observe/log.h"
+#include "alphaloop/observe/metric.h"
+#include "alphaloop/store/model_quality_metrics.h"
+#include "alphaloop/store/model_versions.h"
+#include "alphaloop/store/training_runs.h"
+#include "alphaloop/store/training_schedule.h"
+#include "alphaloop/train/job.h"
+
+#include "activation_i.h"
+#include "events_i.h"
+#include "worker_i.h"
+
+#define BATCH_BYTES_MAX (1U << 20)
+#define CHILD_NICE      10
+#define DEADLINE_GRACE_S 30 /* the child ends itself at its deadline; this much later it is ended */
+
+enum training_phase { PHASE_IDLE, PHASE_NUMBERING, PHASE_FITTING, PHASE_VERIFYING, PHASE_REGISTERING };
+
+static const char *const phase_names[] = {"idle", "numbering", "fitting", "verifying", "registering"};
+
+/* What is known of a strategy's trainings. */
+struct history {
+    struct strategy_id    strategy_id;
+    struct admin_training last;
+    char                  verdict[ADMIN_TEXT_MAX];
+    int64_t               verdict_at_ns;
+    double                n_eff; /* as the last run counted it; NaN before */
+    const char           *waiting; /* trigger of a request that waits; NULL when none */
+};
+
+struct training {
+    struct worker      *worker;
+    struct history      histories[STRATEGIES_MAX];
+    size_t              n_histories;
+    enum training_phase phase;
+    bool                stopped;
+
+    /* the current run */
+    struct history     *of;
+    struct admin_training current;
+    struct uuid         run_id;
+    bool                cancelled;
+    uint64_t            number, attempt;
+    struct train_job   *job;
+    char                job_path[FILE_PATH_MAX];
+    struct proc        *child;
+    struct train_line   end;
+    bool                ended_well; /* an end line came */
+    struct pg_batch    *batch;
+    uv_work_t           work;
+    struct manifest    *manifest; /* of the new version, once verified */
+    struct sha256       schema_hash;
+    enum al_err         err;
+    char                error[ADMIN_TEXT_MAX];
+    struct rng          rng;
+};
+
+static void run_next(struct training *t);
+
+enum al_err training_create(struct worker *worker, struct training **out)
+{
+    struct training *t = calloc(1, sizeof(*t));
+    if (t == NULL)
+        return err_set(AL_ENOMEM, "training");
+    t->worker = worker;
+    t->work.data = t;
+    t->job = calloc(1, sizeof(*t->job));
+    t->manifest = calloc(1, sizeof(*t->manifest));
+    t->batch = pg_batch_create(BATCH_BYTES_MAX);
+    rng_seed(&t->rng, worker->seed ^ 0x747261696eULL);
+    for (size_t i = 0; i < worker->n_strategies; i++)
+        t->histories[t->n_histories++] = (struct history){
+            .strategy_id = worker->strategies[i].strategy_id, .verdict_at_ns = TIMESTAMP_NONE, .n_eff = NAN};
+    if (t->job == NULL || t->manifest == NULL || t->batch == NULL) {
+        training_destroy(t);
+        return err_set(AL_ENOMEM, "training");
+    }
+    *out = t;
+    return AL_OK;
+}
+
+void training_destroy(struct training *t)
+{
+    if (t == NULL)
+        return;
+    assert(t->child == NULL);
+    pg_batch_destroy(t->batch);
+    free(t->manifest);
+    free(t->job);
+    free(t);
+}
+
+static struct history *history_of(struct training *t, const struct strategy_id *strategy_id)
+{
+    for (size_t i = 0; i < t->n_histories; i++) {
+        if (strategy_id_eq(&t->histories[i].strategy_id, strategy_id))
+            return &t->histories[i];
+    }
+    return NULL;
+}
+
+static const struct strategy_config *config_of(const struct training *t)
+{
+    for (size_t i = 0; i < t->worker->n_strategies; i++) {
+        if (strategy_id_eq(&t->worker->strategies[i].strategy_id, &t->of->strategy_id))
+            return &t->worker->strategies[i];
+    }
+    assert(!"a run has a strategy");
+    return NULL;
+}
+
+static void training_set_state(struct training *t, enum training_phase phase)
+{
+    log_debug("app", "train", NULL, EV("training_phase"), F_STR("from", phase_names[t->phase]),
+              F_STR("to", phase_names[phase]));
+    t->phase = phase;
+    if (phase != PHASE_IDLE)
+        (void)chars_set(t->current.stage, sizeof(t->current.stage), phase_names[phase]);
+}
+
+/* ---- the end of a run, whatever it was ---- */
+
+static struct training_run_row run_row(struct training *t, enum training_state state)
+{
+    struct training_run_row row = {
+        .id = t->run_id,
+        .strategy_id = t->of->strategy_id,
+        .state = state,
+        .started_at_ns = t->current.started_at_ns,
+        .finished_at_ns = state == TRAINING_RUNNING ? TIMESTAMP_NONE : worker_wall_ns(t->worker),
+        .n_samples = t->current.n_rows > 0 ? t->current.n_rows : 0,
+        .n_effective = t->of->n_eff,
+        .detail = slice_of(t->current.detail),
+    };
+    (void)chars_set(row.trigger, sizeof(row.trigger), t->current.trigger);
+    memcpy(row.version.text, t->current.version, sizeof(row.version.text));
+    return row;
+}
+
+static void ask_schedule(struct training *t, uint64_t n_needed)
+{
+    struct strategy_view view;
+    struct pipeline     *pipeline = t->worker->pipeline;
+    for (size_t i = 0; i < pipeline_n_strategies(pipeline); i++) {
+        pipeline_strategy_view(pipeline, i, worker_now_ns(t->worker), &view);
+        if (strategy_id_eq(&view.strategy_id, &t->of->strategy_id))
+            break;
+    }
+    struct training_schedule_row row = {
+        .strategy_id = t->of->strategy_id,
+        .last_training_ns = view.last_training_ns,
+        .next_training_ns = view.next_training_ns,
+        .n_samples_at_last = view.n_samples,
+        .n_samples_needed = n_needed,
+    };
+    training_schedule_upsert(t->batch, &row);
+}
+
+/* How many new own samples start the next training: with too few, as many more as their effective number lacks. */
+static uint64_t next_needed(const struct training *t)
+{
+    const struct settings *settings = t->worker->settings;
+    if (t->ended_well && t->end.verdict == TRAIN_TOO_FEW && t->end.n_eff >= 1) {
+        double lacking = settings->model_training_min_dataset_size / t->end.n_eff - 1;
+        double more = lacking * (double)t->current.n_rows;
+        return more > 50 ? (uint64_t)more : 50;
+    }
+    return settings->retrain_new_samples;
+}
+
+static void tell_finished(struct training *t)
+{
+    bool                failed = strcmp(t->current.outcome, "failed") == 0;
+    struct json_writer *w = events_begin(t->worker->events, failed ? "training.failed" : "training.finished",
+                                         t->of->strategy_id.text);
+    json_w_key(w, "outcome");
+    json_w_str(w, t->current.outcome);
+    json_w_key(w, "version");
+    json_w_str(w, t->current.version[0] != '\0' ? t->current.version : NULL);
+    json_w_key(w, "n_samples");
+    json_w_i64(w, t->current.n_rows);
+    json_w_key(w, "detail");
+    json_w_str(w, t->current.detail);
+    events_send(t->worker->events);
+}
+
+static void run_over(struct training *t, const char *outcome)
+{
+    (void)chars_set(t->current.outcome, sizeof(t->current.outcome), outcome);
+    (void)chars_set(t->current.stage, sizeof(t->current.stage), strcmp(outcome, "failed") == 0 ? "failed" : "done");
+    t->current.finished_at_ns = worker_wall_ns(t->worker);
+    t->current.progress = 1;
+    metric_add(METRIC_trainings_total, 1, outcome, NULL);
+    log_at(strcmp(outcome, "failed") == 0 ? LOG_ERROR : LOG_INFO, "app", "train", NULL, EV("training_ended"),
+           F_STR("strategy_id", t->of->strategy_id.text), F_STR("outcome", outcome),
+           F_STR("version", t->current.version), F_STR("detail", t->current.detail), F_F64("n_eff", t->of->n_eff),
+           F_I64("n_rows", t->current.n_rows));
+    tell_finished(t);
+    bool had_result = t->ended_well && t->end.verdict != TRAIN_FAILED && t->end.verdict != TRAIN_CANCELLED;
+    learn_on_training_end(t->worker->pipeline, &t->of->strategy_id, had_result, next_needed(t),
+                          worker_now_ns(t->worker));
+    t->of->last = t->current;
+    t->current.exists = false;
+    t->of = NULL;
+    training_set_state(t, PHASE_IDLE);
+    run_next(t);
+}
+
+static void on_closed_run(void *ctx, enum al_err err, const struct pg_failure *failure)
+{
+    struct training *t = ctx;
+    (void)failure;
+    if (err != AL_OK)
+        log_warn("app", "train", NULL, EV("training_not_recorded"), F_STR("why", "the database is away"));
+    run_over(t, t->current.outcome);
+}
+
+/* Record a run that produced no version, then go on. The record is a convenience: the run is over either way. */
+static void close_run(struct training *t, const char *outcome, enum training_state state)
+{
+    (void)chars_set(t->current.outcome, sizeof(t->current.outcome), outcome);
+    t->current.version[0] = '\0';
+    struct training_run_row row = run_row(t, state);
+    pg_batch_reset(t->batch);
+    training_runs_update(t->batch, &row);
+    ask_schedule(t, next_needed(t));
+    training_set_state(t, PHASE_REGISTERING);
+    struct pg_job job = {.on_done = on_closed_run, .ctx = t};
+    if (pg_client_run(t->worker->writer, t->batch, &job) != AL_OK)
+        run_over(t, outcome);
+}
+
+static void fail_run(struct training *t, const char *why)
+{
+    (void)chars_set(t->current.detail, sizeof(t->current.detail), why);
+    close_run(t, "failed", TRAINING_FAILED);
+}
+
+/* ---- registering ---- */
+
+static void keep_verdict(struct training *t)
+{
+    snprintf(t->of->verdict, sizeof(t->of->verdict), "%s: %.220s", t->current.version, t->end.reason);
+    t->of->verdict_at_ns = worker_wall_ns(t->worker);
+}
+
+static void on_activated(void *ctx, const struct admin_result *result)
+{
+    struct training *t = ctx;
+    if (result->outcome != ADMIN_DONE)
+        snprintf(t->current.detail, sizeof(t->current.detail), "activation: %.230s", result->text);
+    run_over(t, result->outcome == ADMIN_DONE ? "activated" : "failed");
+}
+
+static void tell_rejected(struct training *t)
+{
+    struct json_writer *w = events_begin(t->worker->events, "model.rejected", t->of->strategy_id.text);
+    json_w_key(w, "version");
+    json_w_str(w, t->current.version);
+    json_w_key(w, "reason");
+    json_w_str(w, t->end.reason);
+    events_send(t->worker->events);
+}
+
+static void on_registered(void *ctx, enum al_err err, const struct pg_failure *failure)
+{
+    struct training *t = ctx;
+    if (err != AL_OK) {
+        snprintf(t->current.detail, sizeof(t->current.detail), "register: %.230s",
+                 failure != NULL ? failure->message : err_text());
+        run_over(t, "failed");
+        return;
+    }
+    keep_verdict(t);
+    if (t->end.verdict != TRAIN_PROMOTE) {
+        tell_rejected(t);
+        run_over(t, "rejected");
+        return;
+    }
+    struct model_version_id version = t->job->version;
+    activation_start(t->worker, &t->of->strategy_id, &version, "gate", on_activated, t);
+}
+
+static enum quality_type quality_of(enum metric_type type)
+{
+    return type == METRIC_TYPE_CLASSIFICATION ? QUALITY_CLASSIFICATION
+           : type == METRIC_TYPE_REGRESSION   ? QUALITY_REGRESSION
+                                              : QUALITY_TRADING_PERFORMANCE;
+}
+
+static void ask_metrics(struct training *t, struct uuid version_id)
+{
+    struct quality_metric_row rows[MANIFEST_METRICS_MAX];
+    const struct manifest    *m = t->manifest;
+    int64_t                   wall_ns = worker_wall_ns(t->worker);
+    for (size_t i = 0; i < m->n_metrics; i++) {
+        rows[i] = (struct quality_metric_row){
+            .id = uuid_v7(wall_ns, &t->rng),
+            .model_version_id = version_id,
+            .metric_value = m->metrics[i].value,
+            .metric_type = quality_of(m->metrics[i].type),
+            .evaluated_at_ns = wall_ns,
+            .evaluation_dataset_size = (int64_t)m->metrics[i].n,
+        };
+        memcpy(rows[i].metric_name, m->metrics[i].name, sizeof(rows[i].metric_name));
+    }
+    if (m->n_metrics > 0)
+        model_quality_metrics_insert(t->batch, rows, m->n_metrics);
+}
+
+static void write_verdict(const struct training *t, struct buf *out)
+{
+    const struct manifest_gate *gate = &t->manifest->gate;
+    struct json_writer          w;
+    json_w_init(&w, out);
+    json_w_object(&w);
+    json_w_key(&w, "promote");
+    json_w_bool(&w, gate->promote);
+    json_w_key(&w, "rule");
+    json_w_str(&w, gate->rule);
+    json_w_key(&w, "reason");
+    json_w_str(&w, gate->reason);
+    for (size_t i = 0; i < gate->n_numbers; i++) {
+        json_w_key(&w, gate->numbers[i].name);
+        if (isfinite(gate->numbers[i].value))
+            json_w_double(&w, gate->numbers[i].value);
+        else
+            json_w_null(&w);
+    }
+    json_w_end_object(&w);
+}
+
+static void register_version(struct training *t)
+{
+    int64_t    wall_ns = worker_wall_ns(t->worker);
+    bool       promoted = t->end.verdict == TRAIN_PROMOTE;
+    struct buf verdict = BUF_INIT(64 * 1024);
+    write_verdict(t, &verdict);
+    struct model_version_row row = {
+        .id = uuid_v7(wall_ns, &t->rng),
+        .version = t->job->version,
+        .strategy_id = t->of->strategy_id,
+        .trained_at_ns = t->manifest->trained_at_ns,
+        .training_duration_seconds = t->end.seconds,
+        .training_dataset_size = (int64_t)t->manifest->data.n_rows,
+        .created_at_ns = wall_ns,
+        .updated_at_ns = wall_ns,
+        .folder_hash = t->end.manifest_hash,
+        .state = promoted ? VERSION_CANDIDATE : VERSION_REFUSED,
+        .attempt = (int32_t)t->attempt,
+        .verdict = buf_slice(&verdict),
+    };
+    (void)chars_set(row.model_type, sizeof(row.model_type), t->manifest->kind);
+    (void)chars_set(t->current.detail, sizeof(t->current.detail), t->end.reason);
+    struct training_run_row run = run_row(t, promoted ? TRAINING_SUCCEEDED : TRAINING_REFUSED);
+    pg_batch_reset(t->batch);
+    model_versions_insert(t->batch, &row);
+    ask_metrics(t, row.id);
+    training_runs_update(t->batch, &run);
+    ask_schedule(t, next_needed(t));
+    buf_deinit(&verdict);
+    training_set_state(t, PHASE_REGISTERING);
+    struct pg_job job = {.on_done = on_registered, .ctx = t};
+    if (pg_client_run(t->worker->writer, t->batch, &job) != AL_OK)
+        run_over(t, "failed");
+}
+
+/* ---- verifying what the child left ---- */
+
+static void verify(uv_work_t *work)
+{
+    struct training *t = work->data;
+    struct scorer   *scorer = NULL;
+    t->err = model_store_load(t->job->output, &t->end.manifest_hash, &t->schema_hash, &scorer);
+    if (t->err == AL_OK)
+        *t->manifest = *scorer_manifest(scorer);
+    else
+        (void)chars_set(t->error, sizeof(t->error), err_text());
+    scorer_destroy(scorer);
+}
+
+static void on_verified(uv_work_t *work, int status)
+{
+    struct training *t = work->data;
+    if (status != 0 || t->err != AL_OK)
+        fail_run(t, status != 0 ? "the program is stopping" : t->error);
+    else
+        register_version(t);
+}
+
+/* ---- the child ---- */
+
+static void on_line(void *ctx, struct proc *proc, struct slice text)
+{
+    struct training  *t = ctx;
+    struct train_line line;
+    (void)proc;
+    if (train_line_read(text, &line) != AL_OK) {
+        log_debug("app", "train", NULL, EV("child_line_unreadable"), F_STR("why", err_text()));
+        return;
+    }
+    if (line.n_rows > 0)
+        t->current.n_rows = (int64_t)line.n_rows;
+    if (line.kind == TRAIN_LINE_PROGRESS) {
+        t->current.progress = line.fraction;
+        (void)chars_set(t->current.stage, sizeof(t->current.stage), train_stage_name(line.stage));
+        return;
+    }
+    t->end = line;
+    t->ended_well = true;
+    t->of->n_eff = line.n_eff;
+}
+
+static void explain_end(const struct proc_end *end, char *out, size_t out_size)
+{
+    if (end->cause == PROC_KILLED)
+        snprintf(out, out_size, "the training process was killed by signal %d (out of memory, or a crash)",
+                 end->term_signal);
+    else if (end->cause == PROC_TIMED_OUT)
+        snprintf(out, out_size, "the training took longer than MODEL_TRAINING_MAX_DURATION_SECONDS");
+    else
+        snprintf(out, out_size, "the training process exited with code %d and no result", end->exit_code);
+}
+
+static void on_end(void *ctx, struct proc *proc, const struct proc_end *end)
+{
+    struct training *t = ctx;
+    (void)proc;
+    t->child = NULL;
+    enum al_err removed = file_remove(t->job_path);
+    (void)removed;
+    if (t->cancelled || (t->ended_well && t->end.verdict == TRAIN_CANCELLED)) {
+        close_run(t, "cancelled", TRAINING_CANCELLED);
+    } else if (!t->ended_well) {
+        char why[ADMIN_TEXT_MAX];
+        explain_end(end, why, sizeof(why));
+        fail_run(t, why);
+    } else if (t->end.verdict == TRAIN_TOO_FEW) {
+        (void)chars_set(t->current.detail, sizeof(t->current.detail), t->end.reason);
+        close_run(t, "rejected", TRAINING_REFUSED);
+    } else if (t->end.verdict == TRAIN_FAILED) {
+        fail_run(t, t->end.reason);
+    } else {
+        training_set_state(t, PHASE_VERIFYING);
+        if (uv_queue_work(t->worker->loop, &t->work, verify, on_verified) != 0)
+            fail_run(t, "the thread pool refused the work");
+    }
+}
+
+static enum al_err fill_params(struct train_job *job, const struct strategy_config *config)
+{
+    const struct model_kind *kind = model_kind_find(slice_of(strategy_model_kind_name(config->model.kind)));
+    struct json_reader      *reader = json_reader_create(STRATEGY_PARAMETERS_MAX, 4);
+    struct json_object      *object = NULL;
+    assert(kind != NULL && reader != NULL);
+    (void)chars_set(job->kind, sizeof(job->kind), kind->name);
+    enum al_err err = json_read(reader, slice_of(config->model.parameters), &object);
+    if (err == AL_OK)
+        err = model_params_read(kind, object, &job->params);
+    json_put(object);
+    json_reader_destroy(reader);
+    return err;
+}
+
+static void fill_features(struct train_job *job, const struct feature_set *set, const struct strategy_config *config)
+{
+    job->n_features = set->n_columns;
+    for (size_t i = 0; i < set->n_columns; i++)
+        (void)chars_set(job->features[i], sizeof(job->features[i]), set->columns[i].name);
+    job->schema_hash = set->schema_hash;
+    job->timeframe_ns = config->timeframe_ns;
+    job->label = (struct manifest_label){
+        .horizon_seconds = (double)config->horizon_ns / 1e9,
+        .barrier_up = config->label.barrier_up,
+        .barrier_down = config->label.barrier_down,
+        .settlement_lag_seconds = (double)config->settlement_lag_ns / 1e9,
+    };
+}
+
+static void fill_gate(struct training *t, struct train_job *job, const struct strategy_config *config)
+{
+    const struct settings *settings = t->worker->settings;
+    (void)chars_set(job->gate.rule, sizeof(job->gate.rule), settings->model_gate == SETTING_GATE_ACCURACY ? "accuracy" : "utility");
+    job->gate.accuracy_min = settings->model_quality_threshold_accuracy;
+    job->gate.alpha = settings->model_gate_level;
+    job->gate.attempt = (uint32_t)t->attempt;
+    job->gate.n_eff_min = settings->model_training_min_dataset_size;
+    job->gate.epsilon = config->epsilon;
+}
+
+static enum al_err fill_job(struct training *t)
+{
+    const struct settings        *settings = t->worker->settings;
+    const struct strategy_config *config = config_of(t);
+    struct train_job             *job = t->job;
+    int64_t                       window_ns = (int64_t)(config->training.window_days * (double)NS_PER_DAY);
+    train_job_default(job);
+    job->strategy_id = t->of->strategy_id;
+    snprintf(job->version.text, sizeof(job->version.text), "v%llu", (unsigned long long)t->number);
+    (void)chars_set(job->trigger, sizeof(job->trigger), t->current.trigger);
+    job->seed = t->worker->seed + t->number;
+    job->cut_ns = worker_now_ns(t->worker);
+    job->window_ns = window_ns;
+    job->n_rows_max = config->training.max_rows;
+    job->use_market_evidence = config->training.use_market_evidence;
+    job->deadline_seconds = settings->model_training_max_duration_seconds;
+    fill_features(job, pipeline_feature_set(t->worker->pipeline, &t->of->strategy_id), config);
+    fill_gate(t, job, config);
+    t->schema_hash = job->schema_hash;
+    const struct model_version_id *active = pipeline_active_version(t->worker->pipeline, &t->of->strategy_id);
+    enum al_err err = model_store_path(settings->model_storage_path, &job->version, job->output);
+    if (err == AL_OK && active != NULL)
+        err = model_store_path(settings->model_storage_path, active, job->incumbent);
+    return err == AL_OK ? fill_params(job, config) : err;
+}
+
+static enum al_err write_job(struct training *t)
+{
+    struct buf text = BUF_INIT(TRAIN_JOB_BYTES_MAX);
+    char       name[64];
+    snprintf(name, sizeof(name), "%sjob-%s.json", FILE_TEMP_PREFIX, t->job->version.text);
+    train_job_write(t->job, &text);
+    enum al_err err = file_make_dir(t->worker->settings->model_storage_path);
+    if (err == AL_OK)
+        err = file_join(t->worker->settings->model_storage_path, name, t->job_path);
+    if (err == AL_OK)
+        err = file_write_whole(t->job_path, buf_slice(&text));
+    buf_deinit(&text);
+    return err;
+}
+
+static enum al_err spawn(struct training *t)
+{
+    const struct settings *settings = t->worker->settings;
+    const char *const      args[] = {"train", "--job", t->job_path, NULL};
+    struct proc_options    options = {
+        .args = args,
+        .nice = CHILD_NICE,
+        .memory_bytes_max = (uint64_t)settings->training_memory_max_mb << 20,
+        .deadline_ms = 1000ULL * (settings->model_training_max_duration_seconds + DEADLINE_GRACE_S),
+        .on_line = on_line,
+        .on_end = on_end,
+        .ctx = t,
+    };
+    return proc_start(t->worker->loop, &options, &t->child);
+}
+
+static void tell_started(struct training *t)
+{
+    log_info("app", "train", NULL, EV("training_started"), F_STR("strategy_id", t->of->strategy_id.text),
+             F_STR("version", t->job->version.text), F_STR("trigger", t->current.trigger),
+             F_I64("attempt", t->attempt));
+    struct json_writer *w = events_begin(t->worker->events, "training.started", t->of->strategy_id.text);
+    json_w_key(w, "version");
+    json_w_str(w, t->job->version.text);
+    json_w_key(w, "trigger");
+    json_w_str(w, t->current.trigger);
+    events_send(t->worker->events);
+}
+
+static void on_numbered(void *ctx, enum al_err err, const struct pg_failure *failure)
+{
+    struct training *t = ctx;
+    if (err != AL_OK) {
+        snprintf(t->current.detail, sizeof(t->current.detail), "number the version: %.230s",
+                 failure != NULL ? failure->message : err_text());
+        run_over(t, "failed");
+        return;
+    }
+    if (t->cancelled) {
+        close_run(t, "cancelled", TRAINING_CANCELLED);
+        return;
+    }
+    err = fill_job(t);
+    (void)chars_set(t->current.version, sizeof(t->current.version), t->job->version.text);
+    if (err == AL_OK)
+        err = write_job(t);
+    if (err == AL_OK)
+        err = spawn(t);
+    if (err != AL_OK) {
+        fail_run(t, err_text());
+        return;
+    }
+    training_set_state(t, PHASE_FITTING);
+    tell_started(t);
+}
+
+static void on_number(void *ctx, size_t index, const struct pg_result *result)
+{
+    struct training *t = ctx;
+    if (index == 0)
+        t->number = (uint64_t)pg_result_i64(result, 0, 0);
+    else if (index == 1)
+        t->attempt = (uint64_t)pg_result_i64(result, 0, 0) + 1;
+}
+
+static void run_start(struct training *t, struct history *of)
+{
+    int64_t wall_ns = worker_wall_ns(t->worker);
+    t->of = of;
+    t->cancelled = t->ended_well = false;
+    t->run_id = uuid_v7(wall_ns, &t->rng);
+    t->current = (struct admin_training){
+        .exists = true, .started_at_ns = wall_ns, .finished_at_ns = TIMESTAMP_NONE, .n_rows = -1};
+    uuid_format(t->run_id, t->current.run_id);
+    (void)chars_set(t->current.trigger, sizeof(t->current.trigger), of->waiting);
+    of->waiting = NULL;
+    learn_on_training_start(t->worker->pipeline, &of->strategy_id, worker_now_ns(t->worker));
+    struct training_run_row row = run_row(t, TRAINING_RUNNING);
+    pg_batch_reset(t->batch);
+    model_versions_next(t->batch);
+    model_versions_count_attempts(t->batch, &of->strategy_id);
+    training_runs_insert(t->batch, &row);
+    training_set_state(t, PHASE_NUMBERING);
+    struct pg_job job = {.on_result = on_number, .on_done = on_numbered, .ctx = t};
+    if (pg_client_run(t->worker->writer, t->batch, &job) != AL_OK) {
+        snprintf(t->current.detail, sizeof(t->current.detail), "the database is away");
+        run_over(t, "failed");
+    }
+}
+
+static void run_next(struct training *t)
+{
+    for (size_t i = 0; i < t->n_histories && t->phase == PHASE_IDLE && !t->stopped; i++) {
+        if (t->histories[i].waiting != NULL && pg_client_is_ready(t->worker->writer))
+            run_start(t, &t->histories[i]);
+    }
+}
+
+/* ---- asking ---- */
+
+void training_request(struct training *t, const struct strategy_id *strategy_id, const char *trigger)
+{
+    struct history *of = history_of(t, strategy_id);
+    assert(of != NULL);
+    of->waiting = trigger;
+    if (t->of == of && t->child != NULL) {
+        t->cancelled = true;
+        proc_stop(t->child);
+    }
+    run_next(t);
+}
+
+bool training_cancel(struct training *t, const struct strategy_id *strategy_id)
+{
+    struct history *of = history_of(t, strategy_id);
+    if (of == NULL || (t->of != of && of->waiting == NULL))
+        return false;
+    of->waiting = NULL;
+    if (t->of == of && t->phase <= PHASE_FITTING) {
+        t->cancelled = true;
+        if (t->child != NULL)
+            proc_stop(t->child);
+    }
+    return true;
+}
+
+void training_run(struct training *t)
+{
+    run_next(t);
+}
+
+void training_stop(struct training *t)
+{
+    t->stopped = true;
+    if (t->of != NULL)
+        (void)training_cancel(t, &t->of->strategy_id);
+}
+
+bool training_is_idle(const struct training *t)
+{
+    return t->phase == PHASE_IDLE;
+}
+
+/* ---- what there is to see ---- */
+
+void training_view(const struct training *t, const struct strategy_id *strategy_id, struct admin_strategy *out)
+{
+    for (size_t i = 0; i < t->n_histories; i++) {
+        const struct history *history = &t->histories[i];
+        if (!strategy_id_eq(&history->strategy_id, strategy_id))
+            continue;
+        out->last = history->last;
+        if (t->of == history)
+            out->current = t->current;
+        out->n_eff = history->n_eff;
+        (void)chars_set(out->last_verdict, sizeof(out->last_verdict), history->verdict);
+        out->last_verdict_at_ns = history->verdict_at_ns;
+    }
+}
+
+void training_restore(struct training *t, const struct admin_training *last, const struct strategy_id *strategy_id)
+{
+    struct history *history = history_of(t, strategy_id);
+    if (history != NULL && !history->last.exists)
+        history->last = *last;
+}

@@ -1,0 +1,512 @@
+/* The worker's life: build, start, run, drain, stop in reverse.
+ *
+ *   STARTING -> RECOVERING is left to recovery.c; RUNNING begins when the state is loaded: only then are order events and
+ *   market data taken in. DRAINING takes nothing more and finishes what is under way. Every part heals by itself, so there
+ *   is no state for "broken": health tells which part is away.
+ */
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "alphaloop/app/notify.h"
+#include "alphaloop/base/timestamp.h"
+#include "alphaloop/io/file.h"
+#include "alphaloop/observe/log.h"
+#include "alphaloop/observe/metric.h"
+
+#include "activation_i.h"
+#include "events_i.h"
+#include "feed_i.h"
+#include "intake_i.h"
+#include "ledger_i.h"
+#include "outbox_i.h"
+#include "recovery_i.h"
+#include "training_i.h"
+#include "view_i.h"
+#include "worker_i.h"
+
+#define TICK_MS            10
+#define STORAGE_CHECK_NS   (5 * NS_PER_S)
+#define CLOSE_TIMEOUT_MS   2000
+#define ADMIN_STATEMENT_MS 5000
+
+/* ---- clocks ---- */
+
+int64_t worker_wall_ns(const struct worker *worker)
+{
+    (void)worker;
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
+    return (int64_t)now.tv_sec * NS_PER_S + now.tv_nsec;
+}
+
+int64_t worker_now_ns(struct worker *worker)
+{
+    return market_clock_now(&worker->clock, worker_wall_ns(worker));
+}
+
+/* ---- effects ---- */
+
+static void perform(struct worker *worker, struct effect *effect)
+{
+    if (effect->kind == EFFECT_start_training)
+        training_request(worker->training, &effect->training.strategy_id, effect->training.trigger);
+    else
+        ledger_put(worker->ledger, effect);
+}
+
+void worker_perform(struct worker *worker)
+{
+    struct effect effect;
+    while (effects_take(&worker->effects, &effect))
+        perform(worker, &effect);
+    int64_t now_ns = worker_now_ns(worker);
+    if (now_ns >= worker->next_tick_ns) {
+        worker->next_tick_ns = pipeline_tick(worker->pipeline, now_ns, &worker->effects);
+        while (effects_take(&worker->effects, &effect))
+            perform(worker, &effect);
+    }
+    act_pause(worker->pipeline, ledger_is_full(worker->ledger) || outbox_is_full(worker->outbox));
+    ledger_run(worker->ledger);
+}
+
+void worker_make_room(struct worker *worker)
+{
+    assert(effects_room(&worker->effects) >= EFFECTS_PER_CALL);
+}
+
+void worker_after_ledger(struct worker *worker)
+{
+    ledger_run(worker->ledger);
+    intake_run(worker->intake);
+}
+
+/* ---- modes ---- */
+
+void worker_mode_changed(struct worker *worker, const struct strategy_id *strategy_id)
+{
+    const struct model_version_id *active = pipeline_active_version(worker->pipeline, strategy_id);
+    const char                    *mode = active != NULL ? "model" : "warmup";
+    log_info("app", "gate", NULL, EV("mode_changed"), F_STR("strategy_id", strategy_id->text), F_STR("mode", mode),
+             F_STR("version", active != NULL ? active->text : NULL));
+    metric_set(METRIC_model_is_active, active != NULL, strategy_id->text, NULL);
+    struct json_writer *w = events_begin(worker->events, "mode.changed", strategy_id->text);
+    json_w_key(w, "mode");
+    json_w_str(w, mode);
+    json_w_key(w, "version");
+    json_w_str(w, active != NULL ? active->text : NULL);
+    events_send(worker->events);
+}
+
+static void on_fallen_back(void *ctx, const struct admin_result *result)
+{
+    (void)ctx;
+    (void)result; /* said by the activation itself */
+}
+
+struct fallback {
+    struct worker     *worker;
+    struct strategy_id strategy_id;
+};
+
+static void on_rollback_tried(void *ctx, const struct admin_result *result)
+{
+    struct worker *worker = ((struct fallback *)ctx)->worker;
+    if (result->outcome != ADMIN_DONE)
+        activation_start(worker, &((struct fallback *)ctx)->strategy_id, NULL, "unverifiable", on_fallen_back, worker);
+    free(ctx);
+}
+
+void worker_fall_back(struct worker *worker, const struct strategy_id *strategy_id)
+{
+    struct fallback *fallback = calloc(1, sizeof(*fallback));
+    assert(fallback != NULL);
+    fallback->worker = worker;
+    fallback->strategy_id = *strategy_id;
+    activation_rollback(worker, strategy_id, on_rollback_tried, fallback);
+}
+
+/* ---- admin actions ---- */
+
+struct pending_action {
+    admin_result_fn done;
+    void           *ctx;
+};
+
+static void on_action_done(void *ctx, const struct admin_result *result)
+{
+    struct pending_action *action = ctx;
+    action->done(action->ctx, result);
+    free(action);
+}
+
+static struct pending_action *action_new(admin_result_fn done, void *ctx)
+{
+    struct pending_action *action = malloc(sizeof(*action));
+    assert(action != NULL);
+    *action = (struct pending_action){done, ctx};
+    return action;
+}
+
+static void answer(admin_result_fn done, void *ctx, enum admin_outcome outcome, const char *text)
+{
+    struct admin_result result = {.outcome = outcome, .text = text};
+    done(ctx, &result);
+}
+
+static bool knows(const struct worker *worker, const struct strategy_id *strategy_id)
+{
+    return pipeline_schema_hash(worker->pipeline, strategy_id) != NULL;
+}
+
+static void action_train(void *app, const struct strategy_id *strategy_id, admin_result_fn done, void *ctx)
+{
+    struct worker *worker = app;
+    if (!knows(worker, strategy_id)) {
+        answer(done, ctx, ADMIN_NOT_FOUND, "There is no such strategy.");
+    } else if (worker->state != WORKER_RUNNING || !pg_client_is_ready(worker->writer)) {
+        answer(done, ctx, ADMIN_AWAY, "The database is away.");
+    } else {
+        training_request(worker->training, strategy_id, "manual");
+        answer(done, ctx, ADMIN_DONE, "Training triggered successfully");
+    }
+}
+
+static void action_cancel(void *app, const struct strategy_id *strategy_id, admin_result_fn done, void *ctx)
+{
+    struct worker *worker = app;
+    if (!knows(worker, strategy_id))
+        answer(done, ctx, ADMIN_NOT_FOUND, "There is no such strategy.");
+    else if (training_cancel(worker->training, strategy_id))
+        answer(done, ctx, ADMIN_DONE, "The training is being cancelled.");
+    else
+        answer(done, ctx, ADMIN_CONFLICT, "No training runs for this strategy.");
+}
+
+static void action_activate(void *app, const struct model_version_id *version, const struct strategy_id *strategy_id,
+                            admin_result_fn done, void *ctx)
+{
+    activation_start(app, strategy_id, version, "manual", on_action_done, action_new(done, ctx));
+}
+
+static void action_rollback(void *app, const struct strategy_id *strategy_id, admin_result_fn done, void *ctx)
+{
+    activation_rollback(app, strategy_id, on_action_done, action_new(done, ctx));
+}
+
+/* ---- building ---- */
+
+struct pg_options worker_pg_options(const struct worker *worker, const char *name)
+{
+    const struct settings *s = worker->settings;
+    static const char *const sslmodes[] = {"disable", "prefer", "require", "verify-ca", "verify-full"};
+    return (struct pg_options){
+        .host = s->postgres_host,
+        .port = (uint16_t)s->postgres_port,
+        .database = s->postgres_db,
+        .user = s->postgres_user,
+        .password = s->postgres_password,
+        .schema = s->postgres_schema,
+        .name = name,
+        .sslmode = sslmodes[s->postgres_sslmode],
+        .seed = worker->seed,
+    };
+}
+
+static enum al_err create_database(struct worker *worker)
+{
+    struct pg_options writer = worker_pg_options(worker, "writer");
+    struct pg_options reader = worker_pg_options(worker, "admin");
+    reader.statement_timeout_ms = ADMIN_STATEMENT_MS;
+    enum al_err err = pg_client_create(worker->loop, &writer, NULL, NULL, &worker->writer);
+    return err == AL_OK ? pg_client_create(worker->loop, &reader, NULL, NULL, &worker->reader) : err;
+}
+
+static enum al_err create_broker(struct worker *worker)
+{
+    const struct settings *s = worker->settings;
+    worker->declarations[0] = (struct amqp_declaration){
+        .what = AMQP_DECLARE_QUEUE, .queue = {.name = s->signals_queue, .create = true}};
+    worker->declarations[1] = (struct amqp_declaration){
+        .what = AMQP_DECLARE_EXCHANGE, .exchange = s->events_exchange, .exchange_type = "topic"};
+    struct amqp_options options = {
+        .host = s->rabbitmq_host,
+        .vhost = s->rabbitmq_vhost,
+        .user = s->rabbitmq_user,
+        .password = s->rabbitmq_password,
+        .port = (uint16_t)s->rabbitmq_port,
+        .name = "consume",
+        .heartbeat_s = (uint16_t)s->rabbitmq_heartbeat_seconds,
+        .seed = worker->seed,
+    };
+    enum al_err err = amqp_conn_create(worker->loop, &options, &worker->consuming);
+    options.name = "publish";
+    options.declarations = worker->declarations;
+    options.n_declarations = worker->publishes ? COUNT_OF(worker->declarations) : 0;
+    return err == AL_OK ? amqp_conn_create(worker->loop, &options, &worker->publishing) : err;
+}
+
+static enum al_err create_parts(struct worker *worker)
+{
+    enum al_err err = create_database(worker);
+    if (err == AL_OK)
+        err = create_broker(worker);
+    if (err == AL_OK)
+        err = ledger_create(worker, &worker->ledger);
+    if (err == AL_OK)
+        err = outbox_create(worker, &worker->outbox);
+    if (err == AL_OK)
+        err = events_create(worker, &worker->events);
+    if (err == AL_OK)
+        err = intake_create(worker, &worker->intake);
+    if (err == AL_OK)
+        err = feed_create(worker, &worker->feed);
+    if (err == AL_OK)
+        err = training_create(worker, &worker->training);
+    return err;
+}
+
+static enum al_err create_core(struct worker *worker)
+{
+    struct pipeline_options options = {
+        .settings = worker->settings,
+        .strategies = worker->strategies,
+        .n_strategies = worker->n_strategies,
+        .seed = worker->seed,
+    };
+    effects_init(&worker->effects);
+    market_clock_init(&worker->clock, worker->settings->clock == SETTING_CLOCK_MARKET, worker->settings->clock_speed);
+    worker->next_tick_ns = INT64_MIN;
+    return pipeline_create(&options, &worker->pipeline);
+}
+
+static enum al_err start_admin(struct worker *worker)
+{
+    const struct settings *s = worker->settings;
+    worker->admin = (struct admin_context){
+        .settings = s,
+        .service = s->model_service_service_name,
+        .version = ALPHALOOP_VERSION,
+        .reader = worker->reader,
+        .app = worker,
+        .live = view_live,
+        .config = view_config,
+        .feature_set = view_feature_set,
+        .actions = {action_train, action_cancel, action_activate, action_rollback},
+    };
+    struct http_config config = {
+        .host = s->model_service_host,
+        .port = (uint16_t)s->model_service_port,
+        .api_key = s->model_service_api_key,
+        .guard_metrics = s->metrics_require_key,
+        .ctx = &worker->admin,
+    };
+    config.routes = admin_routes(&config.n_routes);
+    return http_server_start(worker->loop, &config, &worker->http);
+}
+
+/* ---- the tick: what no event announces ---- */
+
+static void check_storage(struct worker *worker, int64_t wall_ns)
+{
+    if (wall_ns < worker->storage_checked_ns + STORAGE_CHECK_NS)
+        return;
+    worker->storage_checked_ns = wall_ns;
+    const char *store = worker->settings->model_storage_path;
+    bool        was_ok = worker->storage_ok;
+    worker->storage_ok = file_check_writable(store) == AL_OK;
+    (void)chars_set(worker->storage_error, sizeof(worker->storage_error), worker->storage_ok ? "" : err_text());
+    if (was_ok && !worker->storage_ok)
+        log_warn("app", "train", NULL, EV("model_storage_unavailable"), F_STR("why", worker->storage_error));
+    if (!was_ok && worker->storage_ok)
+        log_info("app", "train", NULL, EV("model_storage_accessible"), F_STR("path", store));
+}
+
+static void measure_lag(struct worker *worker)
+{
+    uint64_t now_ns = uv_hrtime(), due_ns = worker->tick_due_hr_ns;
+    if (due_ns != 0)
+        metric_observe(METRIC_loop_lag_seconds, now_ns > due_ns ? (double)(now_ns - due_ns) / 1e9 : 0, NULL, NULL);
+    worker->tick_due_hr_ns = now_ns + TICK_MS * 1000000ULL;
+}
+
+static bool is_drained(const struct worker *worker)
+{
+    bool written = ledger_count(worker->ledger) == 0;
+    bool sent = !worker->publishes || outbox_count(worker->outbox) == 0;
+    return intake_is_idle(worker->intake) && written && sent && training_is_idle(worker->training) &&
+           worker->n_activations == 0;
+}
+
+static void stop(struct worker *worker);
+
+static void on_tick(uv_timer_t *timer)
+{
+    struct worker *worker = timer->data;
+    int64_t        wall_ns = worker_wall_ns(worker);
+    measure_lag(worker);
+    check_storage(worker, wall_ns);
+    if (worker->state == WORKER_RUNNING || worker->state == WORKER_DRAINING) {
+        worker_perform(worker);
+        outbox_run(worker->outbox);
+        intake_run(worker->intake);
+        training_run(worker->training);
+        metric_set(METRIC_open_decisions, (double)pipeline_n_open(worker->pipeline), NULL, NULL);
+    }
+    if (worker->watchdog_ns > 0 && wall_ns >= worker->watchdog_due_ns) {
+        notify_send(worker->settings->notify_socket, "WATCHDOG=1");
+        worker->watchdog_due_ns = wall_ns + worker->watchdog_ns / 2;
+    }
+    if (worker->state == WORKER_DRAINING && (is_drained(worker) || wall_ns >= worker->drain_until_ns))
+        stop(worker);
+}
+
+/* ---- starting and stopping ---- */
+
+const char *worker_state_name(enum worker_state state)
+{
+    static const char *const names[] = {"starting", "recovering", "running", "draining", "stopping", "stopped"};
+    return names[state];
+}
+
+static void set_state(struct worker *worker, enum worker_state state)
+{
+    assert(state > worker->state);
+    log_info("app", "state", NULL, EV(worker_state_name(state)));
+    worker->state = state;
+}
+
+void worker_on_recovered(struct worker *worker)
+{
+    if (worker->state >= WORKER_RUNNING)
+        return;
+    enum al_err err = intake_start(worker->intake);
+    if (err == AL_OK)
+        err = feed_start(worker->feed);
+    if (err != AL_OK) {
+        worker_fail(worker, "consumers_not_created", err_text());
+        return;
+    }
+    set_state(worker, WORKER_RUNNING);
+    notify_send(worker->settings->notify_socket, "READY=1");
+}
+
+void worker_fail(struct worker *worker, const char *what, const char *why)
+{
+    log_error("app", "state", NULL, EV(what), F_STR("why", why));
+    fprintf(stderr, "alphaloop: %s\n", why);
+    worker->exit_code = 1;
+    stop(worker);
+}
+
+static void drain(struct worker *worker)
+{
+    if (worker->state >= WORKER_DRAINING)
+        return;
+    bool running = worker->state == WORKER_RUNNING;
+    set_state(worker, WORKER_DRAINING);
+    notify_send(worker->settings->notify_socket, "STOPPING=1");
+    worker->drain_until_ns = worker_wall_ns(worker);
+    if (!running)
+        return;
+    /* Closing takes its own time; what is left of the limit after it goes to draining. */
+    int64_t drain_ns = (int64_t)worker->settings->shutdown_drain_seconds * NS_PER_S - CLOSE_TIMEOUT_MS * NS_PER_MS;
+    worker->drain_until_ns += drain_ns > 0 ? drain_ns : 0;
+    feed_stop(worker->feed);
+    intake_stop(worker->intake);
+    training_stop(worker->training);
+}
+
+static void on_part_closed(void *ctx)
+{
+    struct worker *worker = ctx;
+    if (--worker->n_closing > 0)
+        return;
+    intake_close(worker->intake);
+    recovery_close(worker->recovery);
+    uv_close((uv_handle_t *)&worker->tick, NULL);
+    uv_close((uv_handle_t *)&worker->on_term, NULL);
+    uv_close((uv_handle_t *)&worker->on_int, NULL);
+    uv_close((uv_handle_t *)&worker->on_hup, NULL);
+    set_state(worker, WORKER_STOPPED);
+}
+
+static void stop(struct worker *worker)
+{
+    if (worker->state >= WORKER_STOPPING)
+        return;
+    set_state(worker, WORKER_STOPPING);
+    training_stop(worker->training);
+    worker->n_closing = 5;
+    http_server_close(worker->http, CLOSE_TIMEOUT_MS, on_part_closed, worker);
+    amqp_conn_close(worker->consuming, CLOSE_TIMEOUT_MS, on_part_closed, worker);
+    amqp_conn_close(worker->publishing, CLOSE_TIMEOUT_MS, on_part_closed, worker);
+    pg_client_close(worker->reader, CLOSE_TIMEOUT_MS, on_part_closed, worker);
+    pg_client_close(worker->writer, CLOSE_TIMEOUT_MS, on_part_closed, worker);
+}
+
+static void on_stop_signal(uv_signal_t *handle, int signum)
+{
+    struct worker *worker = handle->data;
+    log_info("app", "state", NULL, EV("signal"), F_I64("number", signum));
+    if (worker->state == WORKER_DRAINING)
+        stop(worker); /* asked twice: at once */
+    else
+        drain(worker);
+}
+
+static void on_reload_signal(uv_signal_t *handle, int signum)
+{
+    struct worker *worker = handle->data;
+    (void)signum;
+    worker->reload(worker);
+    http_server_set_key(worker->http, worker->settings->model_service_api_key);
+    http_server_guard_metrics(worker->http, worker->settings->metrics_require_key);
+}
+
+static void start_handles(struct worker *worker)
+{
+    uv_timer_init(worker->loop, &worker->tick);
+    uv_signal_init(worker->loop, &worker->on_term);
+    uv_signal_init(worker->loop, &worker->on_int);
+    uv_signal_init(worker->loop, &worker->on_hup);
+    worker->tick.data = worker->on_term.data = worker->on_int.data = worker->on_hup.data = worker;
+    uv_timer_start(&worker->tick, on_tick, TICK_MS, TICK_MS);
+    uv_signal_start(&worker->on_term, on_stop_signal, SIGTERM);
+    uv_signal_start(&worker->on_int, on_stop_signal, SIGINT);
+    uv_signal_start(&worker->on_hup, on_reload_signal, SIGHUP);
+}
+
+enum al_err worker_start(struct worker *worker)
+{
+    worker->started_at_ns = worker_wall_ns(worker);
+    worker->watchdog_ns = (int64_t)worker->settings->watchdog_usec * NS_PER_US;
+    enum al_err made = file_make_dir(worker->settings->model_storage_path);
+    worker->storage_ok = made == AL_OK;
+    enum al_err err = create_core(worker);
+    if (err == AL_OK)
+        err = create_parts(worker);
+    if (err == AL_OK)
+        err = start_admin(worker);
+    if (err != AL_OK)
+        return err;
+    start_handles(worker);
+    pg_client_start(worker->writer);
+    pg_client_start(worker->reader);
+    amqp_conn_start(worker->consuming);
+    amqp_conn_start(worker->publishing);
+    set_state(worker, WORKER_RECOVERING);
+    return recovery_start(worker, &worker->recovery);
+}
+
+void worker_deinit(struct worker *worker)
+{
+    training_destroy(worker->training);
+    feed_destroy(worker->feed);
+    outbox_destroy(worker->outbox);
+    events_destroy(worker->events);
+    ledger_destroy(worker->ledger);
+    effects_deinit(&worker->effects);
+    pipeline_destroy(worker->pipeline);
+}
