@@ -491,15 +491,14 @@ static void fill_features(struct train_job *job, const struct feature_set *set, 
     };
 }
 
-static void fill_gate(struct training *t, struct train_job *job, const struct strategy_config *config)
+static void fill_gate(struct training *t, struct train_job *job)
 {
     const struct settings *settings = t->worker->settings;
-    (void)chars_set(job->gate.rule, sizeof(job->gate.rule), settings->model_gate == SETTING_GATE_ACCURACY ? "accuracy" : "utility");
+    (void)chars_set(job->gate.rule, sizeof(job->gate.rule), settings->model_gate == SETTING_GATE_ACCURACY ? "accuracy" : "evidence");
     job->gate.accuracy_min = settings->model_quality_threshold_accuracy;
     job->gate.alpha = settings->model_gate_level;
     job->gate.attempt = (uint32_t)t->attempt;
     job->gate.n_eff_min = settings->model_training_min_dataset_size;
-    job->gate.epsilon = config->epsilon;
 }
 
 static enum al_err fill_job(struct training *t)
@@ -519,7 +518,7 @@ static enum al_err fill_job(struct training *t)
     job->use_market_evidence = config->training.use_market_evidence;
     job->deadline_seconds = settings->model_training_max_duration_seconds;
     fill_features(job, pipeline_feature_set(t->worker->pipeline, &t->of->strategy_id), config);
-    fill_gate(t, job, config);
+    fill_gate(t, job);
     t->schema_hash = job->schema_hash;
     const struct model_version_id *active = pipeline_active_version(t->worker->pipeline, &t->of->strategy_id);
     enum al_err err = model_store_path(settings->model_storage_path, &job->version, job->output);
