@@ -72,7 +72,7 @@ struct sim {
         first_ns;     /* market time of the last event and the first; TIMESTAMP_NONE before */
     double target_ns; /* events up to here may go, relative to first_ns */
     double speed;
-    uint64_t ticked_ms;
+    uint64_t ticked_ms, late_ms; /* late_ms: when a signal was last too late */
     uint64_t n_events, n_lost;
     double lag_s;
     bool is_held; /* by unread messages */
@@ -93,15 +93,26 @@ static double top_speed(const struct sim *sim)
     return sim->options.speed > 0 ? sim->options.speed : FASTEST;
 }
 
-/* Late signals slow the market down; while they come in time it gains speed again. */
-static void adapt_speed(struct sim *sim, double lag_s)
+/* A late signal slows the market down, once for all signals that were on their way together. */
+static void note_lag(struct sim *sim, double lag_s)
 {
+    enum { ONE_CUT_MS = 250 };
+    uint64_t now_ms = uv_now(&sim->loop);
     double max_s = sim->options.lag_max_s;
-    if (max_s <= 0 || lag_s < 0 ||
-        lag_s > 86400) /* a worker on another clock says nothing about lag */
+    sim->lag_s = lag_s;
+    if (max_s <= 0 || lag_s <= max_s || lag_s > 86400) /* a worker on another clock says nothing */
         return;
-    double wanted = lag_s > max_s ? sim->speed * fmax(0.5, max_s / lag_s) : sim->speed * 1.02;
-    sim->speed = fmin(fmax(wanted, fmin(1, top_speed(sim))), top_speed(sim));
+    if (now_ms - sim->late_ms >= ONE_CUT_MS)
+        sim->speed = fmax(sim->speed * fmax(0.5, max_s / lag_s), fmin(1, top_speed(sim)));
+    sim->late_ms = now_ms;
+}
+
+/* Without late signals it gains a half of its speed a second. */
+static void regain_speed(struct sim *sim, double passed_s)
+{
+    enum { CALM_MS = 1000 };
+    if (uv_now(&sim->loop) - sim->late_ms >= CALM_MS)
+        sim->speed = fmin(sim->speed * (1 + 0.5 * fmin(passed_s, 1)), top_speed(sim));
 }
 
 /* ---- orders and positions ---- */
@@ -123,10 +134,8 @@ static void measure_lag(struct sim *sim, struct slice body)
     int64_t ts_ns;
     if (sim->now_ns == TIMESTAMP_NONE || json_read(sim->reader, body, &root) != AL_OK)
         return;
-    if (timestamp_parse(json_text(json_get(root, "timestamp")), &ts_ns) == AL_OK) {
-        sim->lag_s = (double)(sim->now_ns - ts_ns) / (double)NS_PER_S;
-        adapt_speed(sim, sim->lag_s);
-    }
+    if (timestamp_parse(json_text(json_get(root, "timestamp")), &ts_ns) == AL_OK)
+        note_lag(sim, (double)(sim->now_ns - ts_ns) / (double)NS_PER_S);
     json_put(root);
 }
 
@@ -270,6 +279,7 @@ static void advance(struct sim *sim, uint64_t now_ms)
     double room_ns = sim->speed * 0.1 * (double)NS_PER_S; /* a tenth of a second may be caught up */
     sim->ticked_ms = now_ms;
     sim->is_held = is_held_back(sim);
+    regain_speed(sim, passed_ns * 1e-9);
     if (sim->first_ns == TIMESTAMP_NONE || !can_publish(sim))
         return;
     sim->target_ns += fmin(passed_ns * sim->speed, room_ns);

@@ -1,4 +1,5 @@
 """`alphaloop simulate` on a real broker: what it declares, publishes, answers, waits for, and how it ends."""
+import contextlib
 import gzip
 import json
 import os
@@ -140,6 +141,25 @@ def test_simulate_answers_signals_with_orders_and_positions(channel):
     assert "signals    1," in summary and "1 filled" in summary
 
 
+def test_simulate_slows_down_for_late_signals_and_recovers(channel, tmp_path):
+    status = tmp_path / "status.json"
+
+    def speed():
+        with contextlib.suppress(OSError, ValueError):
+            return json.loads(status.read_text())["speed"]
+        return None
+
+    with Simulation("--speed", "500", "--start", START, "--backlog", "0", "--lag-max", "5", "--status-file",
+                    str(status)) as simulation:
+        eventually(lambda: speed() == 500, "full speed")
+        late = eventually(lambda: harness.take_message(channel, "ws-gateway.kline"), "a candle")
+        harness.publish(channel, SIGNALS, trading_signal())
+        eventually(lambda: speed() < 500, "slower")
+        eventually(lambda: speed() == 500, "full speed again")
+        assert seconds_of(late.json()["timestamp"]) > START_S + 5
+        assert simulation.end(signal.SIGTERM)[0] == 0
+
+
 def validator(message):
     with open(os.path.join(harness.ROOT, "docs", "asyncapi.json"), encoding="utf-8") as source:
         document = json.load(source)
@@ -148,7 +168,8 @@ def validator(message):
 
 
 def test_simulate_sends_what_the_documents_say(channel):
-    with Simulation("--speed", "1000", "--start", START, "--backlog", "0", "--partial", "0.5", "--reject", "0.3") as simulation:
+    with Simulation("--speed", "1000", "--start", START, "--backlog", "0", "--partial", "0.5", "--reject", "0.3", "--lag-max",
+                    "0") as simulation:
         eventually(lambda: any("simulate-out" in line for line in simulation.lines), "connected")
         harness.await_message(channel, "ws-gateway.ticker")
         for i in range(20):
