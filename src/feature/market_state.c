@@ -284,13 +284,23 @@ on_book(struct market_state *state, const struct market_event *event, struct mar
     return true;
 }
 
-static bool
-on_kline(struct market_state *state, const struct market_event *event, struct market_update *update)
+/* A beginning in the future would make every candle until then late. */
+static bool candle_is_usable(const struct candle *candle, int64_t newest_ok_ns)
+{
+    return candle_is_valid(candle) && candle->interval_ns > 0 &&
+           candle->interval_ns <= 7 * NS_PER_DAY && candle->ts_open_ns >= 0 &&
+           candle->ts_open_ns <= newest_ok_ns;
+}
+
+static bool on_kline(struct market_state *state,
+                     const struct market_event *event,
+                     int64_t newest_ok_ns,
+                     struct market_update *update)
 {
     const struct candle *candle = &event->kline.candle;
     struct candles_out finished;
     bool used = false;
-    if (!candle_is_valid(candle) || candle->interval_ns <= 0) {
+    if (!candle_is_usable(candle, newest_ok_ns)) {
         state->counts.n_refused[MARKET_KLINE]++;
         return false;
     }
@@ -391,8 +401,7 @@ bool market_state_on_event(struct market_state *state,
                            int64_t now_ns,
                            struct market_update *update)
 {
-    int64_t newest_ok_ns =
-        now_ns > INT64_MAX - MARKET_FUTURE_MAX_NS ? INT64_MAX : now_ns + MARKET_FUTURE_MAX_NS;
+    int64_t newest_ok_ns = now_ns > INT64_MAX / 2 ? INT64_MAX / 2 : now_ns + MARKET_FUTURE_MAX_NS;
     bool used = false;
     assert((unsigned)event->kind < MARKET_KIND_COUNT);
     update_begin(update, event->ts_event_ns, true);
@@ -407,7 +416,7 @@ bool market_state_on_event(struct market_state *state,
         used = on_book(state, event, update);
         break;
     case MARKET_KLINE:
-        used = on_kline(state, event, update);
+        used = on_kline(state, event, newest_ok_ns, update);
         break;
     case MARKET_TRADES:
         used = on_trades(state, event, newest_ok_ns, update);
@@ -425,7 +434,7 @@ bool market_state_on_stored_candle(struct market_state *state,
 {
     struct candles_out finished;
     update_begin(update, candle->ts_open_ns, false);
-    if (!candle_is_valid(candle) || candle->interval_ns <= 0)
+    if (!candle_is_usable(candle, INT64_MAX / 2))
         return false;
     for (size_t i = 0; i < state->n_timeframes; i++) {
         if (state->timeframes[i].merger.interval_ns != candle->interval_ns)

@@ -160,6 +160,17 @@ static void test_market_state_refuses_the_future(void **state)
     assert_true(tell(*state, world_ticker(T0, 100, 101, 100, 9)));
 }
 
+/* A candle that begins in the future would make all until then late. */
+static void test_market_state_refuses_candles_of_the_future(void **state)
+{
+    struct market_event *event = world_kline(T0 + NS_PER_DAY, NS_PER_MIN, 100, 5, true);
+    event->ts_event_ns = T0;
+    assert_false(tell(*state, event));
+    assert_int_equal(market_state_counts(*state)->n_refused[MARKET_KLINE], 1);
+    assert_true(tell(*state, world_kline(T0, NS_PER_MIN, 100, 5, true)));
+    assert_int_equal(update.n_candles, 1);
+}
+
 static void test_market_state_refuses_bad_prices(void **state)
 {
     struct market_quote quote;
@@ -300,6 +311,7 @@ int main(void)
         TEST(adds_up_volume_when_the_ticker_has_none),
         TEST(late_messages_change_nothing),
         TEST(refuses_the_future),
+        TEST(refuses_candles_of_the_future),
         TEST(refuses_bad_prices),
         TEST(keeps_the_good_trades_of_a_message),
         TEST(bounds_the_candles_of_one_message),
