@@ -14,8 +14,9 @@ static const struct trigger *const table[] = {
 #undef TRIGGER
 };
 
-#define OUTCOMES_MIN   30
-#define CUSUM_TOLERATED 0.02
+#define OUTCOMES_MIN     30
+#define SHORTFALL        0.1  /* of wins, that the CUSUM looks for */
+#define PROBABILITY_LEAST 0.01 /* claims nearer to certainty than this are taken as this */
 
 size_t trigger_count(void)
 {
@@ -69,22 +70,31 @@ void trigger_on_start(struct trigger_state *state, int64_t now_ns)
 {
     state->is_running = true;
     state->last_training_ns = now_ns;
-    state->degraded_told = true;
+    state->degraded_told = trigger_degradation.is_due(state, now_ns);
     if (state->rule.has_schedule)
         state->next_scheduled_ns = cron_next_after(&state->rule.schedule, now_ns);
 }
 
-void trigger_on_end(struct trigger_state *state, int64_t now_ns)
-{
-    state->is_running = false;
-    state->last_training_ns = now_ns;
-}
-
-void trigger_on_new_model(struct trigger_state *state)
+static void forget_outcomes(struct trigger_state *state)
 {
     state->first = state->count = 0;
     state->cusum = 0;
     state->degraded_told = false;
+}
+
+/* An alarm that stood when the training began has been answered, whatever came of it: the next one needs outcomes of its
+ * own. */
+void trigger_on_end(struct trigger_state *state, int64_t now_ns)
+{
+    state->is_running = false;
+    state->last_training_ns = now_ns;
+    if (state->degraded_told)
+        forget_outcomes(state);
+}
+
+void trigger_on_new_model(struct trigger_state *state)
+{
+    forget_outcomes(state);
 }
 
 void trigger_on_outcome(struct trigger_state *state, double q, bool won)
@@ -96,8 +106,9 @@ void trigger_on_outcome(struct trigger_state *state, double q, bool won)
         state->count++;
     else
         state->first = (state->first + 1) % window;
-    double loss = (q - won) * (q - won);
-    state->cusum = fmax(0, state->cusum + loss - q * (1 - q) - CUSUM_TOLERATED);
+    double promised = fmin(fmax(q, PROBABILITY_LEAST), 1 - PROBABILITY_LEAST);
+    double less = fmax(promised - SHORTFALL, PROBABILITY_LEAST);
+    state->cusum = fmax(0, state->cusum + log(won ? less / promised : (1 - less) / (1 - promised)));
 }
 
 static double mean_loss(const struct trigger_state *state, double constant_q)

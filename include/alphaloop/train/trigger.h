@@ -1,9 +1,12 @@
 /* When to train: one state a strategy, asked now and then, fed with what settles and what ends.
  *
- * Degradation is judged on live settled outcomes alone, never on a stored score (learning section 1.9): over the newest
- * `window` outcomes of the serving model, Brier skill = 1 - sum (q - y)^2 / sum (b - y)^2 with b the window's own base rate;
- * and a one-sided CUSUM on the excess loss (Page 1954), C = max(0, C + (q - y)^2 - q (1 - q) - k): q (1 - q) is the loss a
- * calibrated q expects, k = 0.02 the drift that is tolerated, 5 the height of the alarm.
+ * Degradation is judged on live settled outcomes alone, never on a stored score (learning section 1.9), in two ways:
+ *
+ *   - over the newest `window` outcomes of the serving model, Brier skill = 1 - sum (q - y)^2 / sum (b - y)^2 with b the
+ *     window's own base rate, is below skill_min: slow and sure
+ *   - a one-sided CUSUM (Page 1954) on the likelihood ratio of "wins come 10 points less often than promised" against "as
+ *     promised", C = max(0, C + log P(y | q - 0.1) / P(y | q)), passes log 10000: sudden breaks. The ratio has mean 1 while
+ *     the model keeps its word, whatever its q, so 10000 outcomes or more lie between false alarms (Lorden 1971)
  */
 #ifndef ALPHALOOP_TRAIN_TRIGGER_H
 #define ALPHALOOP_TRAIN_TRIGGER_H
@@ -40,8 +43,8 @@ struct trigger_state {
     bool                 is_running;
     struct live_outcome *outcomes; /* ring of rule.window */
     size_t               first, count;
-    double               cusum;
-    bool                 degraded_told; /* until the model changes or a training ends, once is enough */
+    double               cusum;           /* C */
+    bool                 degraded_told;   /* the training that runs answers an alarm */
 };
 
 struct trigger {

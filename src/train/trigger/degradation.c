@@ -1,8 +1,7 @@
 #include "alphaloop/train/trigger.h"
 
-#define CUSUM_ALARM 5.0
+#define CUSUM_ALARM 9.210340371976184 /* log 10000 */
 
-/* Two views of the same decay: the skill of a full window is slow and sure, the CUSUM notices a sudden break. */
 static bool is_due(const struct trigger_state *state, int64_t now_ns)
 {
     (void)now_ns;

@@ -1,0 +1,228 @@
+#include "harness/check.h"
+
+#include "alphaloop/base/rng.h"
+#include "alphaloop/train/trigger.h"
+
+static struct trigger_state state;
+
+static struct trigger_rule rule_of(const char *schedule)
+{
+    struct trigger_rule rule = {.on_degradation = true, .window = 100, .skill_min = -0.02, .min_interval_ns = 300 * NS_PER_S};
+    rule.has_schedule = schedule != NULL;
+    if (schedule != NULL)
+        check_ok(cron_parse(slice_of(schedule), &rule.schedule));
+    return rule;
+}
+
+static void begin(const char *schedule)
+{
+    const struct trigger_rule rule = rule_of(schedule);
+    check_ok(trigger_init(&state, &rule));
+}
+
+static int teardown(void **s)
+{
+    (void)s;
+    trigger_deinit(&state);
+    return 0;
+}
+
+static void test_nothing_is_due_at_first(void **s)
+{
+    (void)s;
+    begin(NULL);
+    trigger_restore(&state, TIMESTAMP_NONE, TIMESTAMP_NONE, NS_PER_DAY);
+    check_str(trigger_due(&state, NS_PER_DAY * 400), NULL);
+}
+
+static void test_schedule_counts_from_now_and_goes_on_after_a_training(void **s)
+{
+    (void)s;
+    begin("hourly");
+    trigger_restore(&state, TIMESTAMP_NONE, TIMESTAMP_NONE, NS_PER_H / 2);
+    check_i64(state.next_scheduled_ns, NS_PER_H);
+    check_str(trigger_due(&state, NS_PER_H - 1), NULL);
+    check_str(trigger_due(&state, NS_PER_H), "schedule");
+    trigger_on_start(&state, NS_PER_H + NS_PER_MIN);
+    trigger_on_end(&state, NS_PER_H + 2 * NS_PER_MIN);
+    check_i64(state.next_scheduled_ns, 2 * NS_PER_H);
+    check_str(trigger_due(&state, 2 * NS_PER_H - 1), NULL);
+    check_str(trigger_due(&state, 2 * NS_PER_H), "schedule");
+}
+
+static void test_time_missed_while_away_is_due_once(void **s)
+{
+    (void)s;
+    begin("hourly");
+    trigger_restore(&state, NS_PER_H, 2 * NS_PER_H, 50 * NS_PER_H + NS_PER_MIN);
+    check_str(trigger_due(&state, 50 * NS_PER_H + NS_PER_MIN), "schedule");
+    trigger_on_start(&state, 50 * NS_PER_H + NS_PER_MIN);
+    trigger_on_end(&state, 50 * NS_PER_H + NS_PER_MIN);
+    check_str(trigger_due(&state, 50 * NS_PER_H + 30 * NS_PER_MIN), NULL);
+}
+
+static void test_new_samples_wait_for_their_number(void **s)
+{
+    (void)s;
+    begin(NULL);
+    state.n_needed = 10;
+    state.n_since = 9;
+    check_str(trigger_due(&state, NS_PER_DAY), NULL);
+    state.n_since = 10;
+    check_str(trigger_due(&state, NS_PER_DAY), "new_samples");
+    state.n_needed = 0;
+    check_str(trigger_due(&state, NS_PER_DAY), NULL);
+}
+
+static void test_one_at_a_time_and_not_too_often(void **s)
+{
+    (void)s;
+    begin(NULL);
+    state.n_needed = state.n_since = 1;
+    trigger_on_start(&state, NS_PER_DAY);
+    check_str(trigger_due(&state, 2 * NS_PER_DAY), NULL);
+    trigger_on_end(&state, 2 * NS_PER_DAY);
+    check_str(trigger_due(&state, 2 * NS_PER_DAY + 299 * NS_PER_S), NULL);
+    check_str(trigger_due(&state, 2 * NS_PER_DAY + 300 * NS_PER_S), "new_samples");
+}
+
+/* Brier score and skill of 40 outcomes by hand: 30 times q = 0.8 of which 24 won, 10 times q = 0.4 of which 2 won. */
+static void test_brier_of_the_window_by_hand(void **s)
+{
+    (void)s;
+    begin(NULL);
+    for (int i = 0; i < 29; i++)
+        trigger_on_outcome(&state, 0.8, i < 24);
+    assert_true(isnan(trigger_brier(&state)));
+    trigger_on_outcome(&state, 0.8, false);
+    for (int i = 0; i < 10; i++)
+        trigger_on_outcome(&state, 0.4, i < 2);
+    double brier = (24 * 0.04 + 6 * 0.64 + 2 * 0.36 + 8 * 0.16) / 40, base = 26.0 / 40;
+    check_near(trigger_brier(&state), brier, 1e-7);
+    check_near(trigger_brier_skill(&state), 1 - brier / (base * (1 - base)), 1e-7);
+}
+
+static void test_only_the_newest_window_counts(void **s)
+{
+    (void)s;
+    begin(NULL);
+    for (int i = 0; i < 50; i++)
+        trigger_on_outcome(&state, 0.9, false);
+    for (int i = 0; i < 100; i++)
+        trigger_on_outcome(&state, 0.5, i % 2 == 0);
+    check_near(trigger_brier(&state), 0.25, 1e-12);
+    check_near(trigger_brier_skill(&state), 0, 1e-12);
+}
+
+/* A model that keeps its promises, be they bold or timid: at least 10000 outcomes between false alarms of the CUSUM. */
+static void test_honest_model_raises_few_alarms(void **s)
+{
+    struct rng rng;
+    int        n_alarms = 0;
+    (void)s;
+    rng_seed(&rng, 3);
+    begin(NULL);
+    state.rule.skill_min = -10; /* the CUSUM alone */
+    for (int i = 0; i < 400000; i++) {
+        double q = 0.005 + 0.99 * rng_uniform(&rng);
+        trigger_on_outcome(&state, q, rng_uniform(&rng) < q);
+        if (trigger_due(&state, NS_PER_DAY) == NULL)
+            continue;
+        n_alarms++;
+        trigger_on_new_model(&state);
+    }
+    assert_in_range(n_alarms, 0, 40);
+}
+
+static int outcomes_until_alarm(void)
+{
+    int n = 0;
+    while (n < 1000 && trigger_due(&state, 10 * NS_PER_DAY) == NULL) {
+        trigger_on_outcome(&state, 0.9, n % 2 == 0);
+        n++;
+    }
+    return n;
+}
+
+static void test_sudden_decay_is_noticed_before_the_window_is_full(void **s)
+{
+    (void)s;
+    begin(NULL);
+    int n = outcomes_until_alarm();
+    check_str(trigger_due(&state, 10 * NS_PER_DAY), "degradation");
+    assert_in_range(n, 10, 80);
+}
+
+static void test_refused_training_does_not_silence_the_alarm_for_ever(void **s)
+{
+    (void)s;
+    begin(NULL);
+    int n = outcomes_until_alarm();
+    trigger_on_start(&state, 0);
+    trigger_on_end(&state, 0);
+    check_str(trigger_due(&state, 10 * NS_PER_DAY), NULL); /* needs outcomes of its own */
+    check_i64(outcomes_until_alarm(), n);
+}
+
+static void test_other_trainings_leave_the_window_alone(void **s)
+{
+    (void)s;
+    begin(NULL);
+    for (int i = 0; i < 50; i++)
+        trigger_on_outcome(&state, 0.5, i % 2 == 0);
+    trigger_on_start(&state, 0);
+    trigger_on_end(&state, 0);
+    check_i64((int64_t)state.count, 50);
+}
+
+static void test_new_model_starts_afresh(void **s)
+{
+    (void)s;
+    begin(NULL);
+    outcomes_until_alarm();
+    trigger_on_new_model(&state);
+    check_str(trigger_due(&state, 10 * NS_PER_DAY), NULL);
+    check_near(state.cusum, 0, 0);
+}
+
+static void test_degradation_can_be_switched_off(void **s)
+{
+    (void)s;
+    begin(NULL);
+    state.rule.on_degradation = false;
+    check_i64(outcomes_until_alarm(), 1000);
+}
+
+static void test_every_trigger_has_a_name_of_its_own(void **s)
+{
+    (void)s;
+    begin(NULL);
+    for (size_t i = 0; i < trigger_count(); i++) {
+        for (size_t k = 0; k < i; k++)
+            assert_string_not_equal(trigger_at(i)->name, trigger_at(k)->name);
+    }
+    assert_true(trigger_count() >= 3);
+}
+
+#define TEST(name) cmocka_unit_test_teardown(name, teardown)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(test_nothing_is_due_at_first),
+        TEST(test_schedule_counts_from_now_and_goes_on_after_a_training),
+        TEST(test_time_missed_while_away_is_due_once),
+        TEST(test_new_samples_wait_for_their_number),
+        TEST(test_one_at_a_time_and_not_too_often),
+        TEST(test_brier_of_the_window_by_hand),
+        TEST(test_only_the_newest_window_counts),
+        TEST(test_honest_model_raises_few_alarms),
+        TEST(test_sudden_decay_is_noticed_before_the_window_is_full),
+        TEST(test_refused_training_does_not_silence_the_alarm_for_ever),
+        TEST(test_other_trainings_leave_the_window_alone),
+        TEST(test_new_model_starts_afresh),
+        TEST(test_degradation_can_be_switched_off),
+        TEST(test_every_trigger_has_a_name_of_its_own),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
