@@ -174,8 +174,9 @@ static void gather_effect(struct gathered *g, const struct effect *effect)
         g->dropped[g->n_dropped] = effect->drop.decision_id;
         g->drop_reasons[g->n_dropped++] = effect->drop.reason;
         break;
-    default:
-        assert(!"this effect is no row");
+    case EFFECT_start_training:
+    case EFFECT_KIND_COUNT:
+        abort(); /* no rows */
     }
 }
 

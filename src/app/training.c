@@ -119,8 +119,7 @@ static const struct strategy_config *config_of(const struct training *t)
         if (strategy_id_eq(&t->worker->strategies[i].strategy_id, &t->of->strategy_id))
             return &t->worker->strategies[i];
     }
-    assert(!"a run has a strategy");
-    return NULL;
+    abort(); /* a run has a strategy */
 }
 
 static void training_set_state(struct training *t, enum training_phase phase)
