@@ -15,5 +15,6 @@ CREATE TABLE position_states (
     trace_id            text,
     peak_pnl_pct        double precision,
     partial_taken       boolean NOT NULL,
+    opened_ns           bigint,
     last_exit_ns        bigint
 );

@@ -9,13 +9,13 @@
     "position_id, asset, size, unrealized_pnl, realized_pnl, unrealized_pnl_pct, "                 \
     "average_entry_price,"                                                                         \
     " time_held_minutes, mode, ts_event_ns, ts_recv_ns, trace_id, peak_pnl_pct, partial_taken, "   \
-    "last_exit_ns"
+    "opened_ns, last_exit_ns"
 
 /* Of several updates of one position the newest is chosen first: one statement must not meet a row twice. */
 static const struct pg_statement upsert_statement = {
     "position_states_upsert",
     "INSERT INTO position_states (" COLUMNS ") SELECT DISTINCT ON (position_id) " COLUMNS
-    " FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15) WITH "
+    " FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16) WITH "
     "ORDINALITY AS u (" COLUMNS ", nth)"
     " ORDER BY position_id, ts_event_ns DESC, nth DESC"
     " ON CONFLICT (position_id) DO UPDATE SET asset = excluded.asset, size = excluded.size,"
@@ -26,7 +26,8 @@ static const struct pg_statement upsert_statement = {
     "excluded.ts_event_ns,"
     " ts_recv_ns = excluded.ts_recv_ns, trace_id = excluded.trace_id, peak_pnl_pct = "
     "excluded.peak_pnl_pct,"
-    " partial_taken = excluded.partial_taken, last_exit_ns = excluded.last_exit_ns"
+    " partial_taken = excluded.partial_taken, opened_ns = excluded.opened_ns,"
+    " last_exit_ns = excluded.last_exit_ns"
     " WHERE excluded.ts_event_ns >= position_states.ts_event_ns",
 };
 
@@ -61,6 +62,7 @@ void position_states_upsert(struct pg_batch *batch, const struct position_state 
     put_update(batch, states, n);
     PUT_COLUMN(batch, PG_DOUBLE, n, pg_put_double_or_null(batch, states[i].peak_pnl_pct));
     PUT_COLUMN(batch, PG_BOOL, n, pg_put_bool(batch, states[i].partial_taken));
+    PUT_COLUMN(batch, PG_I64, n, store_put_time_ns(batch, states[i].opened_ns));
     PUT_COLUMN(batch, PG_I64, n, store_put_time_ns(batch, states[i].last_exit_ns));
 }
 
@@ -90,6 +92,7 @@ position_states_read(const struct pg_result *result, size_t index, struct positi
     ROW_CHARS(&row, update->trace_id.text);
     out->peak_pnl_pct = row_double(&row);
     out->partial_taken = row_bool(&row);
+    out->opened_ns = row_time_ns(&row);
     out->last_exit_ns = row_time_ns(&row);
     return row.err;
 }

@@ -9,6 +9,7 @@ struct position_state {
     struct position_update update;
     double peak_pnl_pct;  /* best unrealized_pnl_pct seen; NaN when none */
     bool partial_taken;   /* the partial exit was sent */
+    int64_t opened_ns;    /* TIMESTAMP_NONE when unknown */
     int64_t last_exit_ns; /* TIMESTAMP_NONE when no exit was sent */
 };
 
