@@ -22,51 +22,57 @@
 
 #include "activation_i.h"
 #include "events_i.h"
+#include "training_job_i.h"
 #include "worker_i.h"
 
 #define BATCH_BYTES_MAX (1U << 20)
-#define CHILD_NICE      10
-#define DEADLINE_GRACE_S 30 /* the child ends itself at its deadline; this much later it is ended */
 
-enum training_phase { PHASE_IDLE, PHASE_NUMBERING, PHASE_FITTING, PHASE_VERIFYING, PHASE_REGISTERING };
+enum training_phase {
+    PHASE_IDLE,
+    PHASE_NUMBERING,
+    PHASE_FITTING,
+    PHASE_VERIFYING,
+    PHASE_REGISTERING
+};
 
-static const char *const phase_names[] = {"idle", "numbering", "fitting", "verifying", "registering"};
+static const char *const phase_names[] = {"idle", "numbering", "fitting", "verifying",
+                                          "registering"};
 
 /* What is known of a strategy's trainings. */
 struct history {
-    struct strategy_id    strategy_id;
+    struct strategy_id strategy_id;
     struct admin_training last;
-    char                  verdict[ADMIN_TEXT_MAX];
-    int64_t               verdict_at_ns;
-    double                n_eff; /* as the last run counted it; NaN before */
-    const char           *waiting; /* trigger of a request that waits; NULL when none */
+    char verdict[ADMIN_TEXT_MAX];
+    int64_t verdict_at_ns;
+    double n_eff;        /* as the last run counted it; NaN before */
+    const char *waiting; /* trigger of a request that waits; NULL when none */
 };
 
 struct training {
-    struct worker      *worker;
-    struct history      histories[STRATEGIES_MAX];
-    size_t              n_histories;
+    struct worker *worker;
+    struct history histories[STRATEGIES_MAX];
+    size_t n_histories;
     enum training_phase phase;
-    bool                stopped;
+    bool stopped;
 
     /* the current run */
-    struct history     *of;
+    struct history *of;
     struct admin_training current;
-    struct uuid         run_id;
-    bool                cancelled;
-    uint64_t            number, attempt;
-    struct train_job   *job;
-    char                job_path[FILE_PATH_MAX];
-    struct proc        *child;
-    struct train_line   end;
-    bool                ended_well; /* an end line came */
-    struct pg_batch    *batch;
-    uv_work_t           work;
-    struct manifest    *manifest; /* of the new version, once verified */
-    struct sha256       schema_hash;
-    enum al_err         err;
-    char                error[ADMIN_TEXT_MAX];
-    struct rng          rng;
+    struct uuid run_id;
+    bool cancelled;
+    uint64_t number, attempt;
+    struct train_job *job;
+    char job_path[FILE_PATH_MAX];
+    struct proc *child;
+    struct train_line end;
+    bool ended_well; /* an end line came */
+    struct pg_batch *batch;
+    uv_work_t work;
+    struct manifest *manifest; /* of the new version, once verified */
+    struct sha256 schema_hash;
+    enum al_err err;
+    char error[ADMIN_TEXT_MAX];
+    struct rng rng;
 };
 
 static void run_next(struct training *t);
@@ -83,8 +89,10 @@ enum al_err training_create(struct worker *worker, struct training **out)
     t->batch = pg_batch_create(BATCH_BYTES_MAX);
     rng_seed(&t->rng, worker->seed ^ 0x747261696eULL);
     for (size_t i = 0; i < worker->n_strategies; i++)
-        t->histories[t->n_histories++] = (struct history){
-            .strategy_id = worker->strategies[i].strategy_id, .verdict_at_ns = TIMESTAMP_NONE, .n_eff = NAN};
+        t->histories[t->n_histories++] =
+            (struct history){.strategy_id = worker->strategies[i].strategy_id,
+                             .verdict_at_ns = TIMESTAMP_NONE,
+                             .n_eff = NAN};
     if (t->job == NULL || t->manifest == NULL || t->batch == NULL) {
         training_destroy(t);
         return err_set(AL_ENOMEM, "training");
@@ -153,7 +161,7 @@ static struct training_run_row run_row(struct training *t, enum training_state s
 static void ask_schedule(struct training *t, uint64_t n_needed)
 {
     struct strategy_view view;
-    struct pipeline     *pipeline = t->worker->pipeline;
+    struct pipeline *pipeline = t->worker->pipeline;
     for (size_t i = 0; i < pipeline_n_strategies(pipeline); i++) {
         pipeline_strategy_view(pipeline, i, worker_now_ns(t->worker), &view);
         if (strategy_id_eq(&view.strategy_id, &t->of->strategy_id))
@@ -183,9 +191,10 @@ static uint64_t next_needed(const struct training *t)
 
 static void tell_finished(struct training *t)
 {
-    bool                failed = strcmp(t->current.outcome, "failed") == 0;
-    struct json_writer *w = events_begin(t->worker->events, failed ? "training.failed" : "training.finished",
-                                         t->of->strategy_id.text);
+    bool failed = strcmp(t->current.outcome, "failed") == 0;
+    struct json_writer *w =
+        events_begin(t->worker->events, failed ? "training.failed" : "training.finished",
+                     t->of->strategy_id.text);
     json_w_key(w, "outcome");
     json_w_str(w, t->current.outcome);
     json_w_key(w, "version");
@@ -200,16 +209,19 @@ static void tell_finished(struct training *t)
 static void run_over(struct training *t, const char *outcome)
 {
     (void)chars_set(t->current.outcome, sizeof(t->current.outcome), outcome);
-    (void)chars_set(t->current.stage, sizeof(t->current.stage), strcmp(outcome, "failed") == 0 ? "failed" : "done");
+    (void)chars_set(t->current.stage, sizeof(t->current.stage),
+                    strcmp(outcome, "failed") == 0 ? "failed" : "done");
     t->current.finished_at_ns = worker_wall_ns(t->worker);
     t->current.progress = 1;
     metric_add(METRIC_trainings_total, 1, outcome, NULL);
-    log_at(strcmp(outcome, "failed") == 0 ? LOG_ERROR : LOG_INFO, "app", "train", NULL, EV("training_ended"),
-           F_STR("strategy_id", t->of->strategy_id.text), F_STR("outcome", outcome),
-           F_STR("version", t->current.version), F_STR("detail", t->current.detail), F_F64("n_eff", t->of->n_eff),
+    log_at(strcmp(outcome, "failed") == 0 ? LOG_ERROR : LOG_INFO, "app", "train", NULL,
+           EV("training_ended"), F_STR("strategy_id", t->of->strategy_id.text),
+           F_STR("outcome", outcome), F_STR("version", t->current.version),
+           F_STR("detail", t->current.detail), F_F64("n_eff", t->of->n_eff),
            F_I64("n_rows", t->current.n_rows));
     tell_finished(t);
-    bool had_result = t->ended_well && t->end.verdict != TRAIN_FAILED && t->end.verdict != TRAIN_CANCELLED;
+    bool had_result =
+        t->ended_well && t->end.verdict != TRAIN_FAILED && t->end.verdict != TRAIN_CANCELLED;
     learn_on_training_end(t->worker->pipeline, &t->of->strategy_id, had_result, next_needed(t),
                           worker_now_ns(t->worker));
     t->of->last = t->current;
@@ -224,7 +236,8 @@ static void on_closed_run(void *ctx, enum al_err err, const struct pg_failure *f
     struct training *t = ctx;
     (void)failure;
     if (err != AL_OK)
-        log_warn("app", "train", NULL, EV("training_not_recorded"), F_STR("why", "the database is away"));
+        log_warn("app", "train", NULL, EV("training_not_recorded"),
+                 F_STR("why", "the database is away"));
     run_over(t, t->current.outcome);
 }
 
@@ -253,7 +266,8 @@ static void fail_run(struct training *t, const char *why)
 
 static void keep_verdict(struct training *t)
 {
-    snprintf(t->of->verdict, sizeof(t->of->verdict), "%s: %.220s", t->current.version, t->end.reason);
+    snprintf(t->of->verdict, sizeof(t->of->verdict), "%s: %.220s", t->current.version,
+             t->end.reason);
     t->of->verdict_at_ns = worker_wall_ns(t->worker);
 }
 
@@ -267,7 +281,8 @@ static void on_activated(void *ctx, const struct admin_result *result)
 
 static void tell_rejected(struct training *t)
 {
-    struct json_writer *w = events_begin(t->worker->events, "model.rejected", t->of->strategy_id.text);
+    struct json_writer *w =
+        events_begin(t->worker->events, "model.rejected", t->of->strategy_id.text);
     json_w_key(w, "version");
     json_w_str(w, t->current.version);
     json_w_key(w, "reason");
@@ -294,84 +309,22 @@ static void on_registered(void *ctx, enum al_err err, const struct pg_failure *f
     activation_start(t->worker, &t->of->strategy_id, &version, "gate", on_activated, t);
 }
 
-static enum quality_type quality_of(enum metric_type type)
-{
-    return type == METRIC_TYPE_CLASSIFICATION ? QUALITY_CLASSIFICATION
-           : type == METRIC_TYPE_REGRESSION   ? QUALITY_REGRESSION
-                                              : QUALITY_TRADING_PERFORMANCE;
-}
-
-static void ask_metrics(struct training *t, struct uuid version_id)
-{
-    struct quality_metric_row rows[MANIFEST_METRICS_MAX];
-    const struct manifest    *m = t->manifest;
-    int64_t                   wall_ns = worker_wall_ns(t->worker);
-    for (size_t i = 0; i < m->n_metrics; i++) {
-        rows[i] = (struct quality_metric_row){
-            .id = uuid_v7(wall_ns, &t->rng),
-            .model_version_id = version_id,
-            .metric_value = m->metrics[i].value,
-            .metric_type = quality_of(m->metrics[i].type),
-            .evaluated_at_ns = wall_ns,
-            .evaluation_dataset_size = (int64_t)m->metrics[i].n,
-        };
-        memcpy(rows[i].metric_name, m->metrics[i].name, sizeof(rows[i].metric_name));
-    }
-    if (m->n_metrics > 0)
-        model_quality_metrics_insert(t->batch, rows, m->n_metrics);
-}
-
-static void write_verdict(const struct training *t, struct buf *out)
-{
-    const struct manifest_gate *gate = &t->manifest->gate;
-    struct json_writer          w;
-    json_w_init(&w, out);
-    json_w_object(&w);
-    json_w_key(&w, "promote");
-    json_w_bool(&w, gate->promote);
-    json_w_key(&w, "rule");
-    json_w_str(&w, gate->rule);
-    json_w_key(&w, "reason");
-    json_w_str(&w, gate->reason);
-    for (size_t i = 0; i < gate->n_numbers; i++) {
-        json_w_key(&w, gate->numbers[i].name);
-        if (isfinite(gate->numbers[i].value))
-            json_w_double(&w, gate->numbers[i].value);
-        else
-            json_w_null(&w);
-    }
-    json_w_end_object(&w);
-}
-
 static void register_version(struct training *t)
 {
-    int64_t    wall_ns = worker_wall_ns(t->worker);
-    bool       promoted = t->end.verdict == TRAIN_PROMOTE;
-    struct buf verdict = BUF_INIT(64 * 1024);
-    write_verdict(t, &verdict);
-    struct model_version_row row = {
-        .id = uuid_v7(wall_ns, &t->rng),
-        .version = t->job->version,
-        .strategy_id = t->of->strategy_id,
-        .trained_at_ns = t->manifest->trained_at_ns,
-        .training_duration_seconds = t->end.seconds,
-        .training_dataset_size = (int64_t)t->manifest->data.n_rows,
-        .created_at_ns = wall_ns,
-        .updated_at_ns = wall_ns,
-        .folder_hash = t->end.manifest_hash,
-        .state = promoted ? VERSION_CANDIDATE : VERSION_REFUSED,
-        .attempt = (int32_t)t->attempt,
-        .verdict = buf_slice(&verdict),
+    bool promoted = t->end.verdict == TRAIN_PROMOTE;
+    struct training_run_row run;
+    struct training_registration registration = {
+        .manifest = t->manifest,
+        .manifest_hash = t->end.manifest_hash,
+        .attempt = (uint32_t)t->attempt,
+        .wall_ns = worker_wall_ns(t->worker),
     };
-    (void)chars_set(row.model_type, sizeof(row.model_type), t->manifest->kind);
     (void)chars_set(t->current.detail, sizeof(t->current.detail), t->end.reason);
-    struct training_run_row run = run_row(t, promoted ? TRAINING_SUCCEEDED : TRAINING_REFUSED);
+    run = run_row(t, promoted ? TRAINING_SUCCEEDED : TRAINING_REFUSED);
     pg_batch_reset(t->batch);
-    model_versions_insert(t->batch, &row);
-    ask_metrics(t, row.id);
+    training_register(t->batch, &registration, &t->rng);
     training_runs_update(t->batch, &run);
     ask_schedule(t, next_needed(t));
-    buf_deinit(&verdict);
     training_set_state(t, PHASE_REGISTERING);
     struct pg_job job = {.on_done = on_registered, .ctx = t};
     if (pg_client_run(t->worker->writer, t->batch, &job) != AL_OK)
@@ -383,7 +336,7 @@ static void register_version(struct training *t)
 static void verify(uv_work_t *work)
 {
     struct training *t = work->data;
-    struct scorer   *scorer = NULL;
+    struct scorer *scorer = NULL;
     t->err = model_store_load(t->job->output, &t->end.manifest_hash, &t->schema_hash, &scorer);
     if (t->err == AL_OK)
         *t->manifest = *scorer_manifest(scorer);
@@ -405,7 +358,7 @@ static void on_verified(uv_work_t *work, int status)
 
 static void on_line(void *ctx, struct proc *proc, struct slice text)
 {
-    struct training  *t = ctx;
+    struct training *t = ctx;
     struct train_line line;
     (void)proc;
     if (train_line_read(text, &line) != AL_OK) {
@@ -424,17 +377,6 @@ static void on_line(void *ctx, struct proc *proc, struct slice text)
     t->of->n_eff = line.n_eff;
 }
 
-static void explain_end(const struct proc_end *end, char *out, size_t out_size)
-{
-    if (end->cause == PROC_KILLED)
-        snprintf(out, out_size, "the training process was killed by signal %d (out of memory, or a crash)",
-                 end->term_signal);
-    else if (end->cause == PROC_TIMED_OUT)
-        snprintf(out, out_size, "the training took longer than MODEL_TRAINING_MAX_DURATION_SECONDS");
-    else
-        snprintf(out, out_size, "the training process exited with code %d and no result", end->exit_code);
-}
-
 static void on_end(void *ctx, struct proc *proc, const struct proc_end *end)
 {
     struct training *t = ctx;
@@ -446,7 +388,7 @@ static void on_end(void *ctx, struct proc *proc, const struct proc_end *end)
         close_run(t, "cancelled", TRAINING_CANCELLED);
     } else if (!t->ended_well) {
         char why[ADMIN_TEXT_MAX];
-        explain_end(end, why, sizeof(why));
+        training_explain_end(end, why, sizeof(why));
         fail_run(t, why);
     } else if (t->end.verdict == TRAIN_TOO_FEW) {
         (void)chars_set(t->current.detail, sizeof(t->current.detail), t->end.reason);
@@ -460,109 +402,41 @@ static void on_end(void *ctx, struct proc *proc, const struct proc_end *end)
     }
 }
 
-static enum al_err fill_params(struct train_job *job, const struct strategy_config *config)
-{
-    const struct model_kind *kind = model_kind_find(slice_of(strategy_model_kind_name(config->model.kind)));
-    struct json_reader      *reader = json_reader_create(STRATEGY_PARAMETERS_MAX, 4);
-    struct json_object      *object = NULL;
-    assert(kind != NULL && reader != NULL);
-    (void)chars_set(job->kind, sizeof(job->kind), kind->name);
-    enum al_err err = json_read(reader, slice_of(config->model.parameters), &object);
-    if (err == AL_OK)
-        err = model_params_read(kind, object, &job->params);
-    json_put(object);
-    json_reader_destroy(reader);
-    return err;
-}
-
-static void fill_features(struct train_job *job, const struct feature_set *set, const struct strategy_config *config)
-{
-    job->n_features = set->n_columns;
-    for (size_t i = 0; i < set->n_columns; i++)
-        (void)chars_set(job->features[i], sizeof(job->features[i]), set->columns[i].name);
-    job->schema_hash = set->schema_hash;
-    job->timeframe_ns = config->timeframe_ns;
-    job->label = (struct manifest_label){
-        .horizon_seconds = (double)config->horizon_ns / 1e9,
-        .barrier_up = config->label.barrier_up,
-        .barrier_down = config->label.barrier_down,
-        .settlement_lag_seconds = (double)config->settlement_lag_ns / 1e9,
-    };
-}
-
-static void fill_gate(struct training *t, struct train_job *job)
-{
-    const struct settings *settings = t->worker->settings;
-    (void)chars_set(job->gate.rule, sizeof(job->gate.rule), settings->model_gate == SETTING_GATE_ACCURACY ? "accuracy" : "evidence");
-    job->gate.accuracy_min = settings->model_quality_threshold_accuracy;
-    job->gate.alpha = settings->model_gate_level;
-    job->gate.attempt = (uint32_t)t->attempt;
-    job->gate.n_eff_min = settings->model_training_min_dataset_size;
-}
-
 static enum al_err fill_job(struct training *t)
 {
-    const struct settings        *settings = t->worker->settings;
-    const struct strategy_config *config = config_of(t);
-    struct train_job             *job = t->job;
-    int64_t                       window_ns = (int64_t)(config->training.window_days * (double)NS_PER_DAY);
-    train_job_default(job);
-    job->strategy_id = t->of->strategy_id;
-    snprintf(job->version.text, sizeof(job->version.text), "v%llu", (unsigned long long)t->number);
-    (void)chars_set(job->trigger, sizeof(job->trigger), t->current.trigger);
-    job->seed = t->worker->seed + t->number;
-    job->cut_ns = worker_now_ns(t->worker);
-    job->window_ns = window_ns;
-    job->n_rows_max = config->training.max_rows;
-    job->use_market_evidence = config->training.use_market_evidence;
-    job->deadline_seconds = settings->model_training_max_duration_seconds;
-    fill_features(job, pipeline_feature_set(t->worker->pipeline, &t->of->strategy_id), config);
-    fill_gate(t, job);
-    t->schema_hash = job->schema_hash;
-    const struct model_version_id *active = pipeline_active_version(t->worker->pipeline, &t->of->strategy_id);
-    enum al_err err = model_store_path(settings->model_storage_path, &job->version, job->output);
-    if (err == AL_OK && active != NULL)
-        err = model_store_path(settings->model_storage_path, active, job->incumbent);
-    return err == AL_OK ? fill_params(job, config) : err;
-}
-
-static enum al_err write_job(struct training *t)
-{
-    struct buf text = BUF_INIT(TRAIN_JOB_BYTES_MAX);
-    char       name[64];
-    snprintf(name, sizeof(name), "%sjob-%s.json", FILE_TEMP_PREFIX, t->job->version.text);
-    train_job_write(t->job, &text);
-    enum al_err err = file_make_dir(t->worker->settings->model_storage_path);
-    if (err == AL_OK)
-        err = file_join(t->worker->settings->model_storage_path, name, t->job_path);
-    if (err == AL_OK)
-        err = file_write_whole(t->job_path, buf_slice(&text));
-    buf_deinit(&text);
+    const struct training_target target = {
+        .number = t->number,
+        .attempt = (uint32_t)t->attempt,
+        .trigger = t->current.trigger,
+        .seed = t->worker->seed + t->number,
+        .cut_ns = worker_now_ns(t->worker),
+        .active = pipeline_active_version(t->worker->pipeline, &t->of->strategy_id),
+    };
+    enum al_err err = training_fill_job(
+        t->worker->settings, config_of(t),
+        pipeline_feature_set(t->worker->pipeline, &t->of->strategy_id), &target, t->job);
+    t->schema_hash = t->job->schema_hash;
     return err;
 }
 
 static enum al_err spawn(struct training *t)
 {
-    const struct settings *settings = t->worker->settings;
-    const char *const      args[] = {"train", "--job", t->job_path, NULL};
-    struct proc_options    options = {
-        .args = args,
-        .nice = CHILD_NICE,
-        .memory_bytes_max = (uint64_t)settings->training_memory_max_mb << 20,
-        .deadline_ms = 1000ULL * (settings->model_training_max_duration_seconds + DEADLINE_GRACE_S),
-        .on_line = on_line,
-        .on_end = on_end,
-        .ctx = t,
-    };
-    return proc_start(t->worker->loop, &options, &t->child);
+    const struct training_child child = {.settings = t->worker->settings,
+                                         .env_file = t->worker->env_file,
+                                         .job_path = t->job_path,
+                                         .on_line = on_line,
+                                         .on_end = on_end,
+                                         .ctx = t};
+    return training_spawn(t->worker->loop, &child, &t->child);
 }
 
 static void tell_started(struct training *t)
 {
-    log_info("app", "train", NULL, EV("training_started"), F_STR("strategy_id", t->of->strategy_id.text),
-             F_STR("version", t->job->version.text), F_STR("trigger", t->current.trigger),
-             F_I64("attempt", t->attempt));
-    struct json_writer *w = events_begin(t->worker->events, "training.started", t->of->strategy_id.text);
+    log_info("app", "train", NULL, EV("training_started"),
+             F_STR("strategy_id", t->of->strategy_id.text), F_STR("version", t->job->version.text),
+             F_STR("trigger", t->current.trigger), F_I64("attempt", t->attempt));
+    struct json_writer *w =
+        events_begin(t->worker->events, "training.started", t->of->strategy_id.text);
     json_w_key(w, "version");
     json_w_str(w, t->job->version.text);
     json_w_key(w, "trigger");
@@ -586,7 +460,7 @@ static void on_numbered(void *ctx, enum al_err err, const struct pg_failure *fai
     err = fill_job(t);
     (void)chars_set(t->current.version, sizeof(t->current.version), t->job->version.text);
     if (err == AL_OK)
-        err = write_job(t);
+        err = training_write_job(t->worker->settings, t->job, t->job_path);
     if (err == AL_OK)
         err = spawn(t);
     if (err != AL_OK) {
@@ -641,7 +515,9 @@ static void run_next(struct training *t)
 
 /* ---- asking ---- */
 
-void training_request(struct training *t, const struct strategy_id *strategy_id, const char *trigger)
+void training_request(struct training *t,
+                      const struct strategy_id *strategy_id,
+                      const char *trigger)
 {
     struct history *of = history_of(t, strategy_id);
     assert(of != NULL);
@@ -686,7 +562,9 @@ bool training_is_idle(const struct training *t)
 
 /* ---- what there is to see ---- */
 
-void training_view(const struct training *t, const struct strategy_id *strategy_id, struct admin_strategy *out)
+void training_view(const struct training *t,
+                   const struct strategy_id *strategy_id,
+                   struct admin_strategy *out)
 {
     for (size_t i = 0; i < t->n_histories; i++) {
         const struct history *history = &t->histories[i];
@@ -701,7 +579,9 @@ void training_view(const struct training *t, const struct strategy_id *strategy_
     }
 }
 
-void training_restore(struct training *t, const struct admin_training *last, const struct strategy_id *strategy_id)
+void training_restore(struct training *t,
+                      const struct admin_training *last,
+                      const struct strategy_id *strategy_id)
 {
     struct history *history = history_of(t, strategy_id);
     if (history != NULL && !history->last.exists)

@@ -30,7 +30,6 @@ static const struct field fields[] = {
     JOB("rows_max", n_rows_max, FIELD_U64, 1, 1e8),
     JOB("weight_half_life_seconds", weight_half_life_seconds, FIELD_F64, 0, 1e10),
     JOB("use_market_evidence", use_market_evidence, FIELD_BOOL, 0, 0),
-    JOB("dry_run", dry_run, FIELD_BOOL, 0, 0),
     JOB("timeframe_ns", timeframe_ns, FIELD_I64, 0, 9e18),
     JOB("horizon_seconds", label.horizon_seconds, FIELD_F64, 1e-3, 1e9),
     JOB("barrier_up", label.barrier_up, FIELD_F64, 1e-6, 1e6),

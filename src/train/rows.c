@@ -15,7 +15,8 @@
 enum al_err train_rows_init(struct train_rows *rows, size_t n_cols, size_t n_rows_max)
 {
     *rows = (struct train_rows){.n_cols = n_cols, .n_rows_max = n_rows_max};
-    return n_cols > 0 && n_cols <= FEATURES_MAX ? AL_OK : err_set(AL_EINVAL, "%zu feature columns", n_cols);
+    return n_cols > 0 && n_cols <= FEATURES_MAX ? AL_OK
+                                                : err_set(AL_EINVAL, "%zu feature columns", n_cols);
 }
 
 void train_rows_deinit(struct train_rows *rows)
@@ -66,8 +67,10 @@ static enum al_err asset_index(struct train_rows *rows, const struct asset *asse
 static enum al_err check_sample(const struct train_rows *rows, const struct sample *s)
 {
     if (s->n_features != rows->n_cols)
-        return err_set(AL_EVERSION, "a sample has %zu features instead of %zu", s->n_features, rows->n_cols);
-    if (!isfinite(s->net_return) || fabs(s->net_return) > 100 || !(s->fill_fraction >= 0 && s->fill_fraction <= 1) ||
+        return err_set(AL_EVERSION, "a sample has %zu features instead of %zu", s->n_features,
+                       rows->n_cols);
+    if (!isfinite(s->net_return) || fabs(s->net_return) > 100 ||
+        !(s->fill_fraction >= 0 && s->fill_fraction <= 1) ||
         !(s->propensity >= 0 && s->propensity <= 1))
         return err_set(AL_EINVAL, "a sample's outcome, fill or propensity is out of range");
     if (s->t1_ns < s->t0_ns || s->available_at_ns < s->t1_ns || side_sign(s->action) == 0)
@@ -81,7 +84,7 @@ static enum al_err check_sample(const struct train_rows *rows, const struct samp
 
 enum al_err train_rows_add(struct train_rows *rows, const struct sample *s)
 {
-    uint32_t    asset = 0;
+    uint32_t asset = 0;
     enum al_err err = check_sample(rows, s);
     if (err == AL_OK)
         err = grow(rows);
@@ -109,15 +112,34 @@ enum al_err train_rows_add(struct train_rows *rows, const struct sample *s)
 
 /* ---- as they are learned from ---- */
 
-static bool is_wanted(const struct train_job *job, const struct train_row *row)
+/* Orders played and orders for money never mix in one dataset: the newest own fill says which of the two is learned from. */
+static bool learns_from_dry_runs(const struct train_job *job, const struct train_rows *rows)
 {
-    return row->available_at_ns <= job->cut_ns && (job->window_ns == 0 || row->t0_ns >= job->cut_ns - job->window_ns) &&
-           row->is_dry_run == job->dry_run && (job->use_market_evidence || row->evidence == EVIDENCE_OWN_FILL);
+    int64_t newest_ns = INT64_MIN;
+    bool is_dry_run = false;
+    for (size_t i = 0; i < rows->n_rows; i++) {
+        const struct train_row *row = &rows->rows[i];
+        if (row->evidence == EVIDENCE_OWN_FILL && row->available_at_ns <= job->cut_ns &&
+            row->t0_ns >= newest_ns) {
+            newest_ns = row->t0_ns;
+            is_dry_run = row->is_dry_run;
+        }
+    }
+    return is_dry_run;
+}
+
+static bool is_wanted(const struct train_job *job, const struct train_row *row, bool dry_runs)
+{
+    bool is_own = row->evidence == EVIDENCE_OWN_FILL;
+    return row->available_at_ns <= job->cut_ns &&
+           (job->window_ns == 0 || row->t0_ns >= job->cut_ns - job->window_ns) &&
+           (is_own ? row->is_dry_run == dry_runs : job->use_market_evidence);
 }
 
 static int by_decision(const void *a, const void *b, void *ctx)
 {
-    const struct train_row *rows = ctx, *x = &rows[*(const uint32_t *)a], *y = &rows[*(const uint32_t *)b];
+    const struct train_row *rows = ctx, *x = &rows[*(const uint32_t *)a],
+                           *y = &rows[*(const uint32_t *)b];
     if (x->t0_ns != y->t0_ns)
         return x->t0_ns < y->t0_ns ? -1 : 1;
     int by_id = memcmp(x->decision_id.bytes, y->decision_id.bytes, sizeof x->decision_id.bytes);
@@ -132,16 +154,17 @@ static enum al_err allocate(struct train_table *table, size_t n)
     table->labels = malloc((n + 1) * sizeof *table->labels);
     table->weights = malloc((n + 1) * sizeof *table->weights);
     table->unique = malloc((n + 1) * sizeof *table->unique);
-    bool all = table->order != NULL && table->spans != NULL && table->net != NULL && table->labels != NULL &&
-               table->weights != NULL && table->unique != NULL;
+    bool all = table->order != NULL && table->spans != NULL && table->net != NULL &&
+               table->labels != NULL && table->weights != NULL && table->unique != NULL;
     return all ? AL_OK : err_set(AL_ENOMEM, "%zu rows", n);
 }
 
 static void choose_rows(struct train_table *table, const struct train_job *job)
 {
     const struct train_rows *rows = table->rows;
+    bool dry_runs = learns_from_dry_runs(job, rows);
     for (size_t i = 0; i < rows->n_rows; i++) {
-        if (is_wanted(job, &rows->rows[i]))
+        if (is_wanted(job, &rows->rows[i], dry_runs))
             table->order[table->n++] = (uint32_t)i;
     }
     qsort_r(table->order, table->n, sizeof *table->order, by_decision, rows->rows);
@@ -170,7 +193,7 @@ static enum al_err weigh(struct train_table *table, const struct train_job *job)
     const struct weight_rule rule = {.cut_ns = job->cut_ns,
                                      .half_life_s = job->weight_half_life_seconds,
                                      .propensity_cap = WEIGHT_PROPENSITY_CAP};
-    struct weight_row       *rows = malloc((table->n + 1) * sizeof *rows);
+    struct weight_row *rows = malloc((table->n + 1) * sizeof *rows);
     if (rows == NULL)
         return err_set(AL_ENOMEM, "weights");
     for (size_t i = 0; i < table->n; i++) {
@@ -178,7 +201,8 @@ static enum al_err weigh(struct train_table *table, const struct train_job *job)
         rows[i] = (struct weight_row){
             .t0_ns = row->t0_ns,
             .t1_ns = row->t1_ns,
-            .propensity = row->evidence == EVIDENCE_OWN_FILL && row->propensity > 0 ? row->propensity : 1.0F,
+            .propensity =
+                row->evidence == EVIDENCE_OWN_FILL && row->propensity > 0 ? row->propensity : 1.0F,
             .fill_fraction = row->fill_fraction,
             .group = row->asset,
         };
@@ -190,7 +214,9 @@ static enum al_err weigh(struct train_table *table, const struct train_job *job)
     return err;
 }
 
-enum al_err train_table_init(struct train_table *table, const struct train_job *job, const struct feature_set *set,
+enum al_err train_table_init(struct train_table *table,
+                             const struct train_job *job,
+                             const struct feature_set *set,
                              const struct train_rows *rows)
 {
     *table = (struct train_table){.rows = rows, .set = set};
@@ -243,7 +269,7 @@ void train_table_hash(const struct train_table *table, struct sha256 *out)
     buf_append(&chunk, out->bytes, sizeof out->bytes);
     for (size_t i = 0; i < table->n; i++) {
         const struct train_row *row = train_table_row(table, i);
-        uint32_t                bits[2];
+        uint32_t bits[2];
         memcpy(&bits[0], &table->net[i], sizeof bits[0]);
         memcpy(&bits[1], &table->weights[i], sizeof bits[1]);
         buf_append(&chunk, row->decision_id.bytes, sizeof row->decision_id.bytes);
@@ -263,7 +289,10 @@ void train_table_hash(const struct train_table *table, struct sha256 *out)
 
 /* ---- parts ---- */
 
-enum al_err train_part_init(struct train_part *part, const struct train_table *table, const uint32_t *indices, size_t n)
+enum al_err train_part_init(struct train_part *part,
+                            const struct train_table *table,
+                            const uint32_t *indices,
+                            size_t n)
 {
     size_t n_cols = table->rows->n_cols;
     *part = (struct train_part){.n = n,
@@ -277,8 +306,8 @@ enum al_err train_part_init(struct train_part *part, const struct train_table *t
     }
     for (size_t i = 0; i < n; i++) {
         size_t at = indices[i];
-        feature_orient(table->set, train_table_features(table, at), (enum side)train_table_row(table, at)->action,
-                       part->x + i * n_cols);
+        feature_orient(table->set, train_table_features(table, at),
+                       (enum side)train_table_row(table, at)->action, part->x + i * n_cols);
         part->labels[i] = table->labels[at];
         part->weights[i] = table->weights[at];
         part->net[i] = table->net[at];
@@ -297,6 +326,9 @@ void train_part_deinit(struct train_part *part)
 
 struct model_rows train_part_rows(const struct train_part *part, size_t n_cols)
 {
-    return (struct model_rows){
-        .n_rows = part->n, .n_cols = n_cols, .x = part->x, .labels = part->labels, .weights = part->weights};
+    return (struct model_rows){.n_rows = part->n,
+                               .n_cols = n_cols,
+                               .x = part->x,
+                               .labels = part->labels,
+                               .weights = part->weights};
 }

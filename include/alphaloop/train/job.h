@@ -10,62 +10,63 @@
 #define TRAIN_PATH_MAX      1024
 
 struct train_gate_settings {
-    char     rule[32];          /* MODEL_GATE: "evidence", or "accuracy": the original's threshold */
-    double   accuracy_min;      /* rule accuracy */
-    double   alpha;             /* level of the first attempt */
-    uint32_t attempt;           /* k >= 1: challengers of this strategy so far, this one included */
-    double   n_eff_min;         /* rows needed before anything is fitted */
+    char rule[32];       /* MODEL_GATE: "evidence", or "accuracy": the original's threshold */
+    double accuracy_min; /* rule accuracy */
+    double alpha;        /* level of the first attempt */
+    uint32_t attempt;    /* k >= 1: challengers of this strategy so far, this one included */
+    double n_eff_min;    /* rows needed before anything is fitted */
     uint32_t n_bootstrap;
 };
 
 struct train_job {
-    struct strategy_id         strategy_id;
-    struct model_version_id    version;
-    char                       kind[MODEL_KIND_TEXT_MAX];
-    struct model_params        params;
-    uint64_t                   seed;
-    char                       trigger[32];     /* what asked for it: a row of triggers.def, or "person" */
-    int64_t                    cut_ns;          /* only labels available by then */
-    int64_t                    window_ns;       /* decisions younger than cut - window; 0: all */
-    uint64_t                   n_rows_max;      /* the newest ones are kept */
-    double                     weight_half_life_seconds; /* of a row's age; 0: no ageing */
-    bool                       use_market_evidence;
-    bool                       dry_run;         /* which of the two kinds of orders to learn from; never both */
-    size_t                     n_features;
-    char                       features[FEATURES_MAX][MANIFEST_NAME_MAX];
-    int64_t                    timeframe_ns;
-    struct sha256              schema_hash;
-    struct manifest_label      label;
-    uint32_t                   n_folds;          /* walk-forward folds before the untouched block */
-    double                     holdout_fraction; /* of the span, the untouched last block */
-    double                     value_z;          /* standard errors between v and v_low */
+    struct strategy_id strategy_id;
+    struct model_version_id version;
+    char kind[MODEL_KIND_TEXT_MAX];
+    struct model_params params;
+    uint64_t seed;
+    char trigger[32];                /* what asked for it: a row of triggers.def, or "person" */
+    int64_t cut_ns;                  /* only labels available by then */
+    int64_t window_ns;               /* decisions younger than cut - window; 0: all */
+    uint64_t n_rows_max;             /* the newest ones are kept */
+    double weight_half_life_seconds; /* of a row's age; 0: no ageing */
+    bool use_market_evidence;
+    size_t n_features;
+    char features[FEATURES_MAX][MANIFEST_NAME_MAX];
+    int64_t timeframe_ns;
+    struct sha256 schema_hash;
+    struct manifest_label label;
+    uint32_t n_folds;        /* walk-forward folds before the untouched block */
+    double holdout_fraction; /* of the span, the untouched last block */
+    double value_z;          /* standard errors between v and v_low */
     struct train_gate_settings gate;
-    char                       incumbent[TRAIN_PATH_MAX]; /* folder of the active version; "" when none */
-    char                       output[TRAIN_PATH_MAX];    /* folder to write: must not exist */
-    uint64_t                   deadline_seconds;          /* the child ends itself by then */
+    char incumbent[TRAIN_PATH_MAX]; /* folder of the active version; "" when none */
+    char output[TRAIN_PATH_MAX];    /* folder to write: must not exist */
+    uint64_t deadline_seconds;      /* the child ends itself by then */
 };
 
 void train_job_default(struct train_job *job); /* everything that has a default */
 void train_job_write(const struct train_job *job, struct buf *out);
-MUST_CHECK enum al_err train_job_read(struct slice text, struct train_job *out); /* AL_EPARSE, AL_ERANGE: names the field */
+MUST_CHECK enum al_err
+train_job_read(struct slice text,
+               struct train_job *out); /* AL_EPARSE, AL_ERANGE: names the field */
 
 /* Lines the child prints, one JSON object each. The last one is of kind `end`. */
 enum train_line_kind { TRAIN_LINE_PROGRESS, TRAIN_LINE_END };
 enum train_stage {
-    TRAIN_STAGE_LOAD,      /* reading rows */
-    TRAIN_STAGE_FOLD,      /* fitting the walk-forward folds */
-    TRAIN_STAGE_FINAL,     /* fitting the model to be served */
-    TRAIN_STAGE_EVALUATE,  /* judging it on the untouched block */
-    TRAIN_STAGE_WRITE,     /* writing the folder */
+    TRAIN_STAGE_LOAD,     /* reading rows */
+    TRAIN_STAGE_FOLD,     /* fitting the walk-forward folds */
+    TRAIN_STAGE_FINAL,    /* fitting the model to be served */
+    TRAIN_STAGE_EVALUATE, /* judging it on the untouched block */
+    TRAIN_STAGE_WRITE,    /* writing the folder */
     TRAIN_STAGE_COUNT
 };
 const char *train_stage_name(enum train_stage stage);
 
 enum train_verdict {
-    TRAIN_PROMOTE,   /* the gate says yes */
-    TRAIN_REFUSE,    /* a model was made and the gate says no */
-    TRAIN_TOO_FEW,   /* not enough rows: no model was made */
-    TRAIN_FAILED,    /* a fault; reason says which */
+    TRAIN_PROMOTE, /* the gate says yes */
+    TRAIN_REFUSE,  /* a model was made and the gate says no */
+    TRAIN_TOO_FEW, /* not enough rows: no model was made */
+    TRAIN_FAILED,  /* a fault; reason says which */
     TRAIN_CANCELLED,
     TRAIN_VERDICT_COUNT
 };
@@ -74,15 +75,15 @@ const char *train_verdict_name(enum train_verdict verdict);
 struct train_line {
     enum train_line_kind kind;
     /* progress */
-    enum train_stage     stage;
-    double               fraction; /* of the whole run, 0..1 */
-    uint64_t             n_rows;
+    enum train_stage stage;
+    double fraction; /* of the whole run, 0..1 */
+    uint64_t n_rows;
     /* end */
-    enum train_verdict   verdict;
-    char                 reason[MANIFEST_REASON_MAX];
-    double               n_eff;
-    double               seconds;
-    struct sha256        manifest_hash; /* PROMOTE and REFUSE: of manifest.json as written */
+    enum train_verdict verdict;
+    char reason[MANIFEST_REASON_MAX];
+    double n_eff;
+    double seconds;
+    struct sha256 manifest_hash; /* PROMOTE and REFUSE: of manifest.json as written */
 };
 
 void train_line_write(const struct train_line *line, struct buf *out); /* ends with \n */

@@ -44,26 +44,25 @@ static void test_a_wrong_field_is_named(void **state)
     static const struct {
         const char *from, *to, *field;
     } cases[] = {
-        {"\"strategy_id\":\"", "\"strategy_id\":\"/", "strategy_id"},
-        {"\"version\":\"v", "\"version\":\"x", "version"},
-        {"\"kind\":\"xgboost", "\"kind\":\"xgboots", "kind"},
-        {"\"eta\":0", "\"eta\":7", "eta"},
-        {"\"seed\":\"1", "\"seed\":\"x", "seed"},
-        {"\"cut_ns\":1767225600123456789", "\"cut_ns\":\"1767225600123456789\"", "cut_ns"},
-        {"\"folds\":5", "\"folds\":1", "folds"},
-        {"\"holdout_fraction\":0.2", "\"holdout_fraction\":0.9", "holdout_fraction"},
-        {"\"gate_rule\":\"evidence\"", "\"gate_rule\":\"luck\"", "gate_rule"},
-        {"\"gate_attempt\":1", "\"gate_attempt\":0", "gate_attempt"},
-        {"\"dry_run\":false", "\"dry_run\":0", "dry_run"},
-        {"\"output\":\"/models/v3\"", "\"output\":\"\"", "output"},
-        {"\"features\":[\"return_1\",\"rsi(period=21)@300\"]", "\"features\":[]", "features"},
+        {"\"strategy_id\":\"",                                 "\"strategy_id\":\"/",                "strategy_id"     },
+        {"\"version\":\"v",                                    "\"version\":\"x",                    "version"         },
+        {"\"kind\":\"xgboost",                                 "\"kind\":\"xgboots",                 "kind"            },
+        {"\"eta\":0",                                          "\"eta\":7",                          "eta"             },
+        {"\"seed\":\"1",                                       "\"seed\":\"x",                       "seed"            },
+        {"\"cut_ns\":1767225600123456789",                     "\"cut_ns\":\"1767225600123456789\"", "cut_ns"          },
+        {"\"folds\":5",                                        "\"folds\":1",                        "folds"           },
+        {"\"holdout_fraction\":0.2",                           "\"holdout_fraction\":0.9",           "holdout_fraction"},
+        {"\"gate_rule\":\"evidence\"",                         "\"gate_rule\":\"luck\"",             "gate_rule"       },
+        {"\"gate_attempt\":1",                                 "\"gate_attempt\":0",                 "gate_attempt"    },
+        {"\"output\":\"/models/v3\"",                          "\"output\":\"\"",                    "output"          },
+        {"\"features\":[\"return_1\",\"rsi(period=21)@300\"]", "\"features\":[]",                    "features"        },
     };
     struct buf text = BUF_INIT(TRAIN_JOB_BYTES_MAX);
     (void)state;
     example();
     train_job_write(&job, &text);
     for (size_t i = 0; i < COUNT_OF(cases); i++) {
-        struct buf  changed = BUF_INIT(TRAIN_JOB_BYTES_MAX);
+        struct buf changed = BUF_INIT(TRAIN_JOB_BYTES_MAX);
         const char *at = strstr(buf_str(&text), cases[i].from);
         if (at == NULL)
             fail_msg("the job has no %s", cases[i].from);
@@ -79,7 +78,7 @@ static void test_a_wrong_field_is_named(void **state)
 
 static void check_line(const struct train_line *line)
 {
-    struct buf        a = BUF_INIT(4096), b = BUF_INIT(4096);
+    struct buf a = BUF_INIT(4096), b = BUF_INIT(4096);
     struct train_line read;
     train_line_write(line, &a);
     assert_true(memchr(a.ptr, '\n', a.len) == a.ptr + a.len - 1);
@@ -100,7 +99,8 @@ static void test_lines_read_back_the_same(void **state)
         line.fraction = i / 7.0;
         check_line(&line);
     }
-    line = (struct train_line){.kind = TRAIN_LINE_END, .n_eff = 1234.5, .seconds = 2.5, .n_rows = 4000};
+    line = (struct train_line){
+        .kind = TRAIN_LINE_END, .n_eff = 1234.5, .seconds = 2.5, .n_rows = 4000};
     memset(line.reason, 'x', sizeof line.reason - 1);
     for (int i = 0; i < TRAIN_VERDICT_COUNT; i++) {
         line.verdict = (enum train_verdict)i;
@@ -110,10 +110,15 @@ static void test_lines_read_back_the_same(void **state)
 
 static void test_odd_lines_are_refused(void **state)
 {
-    static const char *const lines[] = {
-        "", "x", "[]", "{}", "{\"stage\":\"load\"}", "{\"stage\":\"load\",\"fraction\":2,\"rows\":1}",
-        "{\"stage\":\"sleep\",\"fraction\":0.5,\"rows\":1}", "{\"verdict\":\"promote\"}",
-        "{\"stage\":\"load\",\"fraction\":0.5,\"rows\":-1}"};
+    static const char *const lines[] = {"",
+                                        "x",
+                                        "[]",
+                                        "{}",
+                                        "{\"stage\":\"load\"}",
+                                        "{\"stage\":\"load\",\"fraction\":2,\"rows\":1}",
+                                        "{\"stage\":\"sleep\",\"fraction\":0.5,\"rows\":1}",
+                                        "{\"verdict\":\"promote\"}",
+                                        "{\"stage\":\"load\",\"fraction\":0.5,\"rows\":-1}"};
     struct train_line line;
     (void)state;
     for (size_t i = 0; i < COUNT_OF(lines); i++)

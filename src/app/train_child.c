@@ -1,0 +1,275 @@
+/* The training child: read the job, read the rows, train, write the folder, say how it went.
+ *
+ * It can be asked to end in three ways, all heard between rounds: SIGTERM, the deadline of the job, and the end of standard
+ * input, which also comes when the parent is gone. Nothing is on disk before the folder is written whole, so it may also be
+ * killed at any time. The parent sends SIGKILL when a round takes longer than the grace time; without a parent the thread that
+ * watches standard input ends the process itself. */
+#include "train_i.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "alphaloop/app/model_store.h"
+#include "alphaloop/app/roles.h"
+#include "alphaloop/base/timestamp.h"
+#include "alphaloop/store/samples.h"
+#include "alphaloop/train/fit.h"
+
+#include "worker_i.h"
+
+#define ORPHAN_GRACE_S 5
+#define LINE_EVERY_NS  (100 * NS_PER_MS)
+#define PROGRESS_ROWS  10000 /* between two lines while rows are read */
+#define LOAD_SHARE     0.1   /* of the run */
+
+static atomic_bool wants_end;
+
+struct child {
+    struct train_job *job;
+    struct feature_set *set;
+    struct train_rows rows;
+    int64_t started_ns, last_line_ns; /* monotonic */
+    size_t n_foreign;                 /* rows of another feature schema */
+    size_t n_odd;                     /* rows no model can learn from */
+    enum al_err err;                  /* of a callback */
+};
+
+static int64_t clock_ns(clockid_t clock)
+{
+    struct timespec now;
+    clock_gettime(clock, &now);
+    return (int64_t)now.tv_sec * NS_PER_S + now.tv_nsec;
+}
+
+/* ---- being asked to end ---- */
+
+static void on_signal(int number)
+{
+    (void)number;
+    atomic_store(&wants_end, true);
+}
+
+static void *watch_input(void *unused)
+{
+    char bytes[256];
+    ssize_t n;
+    do
+        n = read(STDIN_FILENO, bytes, sizeof bytes);
+    while (n > 0 || (n < 0 && errno == EINTR));
+    atomic_store(&wants_end, true);
+    sleep(ORPHAN_GRACE_S);
+    _exit(EXIT_FAILED);
+    return unused;
+}
+
+/* Only a pipe's end means stop: from a terminal or a file a person's run would end at once. */
+static void listen_to_parent(void)
+{
+    struct sigaction action = {.sa_handler = on_signal, .sa_flags = SA_RESTART};
+    struct stat about;
+    pthread_t thread;
+    sigaction(SIGTERM, &action, NULL);
+    sigaction(SIGINT, &action, NULL);
+    if (fstat(STDIN_FILENO, &about) != 0 || !(S_ISFIFO(about.st_mode) || S_ISSOCK(about.st_mode)))
+        return;
+    if (pthread_create(&thread, NULL, watch_input, NULL) == 0)
+        pthread_detach(thread);
+}
+
+static bool is_late(const struct child *child)
+{
+    int64_t spent_ns = clock_ns(CLOCK_MONOTONIC) - child->started_ns;
+    return child->job->deadline_seconds > 0 &&
+           spent_ns / NS_PER_S >= (int64_t)child->job->deadline_seconds;
+}
+
+static bool is_cancelled(void *ctx)
+{
+    return atomic_load(&wants_end) || is_late(ctx);
+}
+
+/* ---- lines ---- */
+
+static void print_line(const struct train_line *line)
+{
+    struct buf text = BUF_INIT(8192);
+    train_line_write(line, &text);
+    if (buf_ok(&text))
+        fwrite(text.ptr, 1, text.len, stdout);
+    fflush(stdout);
+    buf_deinit(&text);
+}
+
+static void on_progress(void *ctx, const struct train_line *line)
+{
+    struct child *child = ctx;
+    int64_t now_ns = clock_ns(CLOCK_MONOTONIC);
+    if (now_ns - child->last_line_ns < LINE_EVERY_NS)
+        return;
+    child->last_line_ns = now_ns;
+    print_line(line);
+}
+
+/* ---- rows ---- */
+
+static bool on_sample(void *ctx, const struct sample *sample)
+{
+    struct child *child = ctx;
+    if (is_cancelled(child)) {
+        child->err = err_set(AL_ECANCELED, "cancelled while reading");
+        return false;
+    }
+    if (!sha256_eq(&sample->schema_hash, &child->job->schema_hash)) {
+        child->n_foreign++;
+        return true;
+    }
+    enum al_err err = train_rows_add(&child->rows, sample);
+    if (err == AL_EINVAL)
+        child->n_odd++;
+    else
+        child->err = err;
+    if (child->rows.n_rows % PROGRESS_ROWS == 1) {
+        double share = (double)child->rows.n_rows / (double)child->job->n_rows_max;
+        struct train_line line = {
+            .kind = TRAIN_LINE_PROGRESS, .stage = TRAIN_STAGE_LOAD, .n_rows = child->rows.n_rows};
+        line.fraction = LOAD_SHARE * (share < 1 ? share : 1);
+        on_progress(child, &line);
+    }
+    return child->err == AL_OK;
+}
+
+static enum al_err read_rows(struct child *child, const struct settings *settings)
+{
+    const struct train_job *job = child->job;
+    struct settings copy = *settings;
+    const struct worker worker = {.settings = &copy};
+    struct pg_options options = worker_pg_options(&worker, "train");
+    struct pg_sync *sync = NULL;
+    struct samples_query query = {.strategy_id = job->strategy_id,
+                                  .from_ns = job->window_ns == 0 ? 0 : job->cut_ns - job->window_ns,
+                                  .cut_ns = job->cut_ns,
+                                  .rows_max = job->n_rows_max,
+                                  .own_only = !job->use_market_evidence};
+    enum al_err err = train_rows_init(&child->rows, child->set->n_columns, job->n_rows_max);
+    if (err == AL_OK)
+        err = pg_sync_open(&options, &sync);
+    if (err == AL_OK)
+        err = samples_copy(sync, &query, on_sample, child);
+    pg_sync_close(sync);
+    return err == AL_OK ? child->err : err;
+}
+
+/* ---- the run ---- */
+
+static enum al_err read_job(const char *path, struct train_job *job)
+{
+    struct buf text = BUF_INIT(2 * TRAIN_JOB_BYTES_MAX);
+    enum al_err err = file_read(path, TRAIN_JOB_BYTES_MAX, &text);
+    if (err == AL_OK)
+        err = train_job_read(buf_slice(&text), job);
+    buf_deinit(&text);
+    return err;
+}
+
+static enum al_err resolve_features(struct child *child)
+{
+    struct slice names[FEATURES_MAX];
+    for (size_t i = 0; i < child->job->n_features; i++)
+        names[i] = slice_of(child->job->features[i]);
+    return feature_set_resolve(names, child->job->n_features, child->job->timeframe_ns, child->set);
+}
+
+/* An incumbent that cannot be loaded cannot serve either: the challenger is then held against the logged policy. */
+static struct scorer *load_incumbent(const struct child *child)
+{
+    struct scorer *incumbent = NULL;
+    if (child->job->incumbent[0] == '\0')
+        return NULL;
+    if (model_store_load(child->job->incumbent, NULL, &child->set->schema_hash, &incumbent) !=
+        AL_OK)
+        fprintf(stderr, "alphaloop train: judged without the active model: %s\n", err_text());
+    return incumbent;
+}
+
+static enum al_err keep_result(const struct child *child, struct train_result *result)
+{
+    if (result->end.verdict != TRAIN_PROMOTE && result->end.verdict != TRAIN_REFUSE)
+        return AL_OK;
+    double seconds = (double)(clock_ns(CLOCK_MONOTONIC) - child->started_ns) / (double)NS_PER_S;
+    enum al_err err = train_result_seal(result, clock_ns(CLOCK_REALTIME), seconds);
+    return err == AL_OK ? model_store_save(child->job->output, result) : err;
+}
+
+static enum al_err
+train(struct child *child, const struct settings *settings, struct train_result *result)
+{
+    const struct train_hooks hooks = {
+        .is_cancelled = is_cancelled, .on_progress = on_progress, .ctx = child};
+    enum al_err err = resolve_features(child);
+    if (err == AL_OK)
+        err = read_rows(child, settings);
+    if (err != AL_OK)
+        return err;
+    if (child->n_foreign > 0 || child->n_odd > 0)
+        fprintf(stderr,
+                "alphaloop train: left out %zu rows of another feature schema and %zu that no "
+                "model can use\n",
+                child->n_foreign, child->n_odd);
+    struct scorer *incumbent = load_incumbent(child);
+    err = train_run(child->job, child->set, &child->rows, incumbent, &hooks, result);
+    scorer_destroy(incumbent);
+    return err == AL_OK ? keep_result(child, result) : err;
+}
+
+static void say_fault(const struct child *child, enum al_err err, struct train_line *end)
+{
+    end->verdict = TRAIN_FAILED;
+    if (err == AL_ECANCELED && is_late(child)) {
+        snprintf(end->reason, sizeof end->reason,
+                 "not done after %llu s (MODEL_TRAINING_MAX_DURATION_SECONDS)",
+                 (unsigned long long)child->job->deadline_seconds);
+        return;
+    }
+    if (err == AL_ECANCELED)
+        end->verdict = TRAIN_CANCELLED;
+    snprintf(end->reason, sizeof end->reason, "%.*s", MANIFEST_REASON_MAX - 1, err_text());
+}
+
+static int run_child(struct child *child, const struct settings *settings, const char *job_path)
+{
+    struct train_result result = {.end = {.kind = TRAIN_LINE_END}};
+    enum al_err err = read_job(job_path, child->job);
+    if (err == AL_OK)
+        err = train(child, settings, &result);
+    if (err != AL_OK)
+        say_fault(child, err, &result.end);
+    result.end.kind = TRAIN_LINE_END;
+    result.end.n_rows = result.end.n_rows > 0 ? result.end.n_rows : child->rows.n_rows;
+    result.end.seconds = (double)(clock_ns(CLOCK_MONOTONIC) - child->started_ns) / (double)NS_PER_S;
+    print_line(&result.end);
+    train_result_deinit(&result);
+    return err == AL_OK ? EXIT_DONE : EXIT_FAILED;
+}
+
+int train_child(const struct settings *settings, const char *job_path)
+{
+    struct child child = {.job = calloc(1, sizeof *child.job),
+                          .set = calloc(1, sizeof *child.set),
+                          .started_ns = clock_ns(CLOCK_MONOTONIC)};
+    int code = EXIT_FAILED;
+    listen_to_parent();
+    if (child.job != NULL && child.set != NULL)
+        code = run_child(&child, settings, job_path);
+    train_rows_deinit(&child.rows);
+    free(child.job);
+    free(child.set);
+    return code;
+}

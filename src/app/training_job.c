@@ -1,0 +1,216 @@
+#include "training_job_i.h"
+
+#include <assert.h>
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "alphaloop/app/model_store.h"
+#include "alphaloop/base/timestamp.h"
+#include "alphaloop/store/model_quality_metrics.h"
+#include "alphaloop/store/model_versions.h"
+
+#define CHILD_NICE       10
+#define DEADLINE_GRACE_S 30 /* the child ends itself at its deadline; this much later it is ended */
+
+/* ---- the job ---- */
+
+static enum al_err fill_params(struct train_job *job, const struct strategy_config *config)
+{
+    const struct model_kind *kind =
+        model_kind_find(slice_of(strategy_model_kind_name(config->model.kind)));
+    struct json_reader *reader = json_reader_create(STRATEGY_PARAMETERS_MAX, 4);
+    struct json_object *object = NULL;
+    assert(kind != NULL && reader != NULL);
+    (void)chars_set(job->kind, sizeof(job->kind), kind->name);
+    enum al_err err = json_read(reader, slice_of(config->model.parameters), &object);
+    if (err == AL_OK)
+        err = model_params_read(kind, object, &job->params);
+    json_put(object);
+    json_reader_destroy(reader);
+    return err;
+}
+
+static void fill_features(struct train_job *job,
+                          const struct feature_set *set,
+                          const struct strategy_config *config)
+{
+    job->n_features = set->n_columns;
+    for (size_t i = 0; i < set->n_columns; i++)
+        (void)chars_set(job->features[i], sizeof(job->features[i]), set->columns[i].name);
+    job->schema_hash = set->schema_hash;
+    job->timeframe_ns = config->timeframe_ns;
+    job->label = (struct manifest_label){
+        .horizon_seconds = (double)config->horizon_ns / 1e9,
+        .barrier_up = config->label.barrier_up,
+        .barrier_down = config->label.barrier_down,
+        .settlement_lag_seconds = (double)config->settlement_lag_ns / 1e9,
+    };
+}
+
+static void fill_gate(struct train_job *job, const struct settings *settings, uint32_t attempt)
+{
+    bool by_accuracy = settings->model_gate == SETTING_GATE_ACCURACY;
+    (void)chars_set(job->gate.rule, sizeof(job->gate.rule), by_accuracy ? "accuracy" : "evidence");
+    job->gate.accuracy_min = settings->model_quality_threshold_accuracy;
+    job->gate.alpha = settings->model_gate_level;
+    job->gate.attempt = attempt;
+    job->gate.n_eff_min = settings->model_training_min_dataset_size;
+}
+
+enum al_err training_fill_job(const struct settings *settings,
+                              const struct strategy_config *config,
+                              const struct feature_set *set,
+                              const struct training_target *target,
+                              struct train_job *job)
+{
+    train_job_default(job);
+    job->strategy_id = config->strategy_id;
+    snprintf(job->version.text, sizeof(job->version.text), "v%llu",
+             (unsigned long long)target->number);
+    (void)chars_set(job->trigger, sizeof(job->trigger), target->trigger);
+    job->seed = target->seed;
+    job->cut_ns = target->cut_ns;
+    job->window_ns = (int64_t)(config->training.window_days * (double)NS_PER_DAY);
+    job->n_rows_max = config->training.max_rows;
+    job->use_market_evidence = config->training.use_market_evidence;
+    job->deadline_seconds = settings->model_training_max_duration_seconds;
+    fill_features(job, set, config);
+    fill_gate(job, settings, target->attempt);
+    enum al_err err = model_store_path(settings->model_storage_path, &job->version, job->output);
+    if (err == AL_OK && target->active != NULL)
+        err = model_store_path(settings->model_storage_path, target->active, job->incumbent);
+    return err == AL_OK ? fill_params(job, config) : err;
+}
+
+enum al_err training_write_job(const struct settings *settings,
+                               const struct train_job *job,
+                               char path[FILE_PATH_MAX])
+{
+    struct buf text = BUF_INIT(TRAIN_JOB_BYTES_MAX);
+    char name[64];
+    snprintf(name, sizeof(name), "%sjob-%s.json", FILE_TEMP_PREFIX, job->version.text);
+    train_job_write(job, &text);
+    enum al_err err = file_make_dir(settings->model_storage_path);
+    if (err == AL_OK)
+        err = file_join(settings->model_storage_path, name, path);
+    if (err == AL_OK)
+        err = file_write_whole(path, buf_slice(&text));
+    buf_deinit(&text);
+    return err;
+}
+
+/* ---- the child ---- */
+
+enum al_err training_spawn(uv_loop_t *loop, const struct training_child *child, struct proc **out)
+{
+    const char *const args[] = {"train",         "--job",
+                                child->job_path, child->env_file != NULL ? "--env-file" : NULL,
+                                child->env_file, NULL};
+    const struct proc_options options = {
+        .args = args,
+        .nice = CHILD_NICE,
+        .memory_bytes_max = (uint64_t)child->settings->training_memory_max_mb << 20,
+        .deadline_ms =
+            1000ULL * (child->settings->model_training_max_duration_seconds + DEADLINE_GRACE_S),
+        .on_line = child->on_line,
+        .on_end = child->on_end,
+        .ctx = child->ctx,
+    };
+    return proc_start(loop, &options, out);
+}
+
+void training_explain_end(const struct proc_end *end, char *out, size_t out_size)
+{
+    if (end->cause == PROC_KILLED)
+        snprintf(out, out_size,
+                 "the training process was killed by signal %d (out of memory, or a crash)",
+                 end->term_signal);
+    else if (end->cause == PROC_TIMED_OUT)
+        snprintf(out, out_size,
+                 "the training took longer than MODEL_TRAINING_MAX_DURATION_SECONDS");
+    else if (end->cause == PROC_STOPPED)
+        snprintf(out, out_size, "the training was stopped");
+    else
+        snprintf(out, out_size, "the training process exited with code %d and no result",
+                 end->exit_code);
+}
+
+/* ---- registering ---- */
+
+static enum quality_type quality_of(enum metric_type type)
+{
+    return type == METRIC_TYPE_CLASSIFICATION ? QUALITY_CLASSIFICATION
+           : type == METRIC_TYPE_REGRESSION   ? QUALITY_REGRESSION
+                                              : QUALITY_TRADING_PERFORMANCE;
+}
+
+static void register_metrics(struct pg_batch *batch,
+                             const struct training_registration *r,
+                             struct uuid version_id,
+                             struct rng *rng)
+{
+    struct quality_metric_row rows[MANIFEST_METRICS_MAX];
+    const struct manifest *m = r->manifest;
+    for (size_t i = 0; i < m->n_metrics; i++) {
+        rows[i] = (struct quality_metric_row){
+            .id = uuid_v7(r->wall_ns, rng),
+            .model_version_id = version_id,
+            .metric_value = m->metrics[i].value,
+            .metric_type = quality_of(m->metrics[i].type),
+            .evaluated_at_ns = r->wall_ns,
+            .evaluation_dataset_size = (int64_t)m->metrics[i].n,
+        };
+        memcpy(rows[i].metric_name, m->metrics[i].name, sizeof(rows[i].metric_name));
+    }
+    if (m->n_metrics > 0)
+        model_quality_metrics_insert(batch, rows, m->n_metrics);
+}
+
+static void write_verdict(const struct manifest_gate *gate, struct buf *out)
+{
+    struct json_writer w;
+    json_w_init(&w, out);
+    json_w_object(&w);
+    json_w_key(&w, "promote");
+    json_w_bool(&w, gate->promote);
+    json_w_key(&w, "rule");
+    json_w_str(&w, gate->rule);
+    json_w_key(&w, "reason");
+    json_w_str(&w, gate->reason);
+    for (size_t i = 0; i < gate->n_numbers; i++) {
+        json_w_key(&w, gate->numbers[i].name);
+        if (isfinite(gate->numbers[i].value))
+            json_w_double(&w, gate->numbers[i].value);
+        else
+            json_w_null(&w);
+    }
+    json_w_end_object(&w);
+}
+
+void training_register(struct pg_batch *batch,
+                       const struct training_registration *r,
+                       struct rng *rng)
+{
+    const struct manifest *m = r->manifest;
+    struct buf verdict = BUF_INIT(64 * 1024);
+    write_verdict(&m->gate, &verdict);
+    struct model_version_row row = {
+        .id = uuid_v7(r->wall_ns, rng),
+        .version = m->version,
+        .strategy_id = m->strategy_id,
+        .trained_at_ns = m->trained_at_ns,
+        .training_duration_seconds = m->training_seconds,
+        .training_dataset_size = (int64_t)m->data.n_rows,
+        .created_at_ns = r->wall_ns,
+        .updated_at_ns = r->wall_ns,
+        .folder_hash = r->manifest_hash,
+        .state = m->gate.promote ? VERSION_CANDIDATE : VERSION_REFUSED,
+        .attempt = (int32_t)r->attempt,
+        .verdict = buf_slice(&verdict),
+    };
+    (void)chars_set(row.model_type, sizeof(row.model_type), m->kind);
+    model_versions_insert(batch, &row);
+    register_metrics(batch, r, row.id, rng);
+    buf_deinit(&verdict);
+}
