@@ -56,7 +56,7 @@ static void test_reader_refuses_what_is_not_rfc8259(void **state)
         "", " ", "{", "[1,", "[1,]", "{\"a\":1,}", "{a:1}", "{'a':1}", "{\"a\" 1}", "{\"a\":}", "NaN", "Infinity",
         "-Infinity", "nan", "01", "-", "+1", "1.", ".5", "1e", "1e+", "0x10", "1_000", "tru", "truee", "nullx", "1 2",
         "{} {}", "{}x", "\"\n\"", "\"\t\"", "\"\\x41\"", "\"\\u12g4\"", "\"\\u123", "\"abc", "\"\\", "[1 2]", "// c\n1",
-        "/* c */ 1", "\"\\ud800\"", "\"\\udc00\"", "\"\\ud800\\u0041\"", "\"\\ud800x\"", "{1:2}", "\xef\xbb\xbf{}", "]", ","};
+        "/* c */ 1", "\"\\ud800\"", "\"\\udc00\"", "\"\\udc00\\udc00\"", "\"\\ud800\\u0041\"", "\"\\ud800x\"", "{1:2}", "\xef\xbb\xbf{}", "]", ","};
     (void)state;
     for (size_t i = 0; i < COUNT_OF(texts); i++)
         refuses(texts[i], AL_EPARSE);
