@@ -23,6 +23,7 @@ static const struct feature_set_row sets[] = {
 #define S SET_standard
 #define C SET_candles
 #define F SET_fast
+#define L SET_lags
 #define FEATURE(name, indicator, in_sets, a, b, c) {#name, #indicator, {a, b, c, NAN}, (in_sets) | SET_full},
 static const struct feature_row rows[] = {
 #include "alphaloop/tbl/features.def"
@@ -33,6 +34,7 @@ static const struct feature_row rows[] = {
 #undef S
 #undef C
 #undef F
+#undef L
 
 size_t feature_row_count(void)
 {

@@ -149,6 +149,12 @@ double extreme_value(const struct extreme *extreme)
     return extreme->items[extreme->first].value;
 }
 
+size_t extreme_age(const struct extreme *extreme)
+{
+    assert(extreme->count > 0);
+    return (size_t)(extreme->n_seen - 1 - extreme->items[extreme->first].index);
+}
+
 struct ema ema_of(size_t period)
 {
     return (struct ema){.alpha = 2.0 / ((double)period + 1.0), .period = period};

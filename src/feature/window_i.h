@@ -58,6 +58,7 @@ struct extreme {
 struct extreme *extreme_take(struct block *block, size_t cap, double sign);
 void extreme_push(struct extreme *extreme, double value);
 double extreme_value(const struct extreme *extreme); /* after the first push */
+size_t extreme_age(const struct extreme *extreme);   /* pushes since it, the newest of equals */
 
 /* Exponential mean over inputs, begun with the plain mean of its first `period`, as technical analysis does. */
 struct ema {

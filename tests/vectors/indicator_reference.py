@@ -9,6 +9,7 @@ A function is named like its indicator and returns the value after the last inpu
 Inputs are made once from a seed, written to input_<feed>.txt, and read back from there, so that both sides see the same
 decimal text.
 """
+import datetime
 import math
 import pathlib
 import random
@@ -287,6 +288,80 @@ def vwap_distance(candles, period):
     return 0.0 if volume == 0 else candles[-1]["close"] * volume / sum(typical(c) * c["volume"] for c in window) - 1
 
 
+@indicator("candle", [("period", 25)], [[4]])
+def aroon(candles, period):
+    window = candles[-period - 1:]
+    if len(window) < period + 1:
+        return None
+    ages = range(len(window))
+    since_high = min(ages, key=lambda age: (-window[-1 - age]["high"], age))
+    since_low = min(ages, key=lambda age: (window[-1 - age]["low"], age))
+    return 100 * (period - since_high) / period - 100 * (period - since_low) / period
+
+
+@indicator("candle", [("period", 20)], [[5]])
+def cci(candles, period):
+    prices = [typical(c) for c in candles[-period:]]
+    if len(prices) < period:
+        return None
+    if len(set(prices)) == 1:
+        return 0.0
+    return (prices[-1] - mean(prices)) / (0.015 * mean([abs(p - mean(prices)) for p in prices]))
+
+
+@indicator("candle", [("period", 10)], [[3]])
+def efficiency_ratio(candles, period):
+    if len(candles) < period + 1:
+        return None
+    c = closes(candles)[-period - 1:]
+    return ratio(c[-1] - c[0], sum(abs(b - a) for a, b in zip(c, c[1:])))
+
+
+@indicator("candle", [("period", 20), ("range", 10), ("width", 2)], [[3, 6, 1.5]])
+def keltner_position(candles, period, range, width):
+    if len(candles) < max(period, range + 1):
+        return None
+    middle, half = ema(closes(candles), period)[-1], width * wilder(true_ranges(candles), range)[-1]
+    return 0.5 if half == 0 else (candles[-1]["close"] - (middle - half)) / (2 * half)
+
+
+@indicator("candle", [("period", 20)], [[3]])
+def obv_trend(candles, period):
+    if len(candles) < period + 1:
+        return None
+    net = total = 0.0
+    for a, b in list(zip(candles, candles[1:]))[-period:]:
+        if math.isnan(b["volume"]):
+            return None
+        total += b["volume"]
+        net += b["volume"] if b["close"] > a["close"] else -b["volume"] if b["close"] < a["close"] else 0
+    return ratio(net, total)
+
+
+@indicator("candle", [("period", 9)], [[1], [3]])
+def trix(candles, period):
+    if len(candles) < 3 * period - 1:
+        return None
+    third = ema(ema(ema(closes(candles), period), period), period)
+    return 1e4 * (third[-1] / third[-2] - 1)
+
+
+@indicator("candle", [("period", 14)], [[4]])
+def williams_r(candles, period):
+    if len(candles) < period:
+        return None
+    low, high = min(c["low"] for c in candles[-period:]), max(c["high"] for c in candles[-period:])
+    return -50.0 if high == low else -100 * (high - candles[-1]["close"]) / (high - low)
+
+
+@indicator("candle", [("period", 20)], [[4]])
+def wma_distance(candles, period):
+    if len(candles) < period:
+        return None
+    weights = list(range(1, period + 1))
+    return candles[-1]["close"] / (sum(w * c for w, c in zip(weights, closes(candles)[-period:])) / sum(weights)) - 1
+
+
 # --- trades: the moment is half a second after the last one
 
 def warm(inputs, now, seconds):
@@ -465,11 +540,20 @@ def time_cycle(times, now, seconds, quarter):
     return math.cos(turn) if quarter else math.sin(turn)
 
 
+@indicator("clock", [("quarter", 0)])
+def month_cycle(times, now, quarter):
+    at = datetime.datetime.fromtimestamp(times[-1], datetime.timezone.utc)
+    begin = at.replace(day=1, hour=0, minute=0, second=0)
+    end = begin.replace(year=begin.year + begin.month // 12, month=begin.month % 12 + 1)
+    turn = 2 * math.pi * ((at - begin) / (end - begin))
+    return math.cos(turn) if quarter else math.sin(turn)
+
+
 # --- inputs
 
 def make_candles(rng):
     close, lines = 100.0, []
-    for i in range(150):
+    for i in range(220):
         if 60 <= i < 95:
             lines.append(f"{close:.4f} {close:.4f} {close:.4f} {close:.4f} 0")
             continue
@@ -484,7 +568,7 @@ def make_candles(rng):
 
 def make_trades(rng):
     ts, mid, lines = EPOCH_MS, 100.0, []
-    for i in range(150):
+    for i in range(260):
         ts += 90_000 if i == 100 else rng.choice([0, 40, 300, 1200, 4000])
         mid *= math.exp(rng.gauss(0, 0.0002))
         side = rng.choice([1, 1, 1, -1, -1, 0])

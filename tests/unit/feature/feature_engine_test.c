@@ -2,11 +2,14 @@
 
 #include "alphaloop/feature/feature_catalog.h"
 #include "alphaloop/feature/feature_engine.h"
+#include "alphaloop/market/synthetic.h"
 #include "harness/alloc.h"
 #include "unit/feature/feature_world.h"
 
 static const struct market_limits limits = {10 * NS_PER_S, 10 * NS_PER_S, 300 * NS_PER_S,
                                             300 * NS_PER_S};
+
+#define WARM_S 10800 /* seconds after which every column of the full set is known */
 
 struct desk { /* one asset, one feature set, everything fed as the program feeds it */
     struct feature_set set;
@@ -85,7 +88,7 @@ static void test_feature_engine_warms_up_then_knows_every_column(void **state)
         world_second(&world, desk_tell, desk);
     assert_int_equal(desk_vector(desk, x), REASON_features_warming_up);
     assert_true(feature_engine_progress(desk->engine, desk->now_ns) < 1);
-    for (int i = 0; i < 1800; i++)
+    for (int i = 0; i < WARM_S; i++)
         world_second(&world, desk_tell, desk);
     assert_int_equal(desk_vector(desk, x), REASON_NONE);
     check_near(feature_engine_progress(desk->engine, desk->now_ns), 1, 0);
@@ -101,13 +104,17 @@ static void test_feature_engine_same_events_give_the_same_bits(void **state)
     struct desk *a = desk_of("full"), *b = desk_of("full"), *both[] = {a, b};
     struct world world;
     float x[FEATURES_MAX], y[FEATURES_MAX];
+    size_t n_ready = 0;
     (void)state;
     world_init(&world, 2);
-    for (int i = 0; i < 2500; i++) {
+    for (int i = 0; i < WARM_S; i++) {
         world_second(&world, both_tell, both);
-        assert_int_equal(desk_vector(a, x), desk_vector(b, y));
+        enum reason reason = desk_vector(a, x);
+        assert_int_equal(reason, desk_vector(b, y));
+        n_ready += reason == REASON_NONE ? 1 : 0;
         assert_memory_equal(x, y, a->set.n_columns * sizeof(float));
     }
+    assert_true(n_ready > 400);
     desk_close(a);
     desk_close(b);
 }
@@ -120,7 +127,7 @@ static void test_feature_engine_late_events_never_change_a_vector(void **state)
     float before[FEATURES_MAX], after[FEATURES_MAX];
     (void)state;
     world_init(&world, 3);
-    for (int i = 0; i < 2500; i++)
+    for (int i = 0; i < WARM_S; i++)
         world_second(&world, desk_tell, desk);
     assert_int_equal(desk_vector(desk, before), REASON_NONE);
     int64_t late_ns = desk->now_ns - 2 * NS_PER_MIN;
@@ -156,19 +163,23 @@ static void test_feature_engine_does_not_look_ahead(void **state)
 {
     struct desk *clean = desk_of("full"), *ruined = desk_of("full");
     struct world a, b;
-    struct poisoned poisoned = {ruined, WORLD_START + 2300 * NS_PER_S};
+    struct poisoned poisoned = {ruined, WORLD_START + (WARM_S + 600) * NS_PER_S};
     float x[FEATURES_MAX], y[FEATURES_MAX];
+    size_t n_ready = 0;
     (void)state;
     world_init(&a, 4);
     world_init(&b, 4);
-    for (int i = 0; i < 2400; i++) {
+    for (int i = 0; i < WARM_S + 700; i++) {
         world_second(&a, desk_tell, clean);
         world_second(&b, ruin, &poisoned);
         if (a.ts_ns + 3 > poisoned.after_ns)
             continue;
-        assert_int_equal(desk_vector(clean, x), desk_vector(ruined, y));
+        enum reason reason = desk_vector(clean, x);
+        assert_int_equal(reason, desk_vector(ruined, y));
+        n_ready += reason == REASON_NONE ? 1 : 0;
         assert_memory_equal(x, y, clean->set.n_columns * sizeof(float));
     }
+    assert_true(n_ready > 400);
     desk_close(clean);
     desk_close(ruined);
 }
@@ -248,7 +259,7 @@ static void test_feature_engine_allocates_nothing_after_create(void **state)
     (void)state;
     world_init(&world, 8);
     alloc_never_fails();
-    for (int i = 0; i < 2500; i++) {
+    for (int i = 0; i < WARM_S; i++) {
         world_second(&world, desk_tell, desk);
         (void)desk_vector(desk, x);
     }
@@ -380,6 +391,59 @@ static void test_feature_engine_sees_pressure_within_seconds(void **state)
     desk_close(desk);
 }
 
+static double correlation(const double *x, const double *y, size_t n)
+{
+    double sx = 0, sy = 0, sxx = 0, syy = 0, sxy = 0, count = (double)n;
+    for (size_t i = 0; i < n; i++) {
+        sx += x[i], sy += y[i];
+        sxx += x[i] * x[i], syy += y[i] * y[i], sxy += x[i] * y[i];
+    }
+    return (sxy - sx * sy / count) / sqrt((sxx - sx * sx / count) * (syy - sy * sy / count));
+}
+
+/* The latent edge of the simulated market shows in book, trade signs and short momentum, at the scale of seconds. */
+static void test_feature_engine_sees_the_simulated_edge(void **state)
+{
+    enum { POINTS = 2000 };
+    static double alpha[POINTS], seen[3][POINTS];
+    static const struct {
+        const char *name;
+        double at_least;
+    } wanted[] = {
+        {"top_imbalance_10s",         0.7 },
+        {"trade_count_imbalance_30s", 0.65},
+        {"mid_mean_distance_60s",     0.25}
+    };
+    struct desk *desk = desk_of("fast");
+    struct synthetic_options options;
+    struct synthetic *market;
+    float x[FEATURES_MAX];
+    (void)state;
+    synthetic_options_default(&options);
+    options.n_assets = 1;
+    check_ok(synthetic_create(&options, &market));
+    for (int i = 0; i < 1200; i++)
+        synthetic_step(market, desk_tell, desk);
+    for (size_t n = 0; n < POINTS; n++) {
+        struct synthetic_truth truth;
+        for (int i = 0; i < 10; i++)
+            synthetic_step(market, desk_tell, desk);
+        assert_int_equal(desk_vector(desk, x), REASON_NONE);
+        synthetic_truth(market, 0, NS_PER_MIN, &truth);
+        alpha[n] = truth.alpha;
+        for (size_t k = 0; k < COUNT_OF(wanted); k++)
+            seen[k][n] = (double)x[feature_set_find(&desk->set, slice_of(wanted[k].name))];
+    }
+    for (size_t k = 0; k < COUNT_OF(wanted); k++) {
+        double found = correlation(alpha, seen[k], POINTS);
+        if (!(found >= wanted[k].at_least))
+            fail_msg("%s: correlation with the edge %.3f, at least %.2f expected", wanted[k].name,
+                     found, wanted[k].at_least);
+    }
+    synthetic_destroy(market);
+    desk_close(desk);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -396,6 +460,7 @@ int main(void)
         cmocka_unit_test(test_feature_engine_recovers_bit_for_bit_from_the_beginning),
         cmocka_unit_test(test_feature_engine_warms_fast_columns_up_again),
         cmocka_unit_test(test_feature_engine_sees_pressure_within_seconds),
+        cmocka_unit_test(test_feature_engine_sees_the_simulated_edge),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
