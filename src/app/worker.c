@@ -62,7 +62,8 @@ void worker_perform(struct worker *worker)
     while (effects_take(&worker->effects, &effect))
         perform(worker, &effect);
     int64_t now_ns = worker_now_ns(worker);
-    if (now_ns >= worker->next_tick_ns) {
+    /* A tick is never more than a second ahead, unless the market clock went from the wall to a recorded market. */
+    if (now_ns >= worker->next_tick_ns || worker->next_tick_ns - now_ns > NS_PER_S) {
         worker->next_tick_ns = pipeline_tick(worker->pipeline, now_ns, &worker->effects);
         while (effects_take(&worker->effects, &effect))
             perform(worker, &effect);
@@ -277,7 +278,7 @@ static enum al_err create_core(struct worker *worker)
     };
     effects_init(&worker->effects);
     market_clock_init(&worker->clock, worker->settings->clock == SETTING_CLOCK_MARKET, worker->settings->clock_speed);
-    worker->next_tick_ns = INT64_MIN;
+    worker->next_tick_ns = 0;
     return pipeline_create(&options, &worker->pipeline);
 }
 
