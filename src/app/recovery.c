@@ -38,6 +38,7 @@
 #define COST_FILLS_MAX    1000
 #define POSITIONS_MAX     256
 #define CANDLES_EACH_MAX  1500
+#define VERSIONS_MAX      10000
 #define BATCH_BYTES_MAX   (1U << 20)
 
 /* A growing array; loads are bounded by their statements' limits. */
@@ -83,6 +84,7 @@ struct loaded {
     struct rows schedule;   /* struct training_schedule_row */
     struct rows candles;    /* struct candle_row */
     struct rows models;     /* struct loaded_model */
+    struct rows versions;   /* struct model_version_id: all that the registry knows */
     uint64_t    n_cancelled;
 };
 
@@ -96,6 +98,7 @@ struct recovery {
     size_t                n_intervals, n_candles_each;
     struct loaded         loaded;
     struct migrate_report migrated;
+    size_t                n_removed; /* folders without a row */
     enum al_err           err;
     char                  error[512];
     bool                  closing, working;
@@ -103,6 +106,10 @@ struct recovery {
     uv_work_t             work;
     uv_timer_t            timer;
 };
+
+#define EACH(type, item, rows)                                                                                         \
+    (type *item = (type *)(void *)(rows).items; item != NULL && item < (type *)(void *)(rows).items + (rows).count;   \
+     item++)
 
 /* ---- on the pool's thread: what each load does with a row ---- */
 
@@ -196,6 +203,15 @@ static enum al_err read_model(struct recovery *r, const struct pg_result *result
     return AL_OK;
 }
 
+static enum al_err read_version(struct recovery *r, const struct pg_result *result, size_t row)
+{
+    struct model_version_row version;
+    enum al_err              err = model_versions_read(result, row, &version);
+    if (err == AL_OK)
+        *(struct model_version_id *)rows_add(&r->loaded.versions) = version.version;
+    return err;
+}
+
 struct load {
     void (*ask)(struct recovery *r, struct pg_batch *batch);
     read_row_fn read; /* NULL: no rows */
@@ -261,6 +277,13 @@ static void ask_candles(struct recovery *r, struct pg_batch *batch)
     candles_load_last(batch, r->assets, r->n_assets, r->intervals_ns, r->n_intervals, r->n_candles_each);
 }
 
+static void ask_versions(struct recovery *r, struct pg_batch *batch)
+{
+    struct model_versions_filter every = {.is_active = -1, .limit = VERSIONS_MAX};
+    (void)r;
+    model_versions_list(batch, &every);
+}
+
 static void ask_models(struct recovery *r, struct pg_batch *batch)
 {
     (void)r;
@@ -280,6 +303,7 @@ static const struct load loads[] = {
     {ask_schedule,         read_schedule       },
     {ask_candles,          read_candle         },
     {ask_models,           read_model          },
+    {ask_versions,         read_version        },
 };
 
 struct loading {
@@ -291,7 +315,8 @@ struct loading {
 static void on_rows(void *ctx, size_t index, const struct pg_result *result)
 {
     const struct loading *loading = ctx;
-    (void)index;
+    if (index > 0)
+        return; /* the total behind a list */
     if (loading->load->read == NULL) {
         loading->recovery->loaded.n_cancelled = pg_result_n_affected(result);
         return;
@@ -338,6 +363,25 @@ static void load_models(struct recovery *r)
     }
 }
 
+static bool is_known(void *ctx, const struct model_version_id *version)
+{
+    const struct recovery *r = ctx;
+    for EACH (struct model_version_id, known, r->loaded.versions) {
+        if (strcmp(known->text, version->text) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* A folder without a row is what a crash left between the two (design: folder first, then the row). With more versions than
+ * the list holds nobody can say, and everything stays. */
+static void clean_store(struct recovery *r)
+{
+    const char *store = r->worker->settings->model_storage_path;
+    if (r->loaded.versions.count < VERSIONS_MAX && model_store_clean(store, is_known, r, &r->n_removed) != AL_OK)
+        snprintf(r->error, sizeof(r->error), "clean the model store: %s", err_text());
+}
+
 static void work(uv_work_t *work)
 {
     struct recovery  *r = work->data;
@@ -348,7 +392,9 @@ static void work(uv_work_t *work)
         r->err = load_all(r);
     if (r->err == AL_OK)
         load_models(r);
-    else
+    if (r->err == AL_OK)
+        clean_store(r);
+    if (r->err != AL_OK)
         (void)chars_set(r->error, sizeof(r->error), err_text());
 }
 
@@ -363,17 +409,14 @@ static void loaded_deinit(struct loaded *loaded)
     for (size_t i = 0; i < loaded->models.count; i++)
         scorer_destroy(models[i].scorer);
     struct rows *all[] = {&loaded->pending,   &loaded->open,    &loaded->executions, &loaded->orders,  &loaded->costs,
-                          &loaded->positions, &loaded->samples, &loaded->schedule,   &loaded->candles, &loaded->models};
+                          &loaded->positions, &loaded->samples, &loaded->schedule,   &loaded->candles, &loaded->models,
+                          &loaded->versions};
     for (size_t i = 0; i < COUNT_OF(all); i++) {
         free(all[i]->items);
         all[i]->items = NULL;
         all[i]->count = all[i]->cap = 0;
     }
 }
-
-#define EACH(type, item, rows)                                                                                         \
-    (type *item = (type *)(void *)(rows).items; item != NULL && item < (type *)(void *)(rows).items + (rows).count;   \
-     item++)
 
 static bool order_ended(const struct loaded *loaded, const struct order_id *id)
 {
@@ -460,6 +503,7 @@ static void apply(struct recovery *r)
              F_I64("pending_signals", r->loaded.pending.count), F_I64("open_decisions", r->loaded.open.count),
              F_I64("executions", r->loaded.executions.count), F_I64("candles", r->loaded.candles.count),
              F_I64("models", r->loaded.models.count), F_I64("trainings_cancelled", r->loaded.n_cancelled),
+             F_I64("folders_removed", r->n_removed),
              F_STR("note", r->error));
     r->error[0] = '\0';
     apply_trading(r);
@@ -519,6 +563,7 @@ static void rows_init(struct loaded *loaded)
     loaded->schedule.item_size = sizeof(struct training_schedule_row);
     loaded->candles.item_size = sizeof(struct candle_row);
     loaded->models.item_size = sizeof(struct loaded_model);
+    loaded->versions.item_size = sizeof(struct model_version_id);
 }
 
 static void want_interval(struct recovery *r, int64_t interval_ns, size_t n_candles)

@@ -18,6 +18,7 @@
 #include "activation_i.h"
 #include "events_i.h"
 #include "feed_i.h"
+#include "funds_i.h"
 #include "intake_i.h"
 #include "ledger_i.h"
 #include "outbox_i.h"
@@ -265,6 +266,8 @@ static enum al_err create_parts(struct worker *worker)
         err = feed_create(worker, &worker->feed);
     if (err == AL_OK)
         err = training_create(worker, &worker->training);
+    if (err == AL_OK)
+        err = funds_create(worker, &worker->funds);
     return err;
 }
 
@@ -353,6 +356,7 @@ static void on_tick(uv_timer_t *timer)
         outbox_run(worker->outbox);
         intake_run(worker->intake);
         training_run(worker->training);
+        funds_run(worker->funds);
         metric_set(METRIC_open_decisions, (double)pipeline_n_open(worker->pipeline), NULL, NULL);
     }
     if (worker->watchdog_ns > 0 && wall_ns >= worker->watchdog_due_ns) {
@@ -503,6 +507,7 @@ enum al_err worker_start(struct worker *worker)
 
 void worker_deinit(struct worker *worker)
 {
+    funds_destroy(worker->funds);
     training_destroy(worker->training);
     feed_destroy(worker->feed);
     outbox_destroy(worker->outbox);

@@ -7,6 +7,7 @@
  *   training.c  the training child and its result
  *   activation.c  which version decides
  *   events.c    word to other systems
+ *   funds.c     what may be spent
  *   recovery.c  the state again after a start
  *   view.c      what the admin port sees
  *   worker.c    start, effects, drain, stop
@@ -37,6 +38,7 @@ const char *worker_state_name(enum worker_state state);
 
 struct events;
 struct feed;
+struct funds;
 struct intake;
 struct ledger;
 struct outbox;
@@ -70,6 +72,7 @@ struct worker {
     struct outbox    *outbox;
     struct events    *events;
     struct training  *training;
+    struct funds     *funds;
     struct recovery  *recovery;
 
     struct http_server  *http;

@@ -61,6 +61,12 @@ static struct decimal exit_amount(const struct position_update *update, double m
     return size_model(&exact, 0);
 }
 
+/* What the amount really closes: less than the rule wanted when it was cut to what a signal may carry. */
+static double exit_fraction(const struct position_update *update, double mid, struct decimal amount)
+{
+    return fmin(1, decimal_to_double(amount) / (fabs(decimal_to_double(update->size)) * mid));
+}
+
 static void push_exit(struct pipeline *pipeline, struct market_desk *market, const struct snapshot *snapshot,
                       const struct exit_choice *choice, struct decimal amount, int64_t now_ns, struct effects *effects)
 {
@@ -72,7 +78,7 @@ static void push_exit(struct pipeline *pipeline, struct market_desk *market, con
         .reasons = reasons,
         .n_reasons = 1,
         .position_id = update->position_id,
-        .exit_fraction = choice->fraction,
+        .exit_fraction = exit_fraction(update, snapshot->mid, amount),
     };
     struct effect *effect = effects_push(effects, EFFECT_store_decision);
     effect->decision = exit_decision(pipeline, responsible_pair(market), update, snapshot, choice, now_ns);
