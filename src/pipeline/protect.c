@@ -61,10 +61,11 @@ static struct decimal exit_amount(const struct position_update *update, double m
     return size_model(&exact, 0);
 }
 
-/* What the amount really closes: less than the rule wanted when it was cut to what a signal may carry. */
-static double exit_fraction(const struct position_update *update, double mid, struct decimal amount)
+/* Less than the rule wanted when the amount was cut to what a signal may carry. */
+static double exit_fraction(const struct position_update *update, double mid, double wanted)
 {
-    return fmin(1, decimal_to_double(amount) / (fabs(decimal_to_double(update->size)) * mid));
+    double amount = fabs(decimal_to_double(update->size)) * wanted * mid;
+    return amount > SIGNAL_AMOUNT_MAX ? wanted * SIGNAL_AMOUNT_MAX / amount : wanted;
 }
 
 static void push_exit(struct pipeline *pipeline, struct market_desk *market, const struct snapshot *snapshot,
@@ -78,7 +79,7 @@ static void push_exit(struct pipeline *pipeline, struct market_desk *market, con
         .reasons = reasons,
         .n_reasons = 1,
         .position_id = update->position_id,
-        .exit_fraction = exit_fraction(update, snapshot->mid, amount),
+        .exit_fraction = exit_fraction(update, snapshot->mid, choice->fraction),
     };
     struct effect *effect = effects_push(effects, EFFECT_store_decision);
     effect->decision = exit_decision(pipeline, responsible_pair(market), update, snapshot, choice, now_ns);
