@@ -186,7 +186,7 @@ static uint64_t next_needed(const struct training *t)
         double more = lacking * (double)t->current.n_rows;
         return more > 50 ? (uint64_t)more : 50;
     }
-    return settings->retrain_new_samples;
+    return config_of(t)->training.new_samples;
 }
 
 static void tell_finished(struct training *t)
