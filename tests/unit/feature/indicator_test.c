@@ -487,6 +487,39 @@ static void test_indicator_forgets_what_it_says_it_forgets(void **state)
     }
 }
 
+/* Rounding of a long and violent past does not stay in running sums. */
+static void test_indicator_windows_do_not_drift(void **state)
+{
+    double options[INDICATOR_OPTIONS_MAX];
+    const struct series *s = &all[FEED_CANDLE];
+    (void)state;
+    for (size_t i = 0; i < indicator_count(); i++) {
+        const struct indicator *indicator = indicator_at(i);
+        struct indicator_run *old, *young;
+        if (indicator->feed != FEED_CANDLE || indicator->memory_inputs != NULL)
+            continue;
+        defaults_of(indicator, options);
+        assert_int_equal(indicator_run_create(indicator, options, &old), AL_OK);
+        assert_int_equal(indicator_run_create(indicator, options, &young), AL_OK);
+        for (size_t t = 0; t < 20000; t++) {
+            struct candle wild = s->candles[t % 100];
+            double scale = t % 7 == 0 ? 1e9 : 1e3;
+            wild.open *= scale, wild.high *= scale, wild.low *= scale, wild.close *= scale,
+                wild.volume *= scale;
+            indicator_run_candles(old, &wild, 1);
+        }
+        for (size_t t = 0; t < 100; t++) {
+            indicator_run_candles(old, &s->candles[t % 50], 1);
+            indicator_run_candles(young, &s->candles[t % 50], 1);
+        }
+        double a = value_after(old, s, 149), b = value_after(young, s, 149);
+        if (fabs(a - b) > 1e-7 * fabs(b) + 1e-9)
+            fail_msg("%s: %.15g after a violent past, %.15g without", indicator->name, a, b);
+        indicator_run_destroy(old);
+        indicator_run_destroy(young);
+    }
+}
+
 static void test_indicator_table_is_sorted_and_complete(void **state)
 {
     (void)state;
@@ -536,6 +569,7 @@ int main(void)
         cmocka_unit_test(test_indicator_is_silent_before_its_warmup),
         cmocka_unit_test(test_indicator_empty_input_is_missing),
         cmocka_unit_test(test_indicator_forgets_what_it_says_it_forgets),
+        cmocka_unit_test(test_indicator_windows_do_not_drift),
         cmocka_unit_test(test_indicator_table_is_sorted_and_complete),
         cmocka_unit_test(test_indicator_options_are_checked),
     };

@@ -138,6 +138,18 @@ static void test_market_state_adds_up_volume_when_the_ticker_has_none(void **sta
     check_near(s.volume_24h, 1440 * 5, 1e-6);
 }
 
+static void test_market_state_volume_forgets_after_a_day(void **state)
+{
+    struct snapshot s;
+    int64_t now_ns = T0;
+    for (int i = 0; i < 400; i++, now_ns += 5 * NS_PER_MIN)
+        assert_true(tell(*state, world_kline(now_ns, NS_PER_MIN, 100, 5, true)));
+    now_ns -= 4 * NS_PER_MIN; /* the end of the newest candle */
+    assert_true(tell(*state, world_ticker(now_ns, 100, 101, 100, NAN)));
+    assert_int_equal(market_state_snapshot(*state, now_ns, &limits, &s), REASON_NONE);
+    check_near(s.volume_24h, 288 * 5, 1e-6);
+}
+
 static void test_market_state_late_messages_change_nothing(void **state)
 {
     struct market_quote quote;
@@ -309,6 +321,7 @@ int main(void)
         TEST(without_volume_or_volatility_is_incomplete),
         TEST(one_sided_market_is_incomplete),
         TEST(adds_up_volume_when_the_ticker_has_none),
+        TEST(volume_forgets_after_a_day),
         TEST(late_messages_change_nothing),
         TEST(refuses_the_future),
         TEST(refuses_candles_of_the_future),
