@@ -182,7 +182,7 @@ static double fill_fraction_of(const struct open_decision *item)
 }
 
 static void push_sample(const struct open_decision *item, const struct desk *desk, enum side side,
-                        const struct outcome *outcome, struct effects *effects)
+                        const struct outcome *outcome, int64_t now_ns, struct effects *effects)
 {
     const struct decision *decision = &item->decision;
     bool                   own = outcome->evidence == EVIDENCE_OWN_FILL;
@@ -191,6 +191,8 @@ static void push_sample(const struct open_decision *item, const struct desk *des
     int64_t known_ns = outcome->label.t1_ns;
     if (own && item->last_fill_recv_ns > known_ns)
         known_ns = item->last_fill_recv_ns;
+    if (known_ns > now_ns) /* receipt is on the wall's clock, which a replayed market does not share */
+        known_ns = now_ns;
     *sample = (struct sample){
         .decision_id = decision->decision_id,
         .strategy_id = decision->strategy_id,
@@ -239,7 +241,7 @@ static void push_drop(const struct open_decision *item, enum reason reason, stru
 
 /* A decision whose outcome is known becomes its samples. */
 static void push_samples(struct pipeline *pipeline, const struct open_decision *item, const struct outcome outcomes[3],
-                         struct effects *effects)
+                         int64_t now_ns, struct effects *effects)
 {
     struct desk *desk = pipeline_desk(pipeline, &item->decision.strategy_id);
     bool         any = false;
@@ -247,7 +249,7 @@ static void push_samples(struct pipeline *pipeline, const struct open_decision *
         if (!outcomes[side].known)
             continue;
         any = true;
-        push_sample(item, desk, side, &outcomes[side], effects);
+        push_sample(item, desk, side, &outcomes[side], now_ns, effects);
         if (outcomes[side].evidence == EVIDENCE_OWN_FILL) {
             learn_costs(pipeline_market(pipeline, &item->decision.asset), item, &outcomes[side].entry);
             account_own(desk, item, &outcomes[side].label);
@@ -277,7 +279,7 @@ static void label_one(struct pipeline *pipeline, struct open_decision *item, int
         return;
     }
     if (err == AL_OK)
-        push_samples(pipeline, item, outcomes, effects);
+        push_samples(pipeline, item, outcomes, now_ns, effects);
     else
         push_drop(item, REASON_market_gap, effects);
     open_decisions_remove(&pipeline->open, item);
