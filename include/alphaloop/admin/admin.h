@@ -155,7 +155,10 @@ struct admin_context {
 /* Rows of routes.def, to be given to http_server_start with a struct admin_context as ctx. */
 const struct http_route *admin_routes(size_t *n_routes);
 
-/* The description of all routes, OpenAPI 3.1, as JSON text. Made once; the same on every call. */
+/* The description of all routes, OpenAPI 3.1, as JSON text: docs/openapi.json and GET /openapi.json. */
 MUST_CHECK enum al_err admin_openapi_write(struct buf *out);
+
+/* docs/http-routes.md, whole. */
+void admin_routes_markdown(struct buf *out);
 
 #endif
