@@ -5,12 +5,14 @@
  * addition without a branch, and the eight steps of a level do not wait for each other. Below a leaf of a shallow tree the
  * padding repeats the leaf, so whichever way it is walked the answer is the same.
  *
- * `v < threshold` goes left; NaN fails every comparison, so a missing value is sent by its own bit. Leaves are added in float
- * in the order of the trees: any other order would round differently from the library.
+ * `v < threshold` goes left. A missing value goes where its node says, without asking: the row is copied twice, once with
+ * -infinity for what is missing and once with +infinity, and a node looks into the copy that sends it its way. Thresholds
+ * are finite, so no comparison changes. Leaves are added in float in the order of the trees: any other order would round
+ * differently from the library.
  */
 #include "trees_i.h"
 
-#include <assert.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -18,11 +20,12 @@
 
 struct split {
     float threshold;
-    uint32_t feature; /* | TREE_DEFAULT_LEFT */
+    uint32_t
+        column; /* of the row's two copies: the feature, plus n_features where missing goes right */
 };
 
 struct lane_group {
-    uint32_t depth;
+    uint32_t depth, n_features;
     uint32_t n_trees;     /* 1..LANES; the other lanes hold leaves that are not added */
     struct split *splits; /* [2^depth - 1][LANES] */
     float *leaves;        /* [2^depth][LANES] */
@@ -52,6 +55,13 @@ static uint32_t tree_depth(const struct tree_node *nodes, uint32_t n_nodes, uint
     return deepest;
 }
 
+static struct split split_of(const struct tree_node *node, uint32_t n_features)
+{
+    bool missing_left = (node->feature & TREE_DEFAULT_LEFT) != 0;
+    uint32_t feature = node->feature & ~TREE_DEFAULT_LEFT;
+    return (struct split){node->value, missing_left ? feature : n_features + feature};
+}
+
 /* Node `at` of the tree becomes node `heap` of the lane, and so on below it: at most TREES_DEPTH_MAX deep. */
 static void pad(const struct lane_group *group,
                 uint32_t lane,
@@ -67,8 +77,8 @@ static void pad(const struct lane_group *group,
         group->leaves[(heap - first_leaf) * LANES + lane] = node->value;
         return;
     }
-    group->splits[heap * LANES + lane] =
-        is_leaf ? (struct split){0.0F, 0} : (struct split){node->value, node->feature};
+    if (!is_leaf)
+        group->splits[heap * LANES + lane] = split_of(node, group->n_features);
     pad(group, lane, nodes, is_leaf ? at : node->left, 2 * heap + 1, depth_left - 1);
     pad(group, lane, nodes, is_leaf ? at : node->right, 2 * heap + 2, depth_left - 1);
 }
@@ -114,6 +124,7 @@ static enum al_err build_groups(struct trees *trees, const struct tree_list *lis
         struct lane_group *group = &trees->groups[g];
         const uint32_t *tree_nodes = &list->tree_nodes[g * LANES];
         size_t n_nodes;
+        group->n_features = trees->n_features;
         group->n_trees = list->n_trees - g * LANES < LANES ? list->n_trees - g * LANES : LANES;
         enum al_err err = group_measure(group, nodes, tree_nodes, depths, &n_nodes);
         if (err == AL_OK)
@@ -183,33 +194,46 @@ size_t trees_n_features(const struct trees *trees)
     return trees->n_features;
 }
 
-static inline uint32_t goes_right(const struct split *split, const float *row)
+/* The row with what is missing below every threshold, then the row with it above. */
+static void copy_twice(const float *row, size_t n_features, float *twice)
 {
-    float v = row[split->feature & ~TREE_DEFAULT_LEFT];
-    uint32_t left =
-        (uint32_t)(v < split->threshold) | ((uint32_t)(v != v) & (split->feature >> 31));
-    return left ^ 1U;
+    for (size_t i = 0; i < n_features; i++) {
+        bool is_missing = isnan(row[i]);
+        twice[i] = is_missing ? -INFINITY : row[i];
+        twice[n_features + i] = is_missing ? INFINITY : row[i];
+    }
 }
 
-static float group_add(const struct lane_group *group, const float *row, float margin)
+static inline float group_add(const struct lane_group *group, const float *twice, float margin)
 {
-    uint32_t at[LANES] = {0};
-    for (uint32_t level = 0; level < group->depth; level++) {
-        for (uint32_t lane = 0; lane < LANES; lane++)
-            at[lane] = 2 * at[lane] + 1 + goes_right(&group->splits[at[lane] * LANES + lane], row);
+    uint32_t at[LANES] = {0}; /* within the level */
+    const struct split *level = group->splits;
+    for (uint32_t depth = 0; depth < group->depth; depth++) {
+#pragma GCC unroll 8
+        for (uint32_t lane = 0; lane < LANES; lane++) {
+            const struct split *split = &level[at[lane] * LANES + lane];
+            at[lane] = 2 * at[lane] + !(twice[split->column] < split->threshold);
+        }
+        level += (size_t)LANES << depth;
     }
-    uint32_t first_leaf = (1U << group->depth) - 1;
     for (uint32_t lane = 0; lane < group->n_trees; lane++)
-        margin += group->leaves[(at[lane] - first_leaf) * LANES + lane];
+        margin += group->leaves[at[lane] * LANES + lane];
+    return margin;
+}
+
+static float score(const struct trees *trees, const float *row, float *twice)
+{
+    float margin = trees->base_margin;
+    copy_twice(row, trees->n_features, twice);
+    for (uint32_t g = 0; g < trees->n_groups; g++)
+        margin = group_add(&trees->groups[g], twice, margin);
     return margin;
 }
 
 float trees_score(const struct trees *trees, const float *row)
 {
-    float margin = trees->base_margin;
-    for (uint32_t g = 0; g < trees->n_groups; g++)
-        margin = group_add(&trees->groups[g], row, margin);
-    return margin;
+    float twice[2 * TREES_FEATURES_MAX];
+    return score(trees, row, twice);
 }
 
 void trees_score_rows(const struct trees *trees, const float *x, size_t n_rows, float *margins)

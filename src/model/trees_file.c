@@ -93,7 +93,8 @@ static enum al_err read_head(struct slice bytes, struct tree_list *list)
     list->base_margin = get_f32(bytes.ptr + 16);
     list->n_nodes = get_u32(bytes.ptr + 20);
     if (list->n_trees == 0 || list->n_trees > TREES_MAX || list->n_nodes > TREES_NODES_MAX ||
-        list->n_features == 0 || list->n_features > 65536 || !isfinite(list->base_margin))
+        list->n_features == 0 || list->n_features > TREES_FEATURES_MAX ||
+        !isfinite(list->base_margin))
         return err_set(AL_EVERIFY, "the head of the trees is out of bounds");
     size_t n_bytes =
         HEAD_BYTES + 4 * (size_t)list->n_trees + NODE_BYTES * (size_t)list->n_nodes + 32;

@@ -179,8 +179,8 @@ static enum al_err read_learner(struct json_object *learner, struct tree_list *l
     if (err == AL_OK)
         err = read_base_margin(learner, &list->base_margin);
     if (err == AL_OK)
-        err = read_u32(member(learner, "learner_model_param.num_feature"), "num_feature", 65536,
-                       &list->n_features);
+        err = read_u32(member(learner, "learner_model_param.num_feature"), "num_feature",
+                       TREES_FEATURES_MAX, &list->n_features);
     if (err != AL_OK)
         return err;
     if (!json_is_array(trees) || json_length(trees) == 0 || json_length(trees) > TREES_MAX)

@@ -26,6 +26,7 @@
 #define TREES_VERSION      1
 #define TREES_MAX          4096
 #define TREES_DEPTH_MAX    12 /* a padded tree has 2^depth leaves */
+#define TREES_FEATURES_MAX 1024
 #define TREES_NODES_MAX    (1U << 22)
 #define TREES_BYTES_MAX    (24U + 4U * TREES_MAX + 16U * TREES_NODES_MAX + 32U)
 
@@ -37,7 +38,7 @@ MUST_CHECK enum al_err trees_flatten(struct slice model_json, struct buf *out);
 
 /* From the file format. gives *out: trees_destroy(). AL_EVERIFY when the checksum or a bound does not hold. */
 MUST_CHECK enum al_err trees_load(struct slice bytes, struct trees **out);
-void                   trees_destroy(struct trees *trees); /* NULL is fine */
+void trees_destroy(struct trees *trees); /* NULL is fine */
 
 size_t trees_count(const struct trees *trees);
 size_t trees_n_features(const struct trees *trees);
