@@ -226,22 +226,25 @@ static struct order_state *state_of(struct intake *intake, const struct order_ev
     return state;
 }
 
-/* Each new event once, in order of arrival. */
+/* Each new event once, in order of arrival. To order_state_apply() an order exists from its first event on; to the table it
+ * does only if step 1 found it there, and those states come first. */
 static void apply_new(struct intake *intake)
 {
+    size_t n_in_table = intake->n_states;
     for (size_t i = 0; i < intake->n_batch; i++) {
         struct entry *entry = &intake->entries[i];
         entry->is_new = entry->valid && map_remove(&intake->new_ids, &entry->event.event_id) != NULL;
         if (!entry->is_new)
             continue;
         struct order_state *state = state_of(intake, &entry->event);
-        bool                existed = state->exists, conflict = false;
+        bool                conflict = false;
         entry->executed = order_state_apply(state, &entry->event, &entry->execution, &conflict);
-        state->exists = existed; /* in the table, which this transaction has not written yet */
         entry->state = *state;
         if (conflict)
             metric_add(METRIC_order_events_total, 1, "conflict", NULL);
     }
+    for (size_t i = n_in_table; i < intake->n_states; i++)
+        intake->states[i].exists = false;
 }
 
 static struct execution_row execution_row_of(struct intake *intake, const struct entry *entry)

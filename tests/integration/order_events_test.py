@@ -1,5 +1,7 @@
 """Order events through the real worker: every rule of contract 3.1 that needs a broker and a database to be seen."""
 import json
+import os
+import signal as os_signal
 import uuid
 from decimal import Decimal
 
@@ -60,6 +62,19 @@ def test_cumulative_fills_become_increments(worker, channel):
     send(channel, first)
     send(channel, second)
     assert sorted(executed(order)) == [(Decimal("100"), Decimal("0.4"), Decimal("0.4")), (Decimal("105"), Decimal("0.6"), Decimal("0.7"))]
+
+
+def test_parts_of_a_new_order_in_one_transaction_add_up(worker, channel):
+    order, signal = str(uuid.uuid4()), str(uuid.uuid4())
+    parts = [order_event(signal, "partially_filled", order, filled=filled, price="100", fees=filled)
+             for filled in ("0.25", "1", "0.5")]
+    os.kill(worker.process.pid, os_signal.SIGSTOP)  # what waits meanwhile is taken in one batch
+    for part in parts:
+        harness.publish(channel, ORDER_EVENTS, part)
+    os.kill(worker.process.pid, os_signal.SIGCONT)
+    for part in parts:
+        await_event(part["event_id"])
+    assert executed(order) == [(Decimal("100"), Decimal("0.25"), Decimal("0.25")), (Decimal("100"), Decimal("0.75"), Decimal("0.75"))]
 
 
 def test_a_cancelled_order_keeps_what_was_filled(worker, channel):
