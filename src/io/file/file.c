@@ -35,16 +35,21 @@ static enum al_err read_all(int fd, const char *path, size_t max_bytes, struct b
 {
     size_t start = out->len;
     for (;;) {
-        char *at = buf_reserve(out, READ_CHUNK);
+        size_t room = out->max - out->len;
+        size_t wanted = room < READ_CHUNK ? room : READ_CHUNK;
+        char past_the_end; /* when the buffer is full only the end of the file may follow */
+        char *at = wanted == 0 ? &past_the_end : buf_reserve(out, wanted);
         if (at == NULL)
-            return err_set(AL_ERANGE, "%s does not fit into memory set aside for it", path);
-        ssize_t n = read(fd, at, READ_CHUNK);
+            return err_set(AL_ENOMEM, "%s does not fit into memory", path);
+        ssize_t n = read(fd, at, wanted == 0 ? 1 : wanted);
         if (n < 0 && errno == EINTR)
             continue;
         if (n < 0)
             return failed("read", path);
         if (n == 0)
             return AL_OK;
+        if (wanted == 0)
+            return err_set(AL_ERANGE, "%s is longer than %zu bytes", path, out->len - start);
         buf_added(out, (size_t)n);
         if (out->len - start > max_bytes)
             return err_set(AL_ERANGE, "%s is longer than %zu bytes", path, max_bytes);

@@ -70,6 +70,18 @@ static void test_reads_are_bounded(void **state)
     buf_deinit(&bytes);
 }
 
+static void test_a_file_may_fill_its_buffer_and_no_more(void **state)
+{
+    struct buf fitting = BUF_INIT(6), small = BUF_INIT(5);
+    (void)state;
+    check_ok(file_write_whole(in_root("a"), SLICE("123456")));
+    check_ok(file_read(in_root("a"), 4096, &fitting));
+    check_str(buf_str(&fitting), "123456");
+    check_err(file_read(in_root("a"), 4096, &small), AL_ERANGE);
+    buf_deinit(&fitting);
+    buf_deinit(&small);
+}
+
 static void test_a_folder_appears_whole(void **state)
 {
     struct file_folder folder;
@@ -156,6 +168,7 @@ int main(void)
         TEST(test_a_file_is_replaced_whole),
         TEST(test_a_failed_write_leaves_what_was_there),
         TEST(test_reads_are_bounded),
+        TEST(test_a_file_may_fill_its_buffer_and_no_more),
         TEST(test_a_folder_appears_whole),
         TEST(test_a_folder_given_up_is_gone),
         TEST(test_a_folder_never_replaces_another),
