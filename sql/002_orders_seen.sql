@@ -7,8 +7,10 @@ CREATE TABLE orders_seen (
     filled_quantity numeric(20, 8) NOT NULL CHECK (filled_quantity >= 0),
     average_price   numeric(20, 8) NOT NULL,
     fees            numeric(20, 8) NOT NULL,
-    ended           boolean NOT NULL
-);
+    ended           boolean NOT NULL,
+    first_seen_at   timestamptz NOT NULL DEFAULT now()
+) WITH (fillfactor = 80); -- room for the update that most orders get, beside the row
 
--- Recovery and settlement look for the orders of one signal.
-CREATE INDEX orders_seen_signal_id ON orders_seen (signal_id);
+-- Recovery asks for the orders of open signals, which are all recent. A tree on signal_id would answer too, and cost a fifth
+-- of the rate of events; this one costs nothing.
+CREATE INDEX orders_seen_recent ON orders_seen USING brin (first_seen_at);

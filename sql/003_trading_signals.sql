@@ -11,7 +11,7 @@ CREATE TABLE trading_signals (
     side             text NOT NULL CHECK (side IN ('buy', 'sell')),
     reason           text,
     amount           numeric(20, 8) NOT NULL,
-    price            numeric(20, 8) NOT NULL,
+    price            numeric(20, 8),
     confidence       double precision NOT NULL,
     expected_value   double precision,
     propensity       double precision NOT NULL,
@@ -44,6 +44,7 @@ CREATE TABLE trading_signals (
     market_data_snapshot jsonb GENERATED ALWAYS AS (body::jsonb -> 'market_data_snapshot') STORED,
     metadata         jsonb GENERATED ALWAYS AS (body::jsonb -> 'metadata') STORED,
     status           text NOT NULL DEFAULT 'pending' CHECK (status IN ('pending', 'published', 'expired')),
+    created_at       timestamptz NOT NULL DEFAULT now(),
     published_at     timestamptz,
     outcome          text
 );

@@ -1,8 +1,9 @@
 -- One row for each increase of an order's fill. strategy_id, signal_price and signal_timestamp come from our own ledger and
--- are null when the signal is not ours. event_id is one of order_events, written in the same transaction; a foreign key
--- would only cost a look-up a row. Times are exact in the *_ns columns.
+-- are null when the signal is not ours. event_id is one of order_events, which decides what is new, in the same transaction;
+-- so it needs neither a key nor a foreign key here. Times are exact in the *_ns columns.
 CREATE TABLE execution_events (
-    event_id            uuid PRIMARY KEY,
+    id                  bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    event_id            uuid NOT NULL,
     order_id            text NOT NULL,
     signal_id           uuid NOT NULL,
     strategy_id         text,
@@ -20,10 +21,10 @@ CREATE TABLE execution_events (
     signal_timestamp    timestamptz GENERATED ALWAYS AS (to_timestamp(signal_timestamp_ns / 1000000000.0::double precision)) STORED,
     performance         jsonb,
     price_is_average    boolean NOT NULL,
-    is_dry_run          boolean NOT NULL
+    is_dry_run          boolean NOT NULL,
+    created_at          timestamptz NOT NULL DEFAULT now()
 );
 
--- The executions of an open decision, at recovery.
-CREATE INDEX execution_events_signal_id ON execution_events (signal_id);
--- The newest matched ones, for the cost model.
-CREATE INDEX execution_events_matched_time ON execution_events (executed_at_ns) WHERE strategy_id IS NOT NULL;
+-- Recovery asks for the executions of open signals, which are all recent. Trees on signal_id and event_id would cost a third
+-- of the rate of events.
+CREATE INDEX execution_events_recent ON execution_events USING brin (created_at);

@@ -1,4 +1,5 @@
 /* Table execution_events. */
+#include <math.h>
 #include <string.h>
 
 #include "alphaloop/store/execution_events.h"
@@ -13,28 +14,33 @@
 static const struct pg_statement insert_statement = {
     "execution_events_insert",
     "INSERT INTO execution_events (" COLUMNS ", performance)"
-    " SELECT * FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)"
-    " ON CONFLICT DO NOTHING",
+    " SELECT * FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)",
 };
 
 static const struct pg_statement load_open_statement = {
     "execution_events_load_open",
-    "SELECT " COLUMNS
-    " FROM execution_events WHERE signal_id IN (SELECT signal_id FROM trading_signals"
+    "WITH open AS (SELECT signal_id, created_at FROM trading_signals"
     " WHERE outcome IS NULL AND kind = 'entry' AND status <> 'expired')"
-    " ORDER BY executed_at_ns, event_id LIMIT $1",
+    " SELECT " COLUMNS " FROM execution_events WHERE signal_id IN (SELECT signal_id FROM open)"
+    " AND created_at >= (SELECT min(created_at) FROM open) ORDER BY executed_at_ns, id LIMIT $1",
 };
 
 static const struct pg_statement load_recent_statement = {
     "execution_events_load_recent",
-    "SELECT * FROM (SELECT " COLUMNS " FROM execution_events WHERE strategy_id IS NOT NULL"
-    " ORDER BY executed_at_ns DESC LIMIT $1) newest ORDER BY executed_at_ns, event_id",
+    "SELECT " COLUMNS " FROM (SELECT * FROM execution_events WHERE strategy_id IS NOT NULL"
+    " ORDER BY id DESC LIMIT $1) newest ORDER BY id",
 };
 
 static const struct pg_statement count_statement = {
     "execution_events_count",
     "SELECT count(*), count(*) FILTER (WHERE strategy_id IS NULL) FROM execution_events",
 };
+
+/* numeric(20,8) is made from it, so what does not fit there is not known. */
+static void put_signal_price(struct pg_batch *batch, double price)
+{
+    pg_put_double_or_null(batch, fabs(price) < 1e12 ? price : (double)NAN);
+}
 
 void execution_events_insert(struct pg_batch *batch, const struct execution_row *rows, size_t n)
 {
@@ -50,7 +56,7 @@ void execution_events_insert(struct pg_batch *batch, const struct execution_row 
     PUT_COLUMN(batch, PG_DECIMAL, n, pg_put_decimal(batch, rows[i].execution.fees));
     PUT_COLUMN(batch, PG_I64, n, pg_put_i64(batch, rows[i].execution.executed_at_ns));
     PUT_COLUMN(batch, PG_I64, n, pg_put_i64(batch, rows[i].execution.ts_recv_ns));
-    PUT_COLUMN(batch, PG_DOUBLE, n, pg_put_double_or_null(batch, rows[i].signal_price));
+    PUT_COLUMN(batch, PG_DOUBLE, n, put_signal_price(batch, rows[i].signal_price));
     PUT_COLUMN(batch, PG_I64, n, store_put_time_ns(batch, rows[i].signal_ts_ns));
     PUT_COLUMN(batch, PG_BOOL, n, pg_put_bool(batch, rows[i].execution.price_is_average));
     PUT_COLUMN(batch, PG_BOOL, n, pg_put_bool(batch, rows[i].execution.is_dry_run));

@@ -34,9 +34,11 @@ static const struct pg_statement update_statement = {
 
 static const struct pg_statement load_open_statement = {
     "orders_seen_load_open",
-    "SELECT " O_COLUMNS " FROM orders_seen o JOIN trading_signals t ON t.signal_id = o.signal_id"
-    " WHERE t.outcome IS NULL AND t.kind = 'entry' AND t.status <> 'expired' ORDER BY "
-    "t.decided_at_ns, o.order_id LIMIT $1",
+    "WITH open AS (SELECT signal_id, created_at, decided_at_ns FROM trading_signals"
+    " WHERE outcome IS NULL AND kind = 'entry' AND status <> 'expired')"
+    " SELECT " O_COLUMNS " FROM orders_seen o JOIN open t ON t.signal_id = o.signal_id"
+    " WHERE o.first_seen_at >= (SELECT min(created_at) FROM open)"
+    " ORDER BY t.decided_at_ns, o.order_id LIMIT $1",
 };
 
 void orders_seen_lock(struct pg_batch *batch, const struct order_id *ids, size_t n_ids)

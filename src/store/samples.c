@@ -259,7 +259,12 @@ enum al_err samples_copy(struct pg_sync *sync,
     struct buf sql = BUF_INIT(8192);
     put_select(&sql, query);
     assert(buf_ok(&sql));
-    enum al_err err = pg_copy_out(sync, buf_str(&sql), on_copied, &copy);
+    /* The index samples_training has the order already; a planner without fresh statistics might sort all the same. */
+    enum al_err err = pg_sync_script(sync, "SET enable_sort = off; SET enable_bitmapscan = off");
+    if (err == AL_OK)
+        err = pg_copy_out(sync, buf_str(&sql), on_copied, &copy);
+    if (err == AL_OK)
+        err = pg_sync_script(sync, "RESET enable_sort; RESET enable_bitmapscan");
     buf_deinit(&sql);
     if (err == AL_OK)
         err = copy.err;

@@ -14,18 +14,15 @@
     ")) = cardinality(" columns ")"                                                                \
     " FROM pg_class c WHERE c.oid = to_regclass('public." table "')), false)"
 
-static const struct
-    pg_statement
-        probe_statement =
-            {
-                "stack_probe",
-                "SELECT " PROBE("orders",
-                                "ARRAY['order_id','asset','side','quantity','filled_quantity','"
-                                "status']") ", " PROBE("positions",
-                                                       "ARRAY['asset','size','average_entry_price'"
-                                                       "]") ", " PROBE("account_balances",
-                                                                       "ARRAY['coin','available_"
-                                                                       "balance','received_at']"),
+static const struct pg_statement probe_statement = {
+    "stack_probe",
+    "SELECT " PROBE("orders",
+                    "ARRAY['order_id','asset','side','quantity','filled_quantity','"
+                    "status']") ", " PROBE("positions",
+                                           "ARRAY['asset','size','average_entry_price'"
+                                           "]") ", " PROBE("account_balances",
+                                                           "ARRAY['coin','available_"
+                                                           "balance','received_at']"),
 };
 
 static const struct pg_statement orders_statement = {

@@ -29,7 +29,7 @@ static const struct pg_statement update_statement = {
 static const struct pg_statement list_statement = {
     "training_runs_list",
     "SELECT " COLUMNS " FROM training_runs WHERE $1 IS NULL OR strategy_id = $1 ORDER BY "
-                      "started_at DESC, id DESC LIMIT $2",
+    "started_at DESC, id DESC LIMIT $2",
 };
 
 static const struct pg_statement cancel_statement = {

@@ -688,9 +688,9 @@ static void test_executions_come_back(void **state)
     memset(rows[3].strategy_id.text, 0, sizeof(rows[3].strategy_id.text));
     rows[3].signal_price = (double)NAN;
     rows[3].signal_ts_ns = TIMESTAMP_NONE;
+    rows[0].signal_price = 1e300; /* does not fit numeric(20,8) */
     rows[4].performance =
         SLICE("{\"realized_pnl\": 1.25, \"x\": \"\\u0000\\\\u0000\", \"y\": [1e999999, -0.5e-3]}");
-    execution_events_insert(batch, rows, 6);
     execution_events_insert(batch, rows, 6);
     run(NULL, NULL);
     execution_events_load_recent(batch, 4);
@@ -704,6 +704,7 @@ static void test_executions_come_back(void **state)
     run(keep_execution_count, &got);
     assert_int_equal(got.n_all, 6);
     assert_int_equal(got.n_unmatched, 1);
+    check_str(database_text(db, "SELECT count(*) FROM execution_events WHERE signal_price IS NULL"), "2");
     check_str(
         database_text(db, "SELECT performance FROM execution_events WHERE performance IS NOT NULL"),
         "{\"x\": \"\xef\xbf\xbd\\\\u0000\", \"y\": [null, -0.0005], \"realized_pnl\": 1.25}");

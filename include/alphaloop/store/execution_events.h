@@ -13,14 +13,14 @@ struct execution_row {
     struct slice performance;       /* JSON text, empty when none; borrows. Not read back. */
 };
 
-/* Rows whose event_id is there already are left alone. */
+/* For new events only: order_events_insert() in the same transaction says which are. */
 void execution_events_insert(struct pg_batch *batch,
                              const struct execution_row *rows,
                              size_t n_rows);
 
 /* Recovery: executions of published signals that are not settled, by time of execution. */
 void execution_events_load_open(struct pg_batch *batch, size_t limit);
-/* The newest `limit` matched executions, oldest first: what the cost model is rebuilt from. */
+/* The `limit` matched executions stored last, oldest first: what the cost model is rebuilt from. */
 void execution_events_load_recent(struct pg_batch *batch, size_t limit);
 MUST_CHECK enum al_err
 execution_events_read(const struct pg_result *result, size_t row, struct execution_row *out);
