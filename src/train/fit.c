@@ -18,10 +18,12 @@ void training_progress(struct training *t, enum train_stage stage, double fracti
 
 bool training_is_cancelled(const struct training *t)
 {
-    return t->hooks != NULL && t->hooks->is_cancelled != NULL && t->hooks->is_cancelled(t->hooks->ctx);
+    return t->hooks != NULL && t->hooks->is_cancelled != NULL &&
+           t->hooks->is_cancelled(t->hooks->ctx);
 }
 
-static enum al_err check_job(const struct train_job *job, const struct feature_set *set, const struct training *t)
+static enum al_err
+check_job(const struct train_job *job, const struct feature_set *set, const struct training *t)
 {
     if (t->kind == NULL)
         return err_set(AL_EINVAL, "there is no model kind '%s'", job->kind);
@@ -59,7 +61,8 @@ static bool is_enough(struct training *t, struct train_line *end)
     end->verdict = TRAIN_TOO_FEW;
     if (!(t->table.weight.n_eff >= t->job->gate.n_eff_min)) {
         snprintf(end->reason, sizeof end->reason,
-                 "%zu rows have an effective size of %.0f, %.0f are needed (MODEL_TRAINING_MIN_DATASET_SIZE)",
+                 "%zu rows have an effective size of %.0f, %.0f are needed "
+                 "(MODEL_TRAINING_MIN_DATASET_SIZE)",
                  t->table.n, t->table.weight.n_eff, t->job->gate.n_eff_min);
         return false;
     }
@@ -74,7 +77,8 @@ static bool is_enough(struct training *t, struct train_line *end)
     return true;
 }
 
-static enum al_err run_steps(struct training *t, const struct scorer *incumbent, struct train_result *out)
+static enum al_err
+run_steps(struct training *t, const struct scorer *incumbent, struct train_result *out)
 {
     enum al_err err = train_folds(t);
     if (err == AL_OK)
@@ -87,15 +91,22 @@ static enum al_err run_steps(struct training *t, const struct scorer *incumbent,
         return err;
     training_progress(t, TRAIN_STAGE_WRITE, 0.97);
     out->end.verdict = t->verdict.promoted ? TRAIN_PROMOTE : TRAIN_REFUSE;
-    snprintf(out->end.reason, sizeof out->end.reason, "%.*s", MANIFEST_REASON_MAX - 1, t->verdict.text);
+    snprintf(out->end.reason, sizeof out->end.reason, "%.*s", MANIFEST_REASON_MAX - 1,
+             t->verdict.text);
     return train_result_fill(t, out);
 }
 
-enum al_err train_run(const struct train_job *job, const struct feature_set *set, const struct train_rows *rows,
-                      const struct scorer *incumbent, const struct train_hooks *hooks, struct train_result *out)
+enum al_err train_run(const struct train_job *job,
+                      const struct feature_set *set,
+                      const struct train_rows *rows,
+                      const struct scorer *incumbent,
+                      const struct train_hooks *hooks,
+                      struct train_result *out)
 {
     struct training *t = calloc(1, sizeof *t);
-    *out = (struct train_result){.end = {.kind = TRAIN_LINE_END, .verdict = TRAIN_FAILED}};
+    *out = (struct train_result){
+        .end = {.kind = TRAIN_LINE_END, .verdict = TRAIN_FAILED}
+    };
     if (t == NULL)
         return err_set(AL_ENOMEM, "a training run");
     t->job = job;
@@ -106,8 +117,7 @@ enum al_err train_run(const struct train_job *job, const struct feature_set *set
         err = train_table_init(&t->table, job, set, rows);
     if (err == AL_OK && is_enough(t, &out->end))
         err = run_steps(t, incumbent, out);
-    if (t->kind != NULL)
-        t->kind->destroy(t->model);
+    fitted_deinit(&t->final);
     train_table_deinit(&t->table);
     free(t);
     if (err == AL_ECANCELED)

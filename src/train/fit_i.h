@@ -10,24 +10,26 @@
 
 /* The rows a job may use, in order of decision time; `order` leads back to where they were read to. */
 struct train_table {
-    const struct train_rows  *rows;
+    const struct train_rows *rows;
     const struct feature_set *set;
-    size_t                    n;
-    uint32_t                 *order;   /* [n] */
-    struct label_span        *spans;   /* [n] */
-    float                    *net;     /* [n] net return */
-    float                    *labels;  /* [n] 1 when net > 0 */
-    float                    *weights; /* [n] mean 1 */
-    double                   *unique;  /* [n] uniqueness */
-    struct weight_summary     weight;
-    size_t                    n_decisions, n_market;
+    size_t n;
+    uint32_t *order;          /* [n] */
+    struct label_span *spans; /* [n] */
+    float *net;               /* [n] net return */
+    float *labels;            /* [n] 1 when net > 0 */
+    float *weights;           /* [n] mean 1 */
+    double *unique;           /* [n] uniqueness */
+    struct weight_summary weight;
+    size_t n_decisions, n_market;
 };
 
-MUST_CHECK enum al_err train_table_init(struct train_table *table, const struct train_job *job,
-                                        const struct feature_set *set, const struct train_rows *rows);
-void                   train_table_deinit(struct train_table *table);
+MUST_CHECK enum al_err train_table_init(struct train_table *table,
+                                        const struct train_job *job,
+                                        const struct feature_set *set,
+                                        const struct train_rows *rows);
+void train_table_deinit(struct train_table *table);
 const struct train_row *train_table_row(const struct train_table *table, size_t index);
-const float            *train_table_features(const struct train_table *table, size_t index); /* not oriented */
+const float *train_table_features(const struct train_table *table, size_t index); /* not oriented */
 /* Everything the model will have seen of these rows, as one hash. */
 void train_table_hash(const struct train_table *table, struct sha256 *out);
 
@@ -36,10 +38,24 @@ struct train_part {
     size_t n;
     float *x, *labels, *weights, *net;
 };
-MUST_CHECK enum al_err train_part_init(struct train_part *part, const struct train_table *table, const uint32_t *indices,
+MUST_CHECK enum al_err train_part_init(struct train_part *part,
+                                       const struct train_table *table,
+                                       const uint32_t *indices,
                                        size_t n);
-void                   train_part_deinit(struct train_part *part);
-struct model_rows      train_part_rows(const struct train_part *part, size_t n_cols);
+void train_part_deinit(struct train_part *part);
+struct model_rows train_part_rows(const struct train_part *part, size_t n_cols);
+
+/* A fitted model that predicts through the walker, which is many times faster, when that gives the library's own bits. */
+struct fitted {
+    const struct model_kind *kind;
+    struct model *model;
+    struct trees *trees; /* NULL: the library predicts */
+};
+MUST_CHECK enum al_err
+fitted_speed_up(struct fitted *fitted, const float *x, size_t n_rows, size_t n_cols);
+MUST_CHECK enum al_err fitted_predict(
+    const struct fitted *fitted, const float *x, size_t n_rows, size_t n_cols, float *margins);
+void fitted_deinit(struct fitted *fitted);
 
 #define TRAIN_FOLDS_MAX 20
 
@@ -50,27 +66,27 @@ struct fold_report {
 
 /* What comes of the folds: out-of-fold predictions and how many rounds to train for. */
 struct fold_outcome {
-    size_t             n_folds, n_rounds; /* 0: the kind has no early stopping */
+    size_t n_folds, n_rounds; /* 0: the kind has no early stopping */
     struct fold_report folds[TRAIN_FOLDS_MAX];
     struct calibration calibration;
-    struct evaluation  evaluation; /* of the calibrated out-of-fold predictions */
-    size_t             n_rows;     /* out of fold */
+    struct evaluation evaluation; /* of the calibrated out-of-fold predictions */
+    size_t n_rows;                /* out of fold */
 };
 
 struct training {
-    const struct train_job   *job;
-    const struct model_kind  *kind;
+    const struct train_job *job;
+    const struct model_kind *kind;
     const struct train_hooks *hooks;
-    struct train_table        table;
-    struct split              folds[TRAIN_FOLDS_MAX], holdout;
-    struct fold_outcome       oof;
-    struct model             *model;     /* the one to be served */
-    size_t                    n_teach;   /* rows it was taught on */
-    struct evaluation         evaluation; /* on the untouched block */
-    struct gate_verdict       verdict;
-    size_t                    n_decisions; /* judged in the untouched block */
-    double                    stage_from, stage_to; /* share of the run that the stage under way covers */
-    enum train_stage          stage;
+    struct train_table table;
+    struct split folds[TRAIN_FOLDS_MAX], holdout;
+    struct fold_outcome oof;
+    struct fitted final;          /* the one to be served */
+    size_t n_teach;               /* rows it was taught on */
+    struct evaluation evaluation; /* on the untouched block */
+    struct gate_verdict verdict;
+    size_t n_decisions;          /* judged in the untouched block */
+    double stage_from, stage_to; /* share of the run that the stage under way covers */
+    enum train_stage stage;
 };
 
 void training_progress(struct training *t, enum train_stage stage, double fraction);

@@ -15,7 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define VALIDATION_SHARE   0.2
+#define VALIDATION_SHARE    0.2
 #define VALIDATION_ROWS_MIN 50
 
 static bool stops_early(const struct model_kind *kind)
@@ -30,7 +30,7 @@ static bool stops_early(const struct model_kind *kind)
 static bool on_round(void *ctx, const struct model_round *round)
 {
     struct training *t = ctx;
-    double           share = (double)round->round / (double)round->n_rounds_max;
+    double share = (double)round->round / (double)round->n_rounds_max;
     training_progress(t, t->stage, t->stage_from + (t->stage_to - t->stage_from) * share);
     return training_is_cancelled(t);
 }
@@ -38,14 +38,15 @@ static bool on_round(void *ctx, const struct model_round *round)
 /* Teachers of a fold, cut into those that teach and the newest ones that say when to stop. */
 struct teachers {
     uint32_t *indices; /* those that teach first */
-    size_t    n_teach, n_validation;
+    size_t n_teach, n_validation;
 };
 
-static enum al_err cut_validation(const struct training *t, const struct split *fold, struct teachers *out)
+static enum al_err
+cut_validation(const struct training *t, const struct split *fold, struct teachers *out)
 {
-    size_t             n = out->n_teach, n_first = n - (size_t)((double)n * VALIDATION_SHARE);
+    size_t n = out->n_teach, n_first = n - (size_t)((double)n * VALIDATION_SHARE);
     struct label_span *spans = malloc((n + 1) * sizeof *spans);
-    uint32_t          *kept = malloc((n + 1) * sizeof *kept);
+    uint32_t *kept = malloc((n + 1) * sizeof *kept);
     if (spans == NULL || kept == NULL) {
         free(spans);
         free(kept);
@@ -57,10 +58,11 @@ static enum al_err cut_validation(const struct training *t, const struct split *
         n_first++; /* rows of one instant stay together */
     if (n - n_first >= VALIDATION_ROWS_MIN) {
         struct split inner = split_at(spans, n_first, n, fold->embargo_ns);
-        size_t       n_kept = split_teachers(&inner, spans, n_first, kept);
+        size_t n_kept = split_teachers(&inner, spans, n_first, kept);
         for (size_t i = 0; i < n_kept; i++)
             out->indices[i] = out->indices[kept[i]];
-        memmove(out->indices + n_kept, out->indices + n_first, (n - n_first) * sizeof *out->indices);
+        memmove(out->indices + n_kept, out->indices + n_first,
+                (n - n_first) * sizeof *out->indices);
         out->n_teach = n_kept;
         out->n_validation = n - n_first;
     }
@@ -69,27 +71,47 @@ static enum al_err cut_validation(const struct training *t, const struct split *
     return AL_OK;
 }
 
-static enum al_err find_teachers(const struct training *t, const struct split *split, bool with_validation,
+/* A fold says how well the method does, for which its newest teachers are enough; only the final model sees them all. */
+static void keep_newest(struct teachers *teachers, uint64_t n_max)
+{
+    if (teachers->n_teach <= n_max)
+        return;
+    memmove(teachers->indices, teachers->indices + teachers->n_teach - n_max,
+            n_max * sizeof *teachers->indices);
+    teachers->n_teach = n_max;
+}
+
+static enum al_err find_teachers(const struct training *t,
+                                 const struct split *split,
+                                 bool is_fold,
                                  struct teachers *out)
 {
     *out = (struct teachers){.indices = malloc((t->table.n + 1) * sizeof *out->indices)};
     if (out->indices == NULL)
         return err_set(AL_ENOMEM, "folds");
     out->n_teach = split_teachers(split, t->table.spans, t->table.n, out->indices);
-    enum al_err err = with_validation ? cut_validation(t, split, out) : AL_OK;
+    enum al_err err = AL_OK;
+    if (is_fold)
+        keep_newest(out, t->job->fold_rows_max);
+    if (is_fold && stops_early(t->kind))
+        err = cut_validation(t, split, out);
     if (err != AL_OK)
         free(out->indices);
     return err;
 }
 
-static enum al_err fit_teachers(struct training *t, const struct teachers *teachers, size_t n_rounds,
-                                struct fold_report *report, struct model **out)
+static enum al_err fit_teachers(struct training *t,
+                                const struct teachers *teachers,
+                                size_t n_rounds,
+                                struct fold_report *report,
+                                struct fitted *out)
 {
-    size_t            n_cols = t->table.rows->n_cols;
+    size_t n_cols = t->table.rows->n_cols;
     struct train_part teach = {0}, validation = {0};
-    enum al_err       err = train_part_init(&teach, &t->table, teachers->indices, teachers->n_teach);
+    enum al_err err = train_part_init(&teach, &t->table, teachers->indices, teachers->n_teach);
     if (err == AL_OK)
-        err = train_part_init(&validation, &t->table, teachers->indices + teachers->n_teach, teachers->n_validation);
+        err = train_part_init(&validation, &t->table, teachers->indices + teachers->n_teach,
+                              teachers->n_validation);
     if (err == AL_OK) {
         struct model_fit fit = {.train = train_part_rows(&teach, n_cols),
                                 .validation = train_part_rows(&validation, n_cols),
@@ -98,10 +120,13 @@ static enum al_err fit_teachers(struct training *t, const struct teachers *teach
                                 .n_rounds = n_rounds,
                                 .on_round = on_round,
                                 .ctx = t};
-        err = t->kind->fit(&fit, out);
+        *out = (struct fitted){.kind = t->kind};
+        err = t->kind->fit(&fit, &out->model);
+        if (err == AL_OK)
+            err = fitted_speed_up(out, teach.x, teach.n, n_cols);
     }
     if (err == AL_OK && report != NULL)
-        report->n_rounds = t->kind->n_rounds(*out);
+        report->n_rounds = t->kind->n_rounds(out->model);
     train_part_deinit(&teach);
     train_part_deinit(&validation);
     return err;
@@ -145,12 +170,15 @@ static double mean_log_loss(const float *margins, const struct train_part *part)
     return weight > 0 ? sum / weight : NAN;
 }
 
-static enum al_err predict_fold(struct training *t, const struct split *fold, const struct model *model,
-                                struct predictions *p, struct fold_report *report)
+static enum al_err predict_fold(struct training *t,
+                                const struct split *fold,
+                                const struct fitted *fitted,
+                                struct predictions *p,
+                                struct fold_report *report)
 {
-    size_t            n = fold->test_end - fold->test_begin;
+    size_t n = fold->test_end - fold->test_begin;
     struct train_part part;
-    uint32_t         *indices = malloc((n + 1) * sizeof *indices);
+    uint32_t *indices = malloc((n + 1) * sizeof *indices);
     if (indices == NULL)
         return err_set(AL_ENOMEM, "predictions");
     for (size_t i = 0; i < n; i++)
@@ -159,7 +187,7 @@ static enum al_err predict_fold(struct training *t, const struct split *fold, co
     free(indices);
     if (err != AL_OK)
         return err;
-    err = t->kind->predict(model, part.x, n, t->table.rows->n_cols, p->margins + p->n);
+    err = fitted_predict(fitted, part.x, n, t->table.rows->n_cols, p->margins + p->n);
     if (err == AL_OK)
         err = evaluate_auc(p->margins + p->n, part.net, part.weights, n, &report->test_auc);
     if (err == AL_OK) {
@@ -176,20 +204,22 @@ static enum al_err predict_fold(struct training *t, const struct split *fold, co
     return err;
 }
 
-static enum al_err run_fold(struct training *t, const struct split *fold, struct predictions *p,
+static enum al_err run_fold(struct training *t,
+                            const struct split *fold,
+                            struct predictions *p,
                             struct fold_report *report)
 {
     struct teachers teachers;
-    struct model   *model = NULL;
-    enum al_err     err = find_teachers(t, fold, stops_early(t->kind), &teachers);
+    struct fitted fitted = {0};
+    enum al_err err = find_teachers(t, fold, true, &teachers);
     if (err != AL_OK)
         return err;
     report->n_teach = teachers.n_teach;
     report->n_validation = teachers.n_validation;
-    err = fit_teachers(t, &teachers, 0, report, &model);
+    err = fit_teachers(t, &teachers, 0, report, &fitted);
     if (err == AL_OK)
-        err = predict_fold(t, fold, model, p, report);
-    t->kind->destroy(model);
+        err = predict_fold(t, fold, &fitted, p, report);
+    fitted_deinit(&fitted);
     free(teachers.indices);
     return err;
 }
@@ -212,9 +242,9 @@ static size_t median_rounds(const struct fold_outcome *oof)
 static enum al_err calibrate(struct training *t, const struct predictions *p)
 {
     struct fold_outcome *oof = &t->oof;
-    enum al_err          err = calibration_fit(p->margins, p->labels, p->net, p->weights, p->n, p->n_independent,
-                                               t->job->value_z, &oof->calibration);
-    float               *q = malloc((p->n + 1) * sizeof *q), *v = malloc((p->n + 1) * sizeof *v);
+    enum al_err err = calibration_fit(p->margins, p->labels, p->net, p->weights, p->n,
+                                      p->n_independent, t->job->value_z, &oof->calibration);
+    float *q = malloc((p->n + 1) * sizeof *q), *v = malloc((p->n + 1) * sizeof *v);
     if (err == AL_OK && (q == NULL || v == NULL))
         err = err_set(AL_ENOMEM, "calibration");
     for (size_t i = 0; i < p->n && err == AL_OK; i++) {
@@ -236,7 +266,7 @@ static enum al_err calibrate(struct training *t, const struct predictions *p)
 enum al_err train_folds(struct training *t)
 {
     struct predictions p;
-    enum al_err        err = predictions_init(&p, t->table.n);
+    enum al_err err = predictions_init(&p, t->table.n);
     if (err != AL_OK)
         return err;
     t->oof.n_folds = t->job->n_folds;
@@ -257,14 +287,14 @@ enum al_err train_folds(struct training *t)
 enum al_err train_final(struct training *t)
 {
     struct teachers teachers;
-    enum al_err     err = find_teachers(t, &t->holdout, false, &teachers);
+    enum al_err err = find_teachers(t, &t->holdout, false, &teachers);
     if (err != AL_OK)
         return err;
     t->stage = TRAIN_STAGE_FINAL;
     t->stage_from = 0.6;
     t->stage_to = 0.9;
     t->n_teach = teachers.n_teach;
-    err = fit_teachers(t, &teachers, t->oof.n_rounds, NULL, &t->model);
+    err = fit_teachers(t, &teachers, t->oof.n_rounds, NULL, &t->final);
     free(teachers.indices);
     return err;
 }

@@ -36,6 +36,7 @@ static const struct field fields[] = {
     JOB("barrier_down", label.barrier_down, FIELD_F64, 1e-6, 1e6),
     JOB("settlement_lag_seconds", label.settlement_lag_seconds, FIELD_F64, 0, 1e9),
     JOB("folds", n_folds, FIELD_U32, 2, 20),
+    JOB("fold_rows_max", fold_rows_max, FIELD_U64, 1000, 1e8),
     JOB("holdout_fraction", holdout_fraction, FIELD_F64, 0.05, 0.5),
     JOB("value_z", value_z, FIELD_F64, 0, 10),
     JOB("gate_rule", gate.rule, FIELD_TEXT, 0, 0),
@@ -62,6 +63,7 @@ void train_job_default(struct train_job *job)
     job->label = (struct manifest_label){60, 1, 1, 0};
     job->timeframe_ns = 60 * NS_PER_S;
     job->n_folds = 5;
+    job->fold_rows_max = 60000;
     job->holdout_fraction = 0.2;
     job->value_z = 1;
     job->gate.accuracy_min = 0.75;

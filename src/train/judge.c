@@ -19,18 +19,18 @@
 #define NO_ROW SIZE_MAX
 
 struct judged {
-    size_t begin;          /* first row of the decision */
-    size_t row[3];         /* by enum side; NO_ROW without evidence */
-    size_t taken;          /* row of the logged action; NO_ROW: it abstained, or its order was not filled */
+    size_t begin;  /* first row of the decision */
+    size_t row[3]; /* by enum side; NO_ROW without evidence */
+    size_t taken;  /* row of the logged action; NO_ROW: it abstained, or its order was not filled */
 };
 
 struct trial {
-    size_t         n;
+    size_t n;
     struct judged *decisions;
-    double        *u_challenger, *u_incumbent;
-    bool          *traded;
-    size_t         n_trades, n_own, n_market;
-    double         base_rate;
+    double *u_challenger, *u_incumbent;
+    bool *traded;
+    size_t n_trades, n_own, n_market;
+    double base_rate;
 };
 
 static void trial_deinit(struct trial *trial)
@@ -47,20 +47,26 @@ static enum al_err trial_init(struct trial *trial, size_t n_max)
                             .u_challenger = calloc(n_max + 1, sizeof *trial->u_challenger),
                             .u_incumbent = calloc(n_max + 1, sizeof *trial->u_incumbent),
                             .traded = calloc(n_max + 1, sizeof *trial->traded)};
-    if (trial->decisions != NULL && trial->u_challenger != NULL && trial->u_incumbent != NULL && trial->traded != NULL)
+    if (trial->decisions != NULL && trial->u_challenger != NULL && trial->u_incumbent != NULL &&
+        trial->traded != NULL)
         return AL_OK;
     trial_deinit(trial);
     return err_set(AL_ENOMEM, "the trial");
 }
 
-static void collect_decisions(struct trial *trial, const struct train_table *table, const struct split *block)
+static void
+collect_decisions(struct trial *trial, const struct train_table *table, const struct split *block)
 {
     for (size_t i = block->test_begin; i < block->test_end; i++) {
         const struct train_row *row = train_table_row(table, i);
-        struct judged          *last = trial->n == 0 ? NULL : &trial->decisions[trial->n - 1];
-        if (last == NULL || !uuid_eq(train_table_row(table, last->begin)->decision_id, row->decision_id)) {
+        struct judged *last = trial->n == 0 ? NULL : &trial->decisions[trial->n - 1];
+        if (last == NULL ||
+            !uuid_eq(train_table_row(table, last->begin)->decision_id, row->decision_id)) {
             last = &trial->decisions[trial->n++];
-            *last = (struct judged){.begin = i, .row = {NO_ROW, NO_ROW, NO_ROW}, .taken = NO_ROW};
+            *last = (struct judged){
+                .begin = i, .row = {NO_ROW, NO_ROW, NO_ROW},
+                     .taken = NO_ROW
+            };
         }
         last->row[row->action] = i;
         if (row->policy_took)
@@ -74,13 +80,14 @@ static double outcome(const struct train_table *table, size_t index)
     return (double)row->net_return * (double)row->fill_fraction;
 }
 
-static double utility(const struct train_table *table, const struct judged *decision, enum side choice)
+static double
+utility(const struct train_table *table, const struct judged *decision, enum side choice)
 {
     if (choice == SIDE_NONE || decision->row[choice] == NO_ROW)
         return 0;
     size_t index = decision->row[choice];
     double u = outcome(table, index);
-    bool   stands_alone = index == decision->taken && decision->row[side_opposite(choice)] == NO_ROW;
+    bool stands_alone = index == decision->taken && decision->row[side_opposite(choice)] == NO_ROW;
     if (!stands_alone)
         return u;
     double propensity = (double)train_table_row(table, index)->propensity;
@@ -94,29 +101,28 @@ static enum side choose(const struct prediction values[3])
     return values[better].v_low > 0 ? better : SIDE_NONE;
 }
 
-typedef enum al_err (*margins_fn)(const void *model, const float *x, size_t n_rows, size_t n_cols, float *margins);
+typedef enum al_err (*margins_fn)(
+    const void *model, const float *x, size_t n_rows, size_t n_cols, float *margins);
 
-static enum al_err margins_of_scorer(const void *model, const float *x, size_t n_rows, size_t n_cols, float *margins)
+static enum al_err
+margins_of_scorer(const void *model, const float *x, size_t n_rows, size_t n_cols, float *margins)
 {
     (void)n_cols;
     return scorer_margins(model, x, n_rows, margins);
 }
 
-struct challenger {
-    const struct model_kind *kind;
-    const struct model      *model;
-};
-
-static enum al_err margins_of_challenger(const void *model, const float *x, size_t n_rows, size_t n_cols,
-                                         float *margins)
+static enum al_err margins_of_challenger(
+    const void *model, const float *x, size_t n_rows, size_t n_cols, float *margins)
 {
-    const struct challenger *challenger = model;
-    return challenger->kind->predict(challenger->model, x, n_rows, n_cols, margins);
+    return fitted_predict(model, x, n_rows, n_cols, margins);
 }
 
 /* Both actions at every decision, buy then sell. */
-static enum al_err score_actions(const struct train_table *table, const struct trial *trial, margins_fn margins_of,
-                                 const void *model, float *margins)
+static enum al_err score_actions(const struct train_table *table,
+                                 const struct trial *trial,
+                                 margins_fn margins_of,
+                                 const void *model,
+                                 float *margins)
 {
     size_t n_cols = table->rows->n_cols;
     float *x = malloc((2 * trial->n + 1) * n_cols * sizeof *x);
@@ -132,8 +138,11 @@ static enum al_err score_actions(const struct train_table *table, const struct t
     return err;
 }
 
-static enum al_err choices_of(const struct train_table *table, const struct trial *trial,
-                              const struct calibration *calibration, margins_fn margins_of, const void *model,
+static enum al_err choices_of(const struct train_table *table,
+                              const struct trial *trial,
+                              const struct calibration *calibration,
+                              margins_fn margins_of,
+                              const void *model,
                               enum side *choices)
 {
     float *margins = malloc((2 * trial->n + 1) * sizeof *margins);
@@ -159,7 +168,8 @@ static void tell_challenger(const struct training *t, struct trial *trial, const
         trial->n_trades += trial->traded[i];
         if (!trial->traded[i] || decision->row[choices[i]] == NO_ROW)
             continue;
-        bool is_own = train_table_row(&t->table, decision->row[choices[i]])->evidence == EVIDENCE_OWN_FILL;
+        bool is_own =
+            train_table_row(&t->table, decision->row[choices[i]])->evidence == EVIDENCE_OWN_FILL;
         trial->n_own += is_own;
         trial->n_market += !is_own;
     }
@@ -172,23 +182,23 @@ static void tell_incumbent(const struct training *t, struct trial *trial, const 
         if (choices != NULL)
             trial->u_incumbent[i] = utility(&t->table, decision, choices[i]);
         else
-            trial->u_incumbent[i] = decision->taken == NO_ROW ? 0 : outcome(&t->table, decision->taken);
+            trial->u_incumbent[i] =
+                decision->taken == NO_ROW ? 0 : outcome(&t->table, decision->taken);
     }
 }
 
 static enum al_err play(struct training *t, struct trial *trial, const struct scorer *incumbent)
 {
-    struct challenger challenger = {t->kind, t->model};
-    enum side        *choices = malloc((trial->n + 1) * sizeof *choices);
+    enum side *choices = malloc((trial->n + 1) * sizeof *choices);
     if (choices == NULL)
         return err_set(AL_ENOMEM, "the trial");
-    enum al_err err =
-        choices_of(&t->table, trial, &t->oof.calibration, margins_of_challenger, &challenger, choices);
+    enum al_err err = choices_of(&t->table, trial, &t->oof.calibration, margins_of_challenger,
+                                 &t->final, choices);
     if (err == AL_OK)
         tell_challenger(t, trial, choices);
     if (err == AL_OK && incumbent != NULL)
-        err = choices_of(&t->table, trial, &scorer_manifest(incumbent)->calibration, margins_of_scorer, incumbent,
-                         choices);
+        err = choices_of(&t->table, trial, &scorer_manifest(incumbent)->calibration,
+                         margins_of_scorer, incumbent, choices);
     if (err == AL_OK)
         tell_incumbent(t, trial, incumbent == NULL ? NULL : choices);
     free(choices);
@@ -213,17 +223,18 @@ static double decisions_in_span(const struct train_table *table, const struct tr
 /* q, v and their measures on the block's rows. */
 static enum al_err evaluate_rows(struct training *t)
 {
-    size_t            n = t->holdout.test_end - t->holdout.test_begin;
+    size_t n = t->holdout.test_end - t->holdout.test_begin;
     struct train_part part;
-    uint32_t         *indices = malloc((n + 1) * sizeof *indices);
-    float            *margins = malloc((n + 1) * sizeof *margins), *v = malloc((n + 1) * sizeof *v);
-    enum al_err       err = indices == NULL || margins == NULL || v == NULL ? err_set(AL_ENOMEM, "the trial") : AL_OK;
+    uint32_t *indices = malloc((n + 1) * sizeof *indices);
+    float *margins = malloc((n + 1) * sizeof *margins), *v = malloc((n + 1) * sizeof *v);
+    enum al_err err =
+        indices == NULL || margins == NULL || v == NULL ? err_set(AL_ENOMEM, "the trial") : AL_OK;
     for (size_t i = 0; i < n && err == AL_OK; i++)
         indices[i] = (uint32_t)(t->holdout.test_begin + i);
     if (err == AL_OK)
         err = train_part_init(&part, &t->table, indices, n);
     if (err == AL_OK) {
-        err = t->kind->predict(t->model, part.x, n, t->table.rows->n_cols, margins);
+        err = fitted_predict(&t->final, part.x, n, t->table.rows->n_cols, margins);
         for (size_t i = 0; i < n && err == AL_OK; i++) {
             struct prediction p = calibration_apply(&t->oof.calibration, (double)margins[i]);
             margins[i] = (float)p.q;
@@ -244,14 +255,14 @@ static enum al_err evaluate_rows(struct training *t)
 static enum al_err ask_gate(struct training *t, const struct trial *trial, bool against_warmup)
 {
     const struct train_gate_settings *settings = &t->job->gate;
-    struct rng                        rng;
-    const struct gate_rule            rule = {
-                   .mode = slice_is(slice_of(settings->rule), "accuracy") ? GATE_ACCURACY : GATE_EVIDENCE,
-                   .accuracy_min = settings->accuracy_min,
-                   .level = settings->alpha,
-                   .attempt = settings->attempt,
-                   .n_eff_min = settings->n_eff_min,
-                   .n_bootstrap = settings->n_bootstrap,
+    struct rng rng;
+    const struct gate_rule rule = {
+        .mode = slice_is(slice_of(settings->rule), "accuracy") ? GATE_ACCURACY : GATE_EVIDENCE,
+        .accuracy_min = settings->accuracy_min,
+        .level = settings->alpha,
+        .attempt = settings->attempt,
+        .n_eff_min = settings->n_eff_min,
+        .n_bootstrap = settings->n_bootstrap,
     };
     const struct gate_evidence evidence = {
         .u_challenger = trial->u_challenger,
@@ -273,7 +284,7 @@ static enum al_err ask_gate(struct training *t, const struct trial *trial, bool 
 enum al_err train_judge(struct training *t, const struct scorer *incumbent)
 {
     struct trial trial;
-    enum al_err  err = trial_init(&trial, t->holdout.test_end - t->holdout.test_begin);
+    enum al_err err = trial_init(&trial, t->holdout.test_end - t->holdout.test_begin);
     if (err != AL_OK)
         return err;
     evaluation_clear(&t->evaluation);
@@ -282,7 +293,8 @@ enum al_err train_judge(struct training *t, const struct scorer *incumbent)
     if (err == AL_OK)
         err = play(t, &trial, incumbent);
     if (err == AL_OK) {
-        evaluate_trading(trial.u_challenger, trial.traded, trial.n, t->evaluation.base_rate, &t->evaluation);
+        evaluate_trading(trial.u_challenger, trial.traded, trial.n, t->evaluation.base_rate,
+                         &t->evaluation);
         t->n_decisions = trial.n;
         err = ask_gate(t, &trial, incumbent == NULL);
     }

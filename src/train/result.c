@@ -31,7 +31,7 @@ void train_result_deinit(struct train_result *result)
  * with a chance of a quarter. */
 static void fill_probe(const struct training *t, float *x, size_t n)
 {
-    size_t     n_cols = t->table.rows->n_cols;
+    size_t n_cols = t->table.rows->n_cols;
     struct rng rng;
     rng_seed(&rng, t->job->seed);
     for (size_t i = 0; i < n; i++) {
@@ -47,13 +47,13 @@ static void fill_probe(const struct training *t, float *x, size_t n)
 
 static enum al_err write_probe(const struct training *t, struct buf *out)
 {
-    size_t      n_cols = t->table.rows->n_cols;
-    float      *x = malloc(PROBE_ROWS * n_cols * sizeof *x);
-    float       margins[PROBE_ROWS];
+    size_t n_cols = t->table.rows->n_cols;
+    float *x = malloc(PROBE_ROWS * n_cols * sizeof *x);
+    float margins[PROBE_ROWS];
     enum al_err err = x == NULL ? err_set(AL_ENOMEM, "probe") : AL_OK;
     if (err == AL_OK) {
         fill_probe(t, x, PROBE_ROWS);
-        err = t->kind->predict(t->model, x, PROBE_ROWS, n_cols, margins);
+        err = t->kind->predict(t->final.model, x, PROBE_ROWS, n_cols, margins);
     }
     if (err == AL_OK)
         probe_write(x, PROBE_ROWS, n_cols, margins, out);
@@ -90,7 +90,8 @@ static void write_fold(struct json_writer *w, const struct fold_report *fold)
     json_w_end_object(w);
 }
 
-static void write_evaluation(struct json_writer *w, const char *key, const struct evaluation *evaluation)
+static void
+write_evaluation(struct json_writer *w, const char *key, const struct evaluation *evaluation)
 {
     json_w_key(w, key);
     json_w_object(w);
@@ -105,7 +106,7 @@ static void write_evaluation(struct json_writer *w, const char *key, const struc
 static void write_report(const struct training *t, struct buf *out)
 {
     const struct weight_summary *weight = &t->table.weight;
-    struct json_writer           w;
+    struct json_writer w;
     json_w_init(&w, out);
     json_w_object(&w);
     json_w_key(&w, "strategy_id");
@@ -166,22 +167,22 @@ static void fill_gate(const struct training *t, struct manifest_gate *gate)
 {
     const struct gate_verdict *v = &t->verdict;
     const struct manifest_number numbers[] = {
-        {"level", v->level},
-        {"attempt", v->attempt},
-        {"decisions", (double)v->n},
-        {"trades", (double)v->n_trades},
-        {"own_evidence", (double)v->n_own},
-        {"market_evidence", (double)v->n_market},
-        {"block_length", v->block},
-        {"bootstrap", v->n_bootstrap},
-        {"mean_gain", v->mean_d},
-        {"mean_gain_low", v->low_d},
-        {"mean_utility", v->mean_u},
-        {"mean_utility_low", v->low_u},
-        {"mean_utility_incumbent", v->mean_incumbent},
-        {"brier_skill", v->brier_skill},
-        {"accuracy", v->accuracy},
-        {"n_eff", v->n_eff},
+        {"level",                  v->level           },
+        {"attempt",                v->attempt         },
+        {"decisions",              (double)v->n       },
+        {"trades",                 (double)v->n_trades},
+        {"own_evidence",           (double)v->n_own   },
+        {"market_evidence",        (double)v->n_market},
+        {"block_length",           v->block           },
+        {"bootstrap",              v->n_bootstrap     },
+        {"mean_gain",              v->mean_d          },
+        {"mean_gain_low",          v->low_d           },
+        {"mean_utility",           v->mean_u          },
+        {"mean_utility_low",       v->low_u           },
+        {"mean_utility_incumbent", v->mean_incumbent  },
+        {"brier_skill",            v->brier_skill     },
+        {"accuracy",               v->accuracy        },
+        {"n_eff",                  v->n_eff           },
     };
     gate->promote = v->promoted;
     copy_bounded(gate->rule, sizeof gate->rule, t->job->gate.rule);
@@ -200,9 +201,10 @@ static enum al_err fill_metrics(const struct training *t, struct manifest *m)
     enum al_err err = AL_OK;
     for (size_t i = 0; i < evaluation_count() && err == AL_OK; i++) {
         const struct evaluation_row *row = evaluation_at(i);
-        bool                         by_decision = row->type == EVALUATION_trading_performance;
-        err = manifest_add_metric(m, row->name, types[row->type], evaluation_value(&t->evaluation, i),
-                                  by_decision ? t->n_decisions : m->data.n_holdout_rows);
+        bool by_decision = row->type == EVALUATION_trading_performance;
+        err =
+            manifest_add_metric(m, row->name, types[row->type], evaluation_value(&t->evaluation, i),
+                                by_decision ? t->n_decisions : m->data.n_holdout_rows);
     }
     return err;
 }
@@ -221,7 +223,7 @@ static enum al_err fill_manifest(const struct training *t, struct manifest *m)
     m->label = job->label;
     m->seed = job->seed;
     m->params = job->params;
-    m->n_rounds = t->kind->n_rounds(t->model);
+    m->n_rounds = t->kind->n_rounds(t->final.model);
     m->calibration = t->oof.calibration;
     fill_data(t, &m->data);
     fill_gate(t, &m->gate);
@@ -240,20 +242,22 @@ enum al_err train_result_fill(const struct training *t, struct train_result *out
     if (out->manifest == NULL)
         return err_set(AL_ENOMEM, "a manifest");
     write_report(t, &out->report);
-    enum al_err err = t->kind->save(t->model, &out->model);
+    enum al_err err = t->kind->save(t->final.model, &out->model);
     if (err == AL_OK)
-        err = t->kind->flatten(t->model, &out->trees);
+        err = t->kind->flatten(t->final.model, &out->trees);
     if (err == AL_OK)
         err = write_probe(t, &out->probe);
     if (err == AL_OK)
         err = fill_manifest(t, out->manifest);
     const struct {
-        const char       *name;
+        const char *name;
         const struct buf *bytes;
-    } files[] = {{MODEL_FILE_NAME, &out->model},
-                 {TREES_FILE_NAME, &out->trees},
-                 {PROBE_FILE_NAME, &out->probe},
-                 {REPORT_FILE_NAME, &out->report}};
+    } files[] = {
+        {MODEL_FILE_NAME,  &out->model },
+        {TREES_FILE_NAME,  &out->trees },
+        {PROBE_FILE_NAME,  &out->probe },
+        {REPORT_FILE_NAME, &out->report}
+    };
     for (size_t i = 0; i < COUNT_OF(files) && err == AL_OK; i++)
         err = manifest_add_file(out->manifest, files[i].name, buf_slice(files[i].bytes));
     return err;
