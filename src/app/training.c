@@ -515,12 +515,36 @@ static void run_next(struct training *t)
 
 /* ---- asking ---- */
 
+static void tell_drift(struct training *t, const struct strategy_id *strategy_id)
+{
+    struct strategy_view                view;
+    const struct model_version_id      *active = pipeline_active_version(t->worker->pipeline, strategy_id);
+    char                                reason[160];
+    for (size_t i = 0; i < pipeline_n_strategies(t->worker->pipeline); i++) {
+        pipeline_strategy_view(t->worker->pipeline, i, worker_now_ns(t->worker), &view);
+        if (strategy_id_eq(&view.strategy_id, strategy_id))
+            break;
+    }
+    snprintf(reason, sizeof(reason), "live Brier score %.4f, skill %.4f over the base rate of the newest outcomes",
+             view.live_brier, view.live_brier_skill);
+    log_warn("app", "train", NULL, EV("drift_detected"), F_STR("strategy_id", strategy_id->text),
+             F_STR("version", active != NULL ? active->text : NULL), F_STR("why", reason));
+    struct json_writer *w = events_begin(t->worker->events, "drift.detected", strategy_id->text);
+    json_w_key(w, "version");
+    json_w_str(w, active != NULL ? active->text : NULL);
+    json_w_key(w, "reason");
+    json_w_str(w, reason);
+    events_send(t->worker->events);
+}
+
 void training_request(struct training *t,
                       const struct strategy_id *strategy_id,
                       const char *trigger)
 {
     struct history *of = history_of(t, strategy_id);
     assert(of != NULL);
+    if (of->waiting == NULL && strcmp(trigger, "degradation") == 0)
+        tell_drift(t, strategy_id);
     of->waiting = trigger;
     if (t->of == of && t->child != NULL) {
         t->cancelled = true;
