@@ -299,14 +299,27 @@ enum al_err file_folder_add(struct file_folder *folder, const char *name, struct
     return err == AL_OK ? write_new(path, bytes) : err;
 }
 
+/* rename() would replace an empty directory of that name, so it must not exist at all. Some network file systems cannot promise
+ * that in one step; there it is asked first. */
+static int rename_new(const char *from, const char *to)
+{
+    int rc = renameat2(AT_FDCWD, from, AT_FDCWD, to, RENAME_NOREPLACE);
+    if (rc == 0 || errno != EINVAL)
+        return rc;
+    if (file_exists(to)) {
+        errno = EEXIST;
+        return -1;
+    }
+    return rename(from, to);
+}
+
 enum al_err file_folder_commit(struct file_folder *folder)
 {
     char parent[FILE_PATH_MAX];
     enum al_err err = sync_dir(folder->temp);
     if (err != AL_OK)
         return err;
-    /* rename() would replace an empty directory of that name: it must not exist at all. */
-    if (renameat2(AT_FDCWD, folder->temp, AT_FDCWD, folder->path, RENAME_NOREPLACE) != 0)
+    if (rename_new(folder->temp, folder->path) != 0)
         return failed("rename to", folder->path);
     parent_of(folder->path, parent);
     return sync_dir(parent);
