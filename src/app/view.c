@@ -67,6 +67,7 @@ static void strategy(struct worker *worker, size_t index, struct admin_strategy 
         .active_version = view.model_version,
         .active_since_ns = view.active_since_ns,
         .n_samples = (int64_t)view.n_samples,
+        .n_samples_new = (int64_t)view.n_samples_since_training,
         .n_eff_needed = worker->settings->model_training_min_dataset_size,
         .n_open_decisions = (int64_t)view.n_open,
         .next_scheduled_ns = view.next_training_ns,
