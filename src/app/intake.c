@@ -42,6 +42,7 @@ struct item {
     struct buf      body, headers; /* headers as JSON */
     struct trace_id trace_id;
     bool            refused_by_database; /* alone: quarantine it */
+    char            why[128];            /* the database's words */
 };
 
 /* One message as it was understood, for the time of a transaction. */
@@ -139,6 +140,7 @@ static void entry_read(struct intake *intake, struct entry *entry, struct item *
     *entry = (struct entry){.item = item};
     if (item->refused_by_database) {
         entry->refusal.reason = REASON_database_refused;
+        (void)chars_set(entry->refusal.detail, sizeof(entry->refusal.detail), item->why);
         return;
     }
     entry->valid = order_event_parse(intake->reader, buf_slice(&item->body), slice_of(item->trace_id.text), limit_ns,
@@ -366,14 +368,18 @@ static void try_later(struct intake *intake)
 /* The database said no to the content. One of many: find out which. Alone: it is the one. */
 static void refused(struct intake *intake, const struct pg_failure *failure)
 {
+    const char *why = failure != NULL ? failure->message : err_text();
     log_error("app", "fill", NULL, EV("database_refused_order_events"), F_I64("n", intake->n_batch),
               F_STR("statement", failure != NULL ? failure->statement : ""),
               F_STR("sqlstate", failure != NULL ? failure->sqlstate : ""),
-              F_STR("why", failure != NULL ? failure->message : err_text()));
-    if (intake->n_batch > 1)
+              F_STR("why", why));
+    if (intake->n_batch > 1) {
         intake->n_one_by_one = intake->n_batch;
-    else
-        item_at(intake, 0)->refused_by_database = true;
+        return;
+    }
+    struct item *item = item_at(intake, 0);
+    item->refused_by_database = true;
+    (void)chars_set(item->why, sizeof(item->why), why);
 }
 
 static void on_done(void *ctx, enum al_err err, const struct pg_failure *failure)
