@@ -119,7 +119,7 @@ static void check_facts(struct doctor *doctor, struct pg_sync *sync)
 static const char *database_mend(enum al_err err)
 {
     if (err == AL_EAUTH)
-        return "set POSTGRES_USER and POSTGRES_PASSWORD (or POSTGRES_PASSWORD_FILE) to an account that may log in";
+        return "set POSTGRES_USER, POSTGRES_PASSWORD (or POSTGRES_PASSWORD_FILE) and POSTGRES_DB to what the server has";
     return "start PostgreSQL, or set POSTGRES_HOST and POSTGRES_PORT; `make stack-up` starts a private one";
 }
 
@@ -195,7 +195,8 @@ static void on_broker_state(void *ctx, struct amqp_conn *conn, enum amqp_conn_st
     bad(check->doctor, "broker",
         auth ? "set RABBITMQ_USER, RABBITMQ_PASSWORD and RABBITMQ_VHOST to an account with rights on that vhost"
              : "start RabbitMQ, or set RABBITMQ_HOST and RABBITMQ_PORT; `make stack-up` starts a private one",
-        "%s", amqp_conn_error(conn));
+        "user %s at %s:%u, vhost %s: %s", s->rabbitmq_user, s->rabbitmq_host, s->rabbitmq_port, s->rabbitmq_vhost,
+        amqp_conn_error(conn));
     broker_over(check);
 }
 

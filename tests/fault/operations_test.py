@@ -102,14 +102,11 @@ def test_sighup_takes_over_what_may_change_and_keeps_the_old_when_it_is_bad(tmp_
     def codes(worker):
         return [worker.get("/api/v1/models", key=key).code for key in (first, other)]
 
-    with harness.Worker("--env-file", str(env_file)) as worker:
-        first = worker.key
-        del worker.env["MODEL_SERVICE_API_KEY"]
-        worker.env.pop("MODEL_SERVICE_LOG_LEVEL", None)
-        worker.stop(signal.SIGKILL)
-        write("INFO", first)
-        worker.lines.clear()
-        worker.start()
+    worker = harness.Worker("--env-file", str(env_file))
+    first = worker.env.pop("MODEL_SERVICE_API_KEY")  # the environment would win over the file
+    worker.env.pop("MODEL_SERVICE_LOG_LEVEL", None)
+    write("INFO", first)
+    with worker:
         worker.await_ready()
         assert codes(worker) == [200, 401]
         write("DEBUG", other)
@@ -161,15 +158,14 @@ def test_no_publish_stores_everything_and_nothing_leaves(tmp_path):
     with harness.Worker("--no-publish", **load.market_settings(tmp_path, SPEED)) as worker, db() as connection:
         worker.await_ready()
         before = query(connection, "SELECT count(*) FROM trading_signals")[0][0]
+        published = query(connection, "SELECT count(*) FROM trading_signals WHERE status = 'published'")[0][0]
         taken = load.depth(SIGNALS)
         with load.simulation(SPEED):
             eventually(lambda: query(connection, "SELECT count(*) FROM trading_signals")[0][0] >= before + 50, "decisions", 60)
         assert worker.get("/health", key=False).json()["details"]["publishing"] is False
         assert stop_timed(worker) == 0
         assert load.depth(SIGNALS) == taken
-        assert query(connection, "SELECT count(*) FROM trading_signals WHERE status = 'published'"
-                                 " AND published_at > now() - interval '1 minute' AND decided_at_ns >"
-                                 " (SELECT min(decided_at_ns) FROM trading_signals OFFSET 0)")[0][0] >= 0
+        assert query(connection, "SELECT count(*) FROM trading_signals WHERE status = 'published'")[0][0] == published
 
 
 # ---- systemd ----

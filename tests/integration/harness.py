@@ -5,6 +5,7 @@ for a fixed time: it awaits a log line, a message, an answer or a condition, eac
 """
 import contextlib
 import json
+import logging
 import os
 import queue
 import signal
@@ -29,6 +30,8 @@ ORDER_EVENTS = "order-manager.order_events"
 SIGNALS = "model-service.trading_signals"
 POSITIONS = "position-manager.position_updated"
 MARKET_QUEUES = ["ws-gateway.ticker", "ws-gateway.orderbook", "ws-gateway.kline", "ws-gateway.trades"]
+logging.getLogger("pika").setLevel(logging.CRITICAL)  # a broker that is away is part of many tests
+
 GATEWAY_ARGUMENTS = {"x-message-ttl": 86400000, "x-max-length": 100000, "x-overflow": "drop-head"}
 
 
@@ -191,13 +194,14 @@ class Worker:
     def start(self):
         self.process = subprocess.Popen([PROGRAM, self.role, *self.args], env=self.env, cwd=ROOT, stdin=subprocess.DEVNULL,
                                         stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
-        threading.Thread(target=self._read, args=(self.process.stderr,), daemon=True).start()
+        self.news = queue.Queue()  # of this start: what an earlier one said is only in self.lines
+        threading.Thread(target=self._read, args=(self.process.stderr, self.news), daemon=True).start()
 
-    def _read(self, stream):
+    def _read(self, stream, news):
         for line in stream:
             self.lines.append(line)
-            self.news.put(line)
-        self.news.put(None)
+            news.put(line)
+        news.put(None)
 
     def await_log(self, deadline=DEADLINE, **fields):
         """The next unread log line that has all these fields: await_log(event="connected", room="amqp")."""
