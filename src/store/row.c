@@ -40,6 +40,16 @@ static size_t find_bad(struct slice text, size_t from)
     return from;
 }
 
+/* Hands over what was made, or lets the batch fail when memory ran out while making it. */
+static void
+put_or_fail(struct pg_batch *batch, struct buf *made, void (*put)(struct pg_batch *, struct slice))
+{
+    if (!buf_ok(made))
+        pg_batch_fail(batch);
+    put(batch, buf_slice(made));
+    buf_deinit(made);
+}
+
 void store_put_text(struct pg_batch *batch, struct slice text)
 {
     size_t bad = find_bad(text, 0);
@@ -53,8 +63,7 @@ void store_put_text(struct pg_batch *batch, struct slice text)
         for (; bad < text.len; bad = find_bad(text, bad + 1))
             clean.ptr[bad] = '?';
     }
-    pg_put_text(batch, buf_slice(&clean));
-    buf_deinit(&clean);
+    put_or_fail(batch, &clean, pg_put_text);
 }
 
 void store_put_chars(struct pg_batch *batch, const char *text)
@@ -121,8 +130,7 @@ void store_put_json(struct pg_batch *batch, struct slice json)
             at++;
         }
     }
-    pg_put_jsonb(batch, buf_slice(&clean));
-    buf_deinit(&clean);
+    put_or_fail(batch, &clean, pg_put_jsonb);
 }
 
 void store_put_price(struct pg_batch *batch, double price)

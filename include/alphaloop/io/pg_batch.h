@@ -52,6 +52,8 @@ struct pg_batch *pg_batch_create(size_t bytes_max);
 void pg_batch_destroy(struct pg_batch *batch); /* not while it runs; NULL is fine */
 void pg_batch_reset(struct pg_batch *batch);   /* empty, keeps the memory */
 bool pg_batch_ok(const struct pg_batch *batch);
+/* What it should hold could not be made: it is as if it had overflowed. */
+void pg_batch_fail(struct pg_batch *batch);
 size_t pg_batch_n_statements(const struct pg_batch *batch);
 size_t pg_batch_n_bytes(const struct pg_batch *batch);
 

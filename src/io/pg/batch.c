@@ -52,6 +52,11 @@ bool pg_batch_ok(const struct pg_batch *batch)
     return !batch->failed && buf_ok(&batch->bytes);
 }
 
+void pg_batch_fail(struct pg_batch *batch)
+{
+    batch->failed = true;
+}
+
 size_t pg_batch_n_statements(const struct pg_batch *batch)
 {
     return batch->n_items;

@@ -1,6 +1,7 @@
 /* Building a batch: what libpq is given, and what happens at the bounds. */
 #include <string.h>
 
+#include "harness/alloc.h"
 #include "harness/check.h"
 
 #include "../src/io/pg/batch_i.h"
@@ -102,6 +103,27 @@ static void test_a_batch_of_empty_values_has_pointers(void **state)
     pg_batch_destroy(batch);
 }
 
+static void test_running_out_of_memory_is_remembered(void **state)
+{
+    size_t n_failed = 0;
+    (void)state;
+    for (size_t n = 0; alloc_fails_at(n); n++) {
+        struct pg_batch *batch = pg_batch_create(4096);
+        if (batch == NULL)
+            continue;
+        for (int i = 0; i < 70; i++) { /* more than the first block of parameters */
+            pg_batch_statement(batch, &one);
+            pg_put_i64(batch, i);
+        }
+        n_failed += pg_batch_ok(batch) ? 0 : 1;
+        pg_batch_reset(batch);
+        assert_true(pg_batch_ok(batch));
+        pg_batch_destroy(batch);
+    }
+    alloc_never_fails();
+    assert_true(n_failed >= 2); /* the arena and the parameters */
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -110,6 +132,7 @@ int main(void)
         cmocka_unit_test(test_too_many_bytes_are_remembered_until_the_reset),
         cmocka_unit_test(test_too_many_statements_are_remembered),
         cmocka_unit_test(test_a_batch_of_empty_values_has_pointers),
+        cmocka_unit_test(test_running_out_of_memory_is_remembered),
     };
     return cmocka_run_group_tests_name("pg batch", tests, NULL, NULL);
 }
