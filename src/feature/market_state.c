@@ -292,35 +292,51 @@ static bool candle_is_usable(const struct candle *candle, int64_t newest_ok_ns)
            candle->ts_open_ns <= newest_ok_ns;
 }
 
+static bool take_kline(struct market_state *state,
+                       int64_t ts_event_ns,
+                       const struct kline *kline,
+                       struct market_update *update)
+{
+    struct candles_out finished;
+    bool used = false;
+    for (size_t i = 0; i < state->n_timeframes; i++) {
+        struct timeframe *timeframe = &state->timeframes[i];
+        if (timeframe->merger.interval_ns != kline->candle.interval_ns)
+            continue;
+        if (timeframe->kline_ts_ns != TIMESTAMP_NONE && ts_event_ns < timeframe->kline_ts_ns)
+            break;
+        timeframe->kline_ts_ns = ts_event_ns;
+        used = candle_merger_on_kline(
+            &timeframe->merger, &kline->candle, kline->confirmed, &finished);
+        give_candles(state, timeframe, &finished, update);
+        if (!used)
+            state->counts.n_late[MARKET_KLINE]++;
+    }
+    note_last_price(state, ts_event_ns, kline->candle.close);
+    if (state->seen_ns[MARKET_KLINE] == TIMESTAMP_NONE ||
+        ts_event_ns > state->seen_ns[MARKET_KLINE])
+        state->seen_ns[MARKET_KLINE] = ts_event_ns;
+    return used;
+}
+
+/* One frame may carry the end of a candle and the start of the next: oldest first. Of a frame longer than an update can
+ * hold, the middle is refused: the newest candle always counts. */
 static bool on_kline(struct market_state *state,
                      const struct market_event *event,
                      int64_t newest_ok_ns,
                      struct market_update *update)
 {
-    const struct candle *candle = &event->kline.candle;
-    struct candles_out finished;
+    const struct kline newest = {event->kline.candle, event->kline.confirmed};
+    size_t n_earlier = event->kline.n_earlier;
     bool used = false;
-    if (!candle_is_usable(candle, newest_ok_ns)) {
-        state->counts.n_refused[MARKET_KLINE]++;
-        return false;
+    for (size_t i = 0; i <= n_earlier; i++) {
+        const struct kline *kline = i < n_earlier ? &event->kline.earlier[i] : &newest;
+        bool room = update->n_candles + 2 * CANDLES_PER_CALL_MAX <= MARKET_CANDLES_PER_UPDATE;
+        if (!candle_is_usable(&kline->candle, newest_ok_ns) || (i < n_earlier && !room))
+            state->counts.n_refused[MARKET_KLINE]++;
+        else
+            used |= take_kline(state, event->ts_event_ns, kline, update);
     }
-    for (size_t i = 0; i < state->n_timeframes; i++) {
-        struct timeframe *timeframe = &state->timeframes[i];
-        if (timeframe->merger.interval_ns != candle->interval_ns)
-            continue;
-        if (timeframe->kline_ts_ns != TIMESTAMP_NONE && event->ts_event_ns < timeframe->kline_ts_ns)
-            break;
-        timeframe->kline_ts_ns = event->ts_event_ns;
-        used =
-            candle_merger_on_kline(&timeframe->merger, candle, event->kline.confirmed, &finished);
-        give_candles(state, timeframe, &finished, update);
-        if (!used)
-            state->counts.n_late[MARKET_KLINE]++;
-    }
-    note_last_price(state, event->ts_event_ns, candle->close);
-    if (state->seen_ns[MARKET_KLINE] == TIMESTAMP_NONE ||
-        event->ts_event_ns > state->seen_ns[MARKET_KLINE])
-        state->seen_ns[MARKET_KLINE] = event->ts_event_ns;
     return used;
 }
 

@@ -222,6 +222,22 @@ static void test_market_state_bounds_the_candles_of_one_message(void **state)
     assert_int_equal(update.n_trades + market_state_counts(*state)->n_refused[MARKET_TRADES], 200);
 }
 
+static void test_market_state_takes_every_candle_of_a_frame(void **state)
+{
+    static struct market_event event;
+    event = *world_kline(T0 + 2 * NS_PER_MIN, NS_PER_MIN, 102, 5, false);
+    event.kline.n_earlier = 2;
+    for (size_t i = 0; i < 2; i++) {
+        event.kline.earlier[i].candle = event.kline.candle;
+        event.kline.earlier[i].candle.ts_open_ns = T0 + (int64_t)i * NS_PER_MIN;
+        event.kline.earlier[i].confirmed = true;
+    }
+    assert_true(tell(*state, &event));
+    assert_int_equal(update.n_candles, 2);
+    assert_int_equal(update.candles[0].ts_open_ns, T0);
+    assert_int_equal(update.candles[1].ts_open_ns, T0 + NS_PER_MIN);
+}
+
 static void test_market_state_builds_candles_without_klines(void **state)
 {
     check_ok(market_state_add_timeframe(*state, 5 * NS_PER_MIN));
@@ -328,6 +344,7 @@ int main(void)
         TEST(refuses_bad_prices),
         TEST(keeps_the_good_trades_of_a_message),
         TEST(bounds_the_candles_of_one_message),
+        TEST(takes_every_candle_of_a_frame),
         TEST(builds_candles_without_klines),
         TEST(timeframes_are_bounded),
         TEST(sigma_counts_a_gap_by_its_length),
