@@ -22,13 +22,14 @@ struct activation {
     activation_fn           done;
     void                   *ctx;
     uv_work_t               work;
-    struct sha256           schema_hash;
+    struct sha256           schema_hash, folder_hash; /* of the feature set; of manifest.json as registered */
+    struct strategy_id      owner; /* whose version it is */
     char                    store[FILE_PATH_MAX];
     struct scorer          *scorer;
     enum al_err             err;
     char                    error[256];
     struct pg_batch        *batch;
-    bool                    found; /* the registry has it for this strategy */
+    bool                    found; /* the registry has it */
 };
 
 static void finish(struct activation *a, enum admin_outcome outcome, const char *text)
@@ -109,7 +110,7 @@ static void load(uv_work_t *work)
     char               folder[FILE_PATH_MAX];
     a->err = model_store_path(a->store, &a->version, folder);
     if (a->err == AL_OK)
-        a->err = model_store_load(folder, NULL, &a->schema_hash, &a->scorer);
+        a->err = model_store_load(folder, &a->folder_hash, &a->schema_hash, &a->scorer);
     if (a->err != AL_OK)
         (void)chars_set(a->error, sizeof(a->error), err_text());
 }
@@ -117,14 +118,10 @@ static void load(uv_work_t *work)
 static void on_loaded(uv_work_t *work, int status)
 {
     struct activation *a = work->data;
-    if (status != 0)
+    if (status != 0 || a->worker->state >= WORKER_STOPPING)
         finish(a, ADMIN_FAILED, "The program is stopping.");
-    else if (a->err == AL_ENOTFOUND)
-        finish(a, ADMIN_NOT_FOUND, a->error);
     else if (a->err != AL_OK)
         finish(a, a->err == AL_EIO ? ADMIN_AWAY : ADMIN_INVALID, a->error);
-    else if (strcmp(scorer_manifest(a->scorer)->strategy_id.text, a->strategy_id.text) != 0)
-        finish(a, ADMIN_CONFLICT, "The version belongs to another strategy.");
     else
         commit(a);
 }
@@ -145,70 +142,74 @@ static struct activation *activation_new(struct worker *worker, const struct str
     return a;
 }
 
-static void activation_go(struct activation *a)
-{
-    const struct sha256 *hash = pipeline_schema_hash(a->worker->pipeline, &a->strategy_id);
-    if (hash == NULL) {
-        finish(a, ADMIN_NOT_FOUND, "There is no such strategy.");
-        return;
-    }
-    if (a->version.text[0] == '\0') {
-        commit(a);
-        return;
-    }
-    a->schema_hash = *hash;
-    if (uv_queue_work(a->worker->loop, &a->work, load, on_loaded) != 0)
-        finish(a, ADMIN_FAILED, "The thread pool refused the work.");
-}
+/* ---- the registry's row: what the folder must be ---- */
 
-void activation_start(struct worker *worker, const struct strategy_id *strategy_id,
-                      const struct model_version_id *version, const char *why, activation_fn done, void *ctx)
-{
-    struct activation *a = activation_new(worker, strategy_id, why, done, ctx);
-    if (version != NULL)
-        a->version = *version;
-    activation_go(a);
-}
-
-/* ---- rollback: the retired version that was active last ---- */
-
-static void on_retired(void *ctx, size_t index, const struct pg_result *result)
+static void on_row(void *ctx, size_t index, const struct pg_result *result)
 {
     struct activation       *a = ctx;
     struct model_version_row row;
     (void)index;
     a->found = pg_result_n_rows(result) > 0 && model_versions_read(result, 0, &row) == AL_OK;
-    if (a->found)
-        a->version = row.version;
+    if (!a->found)
+        return;
+    a->version = row.version;
+    a->owner = row.strategy_id;
+    a->folder_hash = row.folder_hash;
 }
 
-static void on_retired_done(void *ctx, enum al_err err, const struct pg_failure *failure)
+static void on_looked_up(void *ctx, enum al_err err, const struct pg_failure *failure)
 {
     struct activation *a = ctx;
     pg_batch_destroy(a->batch);
     a->batch = NULL;
     if (err != AL_OK)
         finish(a, err == AL_ECONN ? ADMIN_AWAY : ADMIN_FAILED, failure != NULL ? failure->message : err_text());
-    else if (!a->found)
+    else if (!a->found && strcmp(a->why, "rollback") == 0)
         finish(a, ADMIN_CONFLICT, "No earlier version of this strategy was active.");
-    else
-        activation_go(a);
+    else if (!a->found)
+        finish(a, ADMIN_NOT_FOUND, "There is no such version.");
+    else if (!strategy_id_eq(&a->owner, &a->strategy_id))
+        finish(a, ADMIN_CONFLICT, "The version belongs to another strategy.");
+    else if (uv_queue_work(a->worker->loop, &a->work, load, on_loaded) != 0)
+        finish(a, ADMIN_FAILED, "The thread pool refused the work.");
 }
 
-void activation_rollback(struct worker *worker, const struct strategy_id *strategy_id, activation_fn done, void *ctx)
+/* The version asked for, or for a rollback the retired one that was active last. */
+static void look_up(struct activation *a)
 {
-    struct activation *a = activation_new(worker, strategy_id, "rollback", done, ctx);
-    if (pipeline_schema_hash(worker->pipeline, strategy_id) == NULL) {
-        finish(a, ADMIN_NOT_FOUND, "There is no such strategy.");
-        return;
-    }
     a->batch = pg_batch_create(64 * 1024);
     if (a->batch == NULL) {
         finish(a, ADMIN_FAILED, "Out of memory.");
         return;
     }
-    model_versions_load_retired(a->batch, strategy_id, 1);
-    struct pg_job job = {.on_result = on_retired, .on_done = on_retired_done, .ctx = a};
-    if (pg_client_run(worker->writer, a->batch, &job) != AL_OK)
+    if (strcmp(a->why, "rollback") == 0)
+        model_versions_load_retired(a->batch, &a->strategy_id, 1);
+    else
+        model_versions_get(a->batch, &a->version);
+    struct pg_job job = {.on_result = on_row, .on_done = on_looked_up, .ctx = a};
+    if (pg_client_run(a->worker->writer, a->batch, &job) != AL_OK)
         finish(a, ADMIN_AWAY, "The database is away.");
+}
+
+void activation_start(struct worker *worker, const struct strategy_id *strategy_id,
+                      const struct model_version_id *version, const char *why, activation_fn done, void *ctx)
+{
+    struct activation   *a = activation_new(worker, strategy_id, why, done, ctx);
+    const struct sha256 *hash = pipeline_schema_hash(worker->pipeline, strategy_id);
+    if (hash == NULL) {
+        finish(a, ADMIN_NOT_FOUND, "There is no such strategy.");
+        return;
+    }
+    a->schema_hash = *hash;
+    if (version != NULL)
+        a->version = *version;
+    if (version != NULL || strcmp(why, "rollback") == 0)
+        look_up(a);
+    else
+        commit(a);
+}
+
+void activation_rollback(struct worker *worker, const struct strategy_id *strategy_id, activation_fn done, void *ctx)
+{
+    activation_start(worker, strategy_id, NULL, "rollback", done, ctx);
 }

@@ -53,7 +53,8 @@ struct training {
     struct history histories[STRATEGIES_MAX];
     size_t n_histories;
     enum training_phase phase;
-    bool stopped;
+    bool stopped;   /* nothing new is started */
+    bool abandoned; /* broker and database are closing: what ends now is only cleared away */
 
     /* the current run */
     struct history *of;
@@ -208,6 +209,8 @@ static void tell_finished(struct training *t)
 
 static void run_over(struct training *t, const char *outcome)
 {
+    if (t->abandoned)
+        return;
     (void)chars_set(t->current.outcome, sizeof(t->current.outcome), outcome);
     (void)chars_set(t->current.stage, sizeof(t->current.stage),
                     strcmp(outcome, "failed") == 0 ? "failed" : "done");
@@ -348,6 +351,8 @@ static void verify(uv_work_t *work)
 static void on_verified(uv_work_t *work, int status)
 {
     struct training *t = work->data;
+    if (t->abandoned)
+        return;
     if (status != 0 || t->err != AL_OK)
         fail_run(t, status != 0 ? "the program is stopping" : t->error);
     else
@@ -382,6 +387,10 @@ static void on_end(void *ctx, struct proc *proc, const struct proc_end *end)
     struct training *t = ctx;
     (void)proc;
     t->child = NULL;
+    if (t->abandoned) {
+        t->phase = PHASE_IDLE;
+        return;
+    }
     enum al_err removed = file_remove(t->job_path);
     (void)removed;
     if (t->cancelled || (t->ended_well && t->end.verdict == TRAIN_CANCELLED)) {
@@ -577,6 +586,13 @@ void training_stop(struct training *t)
     t->stopped = true;
     if (t->of != NULL)
         (void)training_cancel(t, &t->of->strategy_id);
+}
+
+void training_abandon(struct training *t)
+{
+    t->stopped = t->abandoned = true;
+    if (t->child != NULL)
+        proc_stop(t->child);
 }
 
 bool training_is_idle(const struct training *t)

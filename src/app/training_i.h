@@ -26,6 +26,8 @@ bool training_cancel(struct training *training, const struct strategy_id *strate
 void training_run(struct training *training);
 /* End the child; nothing new is started. */
 void training_stop(struct training *training);
+/* The same, without recording or telling anything any more: broker and database are about to close. */
+void training_abandon(struct training *training);
 bool training_is_idle(const struct training *training);
 
 /* Current and last run of a strategy, and the last verdict of the gate. */

@@ -442,7 +442,7 @@ static void stop(struct worker *worker)
     if (worker->state >= WORKER_STOPPING)
         return;
     set_state(worker, WORKER_STOPPING);
-    training_stop(worker->training);
+    training_abandon(worker->training);
     worker->n_closing = 5;
     http_server_close(worker->http, CLOSE_TIMEOUT_MS, on_part_closed, worker);
     amqp_conn_close(worker->consuming, CLOSE_TIMEOUT_MS, on_part_closed, worker);
