@@ -238,6 +238,11 @@ static void say_fault(const struct child *child, enum al_err err, struct train_l
                  (unsigned long long)child->job->deadline_seconds);
         return;
     }
+    if (err == AL_ENOMEM) {
+        snprintf(end->reason, sizeof end->reason, "out of memory (TRAINING_MEMORY_MAX_MB): %.200s",
+                 err_text());
+        return;
+    }
     if (err == AL_ECANCELED)
         end->verdict = TRAIN_CANCELLED;
     snprintf(end->reason, sizeof end->reason, "%.*s", MANIFEST_REASON_MAX - 1, err_text());

@@ -11,7 +11,8 @@
 #include "alphaloop/store/model_versions.h"
 
 #define CHILD_NICE       10
-#define DEADLINE_GRACE_S 30 /* the child ends itself at its deadline; this much later it is ended */
+/* The child ends itself at its deadline; so much later, but never later than twice its time, it is ended. */
+#define DEADLINE_GRACE_S 30
 
 /* ---- the job ---- */
 
@@ -107,12 +108,12 @@ enum al_err training_spawn(uv_loop_t *loop, const struct training_child *child, 
     const char *const args[] = {"train",         "--job",
                                 child->job_path, child->env_file != NULL ? "--env-file" : NULL,
                                 child->env_file, NULL};
+    uint32_t limit_s = child->settings->model_training_max_duration_seconds;
     const struct proc_options options = {
         .args = args,
         .nice = CHILD_NICE,
         .memory_bytes_max = (uint64_t)child->settings->training_memory_max_mb << 20,
-        .deadline_ms =
-            1000ULL * (child->settings->model_training_max_duration_seconds + DEADLINE_GRACE_S),
+        .deadline_ms = 1000ULL * (limit_s + (limit_s < DEADLINE_GRACE_S ? limit_s : DEADLINE_GRACE_S)),
         .on_line = child->on_line,
         .on_end = child->on_end,
         .ctx = child->ctx,
