@@ -4,6 +4,7 @@ import gzip
 import json
 import os
 import pathlib
+import shutil
 import signal
 import subprocess
 import threading
@@ -57,12 +58,18 @@ def processes_of(folder):
     return found
 
 
+def stop_stack(folder):
+    env = dict(os.environ, STACK_DIR=str(folder / "stack"))
+    subprocess.run([str(ROOT / "tools" / "stack"), "down"], env=env, check=True, stdout=subprocess.DEVNULL)
+
+
 @pytest.fixture
 def folder():
     path = ROOT / "var" / "test" / "demo"
+    stop_stack(path)
+    shutil.rmtree(path, ignore_errors=True)
     yield path
-    env = dict(os.environ, STACK_DIR=str(path / "stack"))
-    subprocess.run([str(ROOT / "tools" / "stack"), "down"], env=env, check=True, stdout=subprocess.DEVNULL)
+    stop_stack(path)
 
 
 def is_model_mode(entry):
