@@ -131,6 +131,7 @@ static void emit_candle(struct replay *r, int64_t ts_ns, const struct candle *ca
 {
     struct market_event *event = event_begin(r, MARKET_KLINE, ts_ns);
     event->kline.candle = *candle;
+    event->kline.n_earlier = 0;
     event->kline.confirmed = true;
     r->emit(r->ctx, event);
 }

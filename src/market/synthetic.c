@@ -232,6 +232,7 @@ static void emit_candle(struct synthetic *s, size_t asset, market_event_fn emit,
     if (s->now_ns % NS_PER_MIN != 0)
         return;
     struct market_event *event = event_begin(s, asset, MARKET_KLINE, s->now_ns);
+    event->kline.n_earlier = 0;
     event->kline.confirmed = true;
     bar_take(&s->latents[asset].candle, s->now_ns - NS_PER_MIN, NS_PER_MIN, &event->kline.candle);
     emit(ctx, event);

@@ -155,6 +155,10 @@ static void ruin(void *ctx, const struct market_event *event)
                sizeof(ruined) - offsetof(struct market_event, ticker));
     if (ruined.kind == MARKET_BOOK && event->ts_event_ns > poisoned->after_ns)
         ruined.book.n_bids = ruined.book.n_asks = 2;
+    if (ruined.kind == MARKET_KLINE && event->ts_event_ns > poisoned->after_ns) {
+        ruined.kline.n_earlier = 0;
+        ruined.kline.confirmed = true;
+    }
     desk_tell(poisoned->desk, &ruined);
 }
 

@@ -39,6 +39,7 @@ static void hear(void *ctx, const struct market_event *event)
         heard->price = event->trades.trades[0].price;
         heard->side = event->trades.trades[0].side;
     } else {
+        assert_int_equal(event->kline.n_earlier, 0);
         heard->candle = event->kline.candle;
     }
 }

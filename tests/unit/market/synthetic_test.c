@@ -124,8 +124,10 @@ static void see(void *ctx, const struct market_event *event)
     seen->n_events++;
     if (event->kind == MARKET_BOOK)
         check_book(seen, event);
-    if (event->kind == MARKET_KLINE)
+    if (event->kind == MARKET_KLINE) {
+        assert_int_equal(event->kline.n_earlier, 0);
         check_candle(seen, &event->kline.candle);
+    }
     seen->n_tickers += event->kind == MARKET_TICKER;
     seen->n_trades += event->kind == MARKET_TRADES;
     struct {
