@@ -76,6 +76,9 @@ struct intake {
     size_t                n_matches;
     struct map            state_of, match_of, new_ids; /* keys to the arrays above; event ids not seen before */
     struct execution_row *executions;
+    struct order_event_row *rows; /* of the valid entries, with their ids beside them: what step 1 sends */
+    struct order_id      *order_ids;
+    struct uuid          *signal_ids;
     uint64_t              generation; /* of the channel the newest item came on */
     int64_t               last_at_ns, due_wall_ns, backoff_ns, wait_ns;
     uint64_t              n_quarantined;
@@ -145,6 +148,12 @@ static void entry_read(struct intake *intake, struct entry *entry, struct item *
     }
     entry->valid = order_event_parse(intake->reader, buf_slice(&item->body), slice_of(item->trace_id.text), limit_ns,
                                      &entry->event, &entry->doc, &entry->refusal);
+    /* Few events borrow from their document beyond this: the others' memory serves the next one while it is warm. */
+    if (entry->valid && entry->event.performance == NULL) {
+        entry->event.rejection_reason = (struct slice){"", 0};
+        json_put(entry->doc);
+        entry->doc = NULL;
+    }
 }
 
 /* ---- step 1: new events in, states and signals out ---- */
@@ -165,11 +174,10 @@ static void write_quarantine(struct intake *intake, const struct entry *entry)
 
 static void write_step_1(struct intake *intake)
 {
-    struct order_event_row *rows = calloc(intake->n_batch, sizeof(*rows));
-    struct order_id        *orders = calloc(intake->n_batch, sizeof(*orders));
-    struct uuid            *signals = calloc(intake->n_batch, sizeof(*signals));
-    assert(rows != NULL && orders != NULL && signals != NULL);
-    size_t n = 0;
+    struct order_event_row *rows = intake->rows;
+    struct order_id        *orders = intake->order_ids;
+    struct uuid            *signals = intake->signal_ids;
+    size_t                  n = 0;
     for (size_t i = 0; i < intake->n_batch; i++) {
         const struct entry *entry = &intake->entries[i];
         if (!entry->valid)
@@ -187,9 +195,6 @@ static void write_step_1(struct intake *intake)
         intake->i_signals = pg_batch_n_statements(intake->batch);
         trading_signals_match(intake->batch, signals, n);
     }
-    free(rows);
-    free(orders);
-    free(signals);
 }
 
 static void on_result(void *ctx, size_t index, const struct pg_result *result)
@@ -456,10 +461,14 @@ static enum al_err allocate(struct intake *intake)
     intake->states = calloc(2 * n, sizeof(struct order_state));
     intake->matches = calloc(n, sizeof(struct signal_match));
     intake->executions = calloc(n, sizeof(struct execution_row));
+    intake->rows = calloc(n, sizeof(struct order_event_row));
+    intake->order_ids = calloc(n, sizeof(struct order_id));
+    intake->signal_ids = calloc(n, sizeof(struct uuid));
     intake->reader = json_reader_create(JSON_BYTES_MAX, JSON_DEPTH_MAX);
     intake->batch = pg_batch_create(BATCH_BYTES_MAX);
     bool ok = intake->items != NULL && intake->entries != NULL && intake->states != NULL && intake->matches != NULL &&
-              intake->executions != NULL && intake->reader != NULL && intake->batch != NULL;
+              intake->executions != NULL && intake->rows != NULL && intake->order_ids != NULL &&
+              intake->signal_ids != NULL && intake->reader != NULL && intake->batch != NULL;
     return ok ? AL_OK : err_set(AL_ENOMEM, "intake of %zu order events", intake->cap);
 }
 
@@ -521,6 +530,9 @@ static void on_timer_closed(uv_handle_t *handle)
     free(intake->states);
     free(intake->matches);
     free(intake->executions);
+    free(intake->rows);
+    free(intake->order_ids);
+    free(intake->signal_ids);
     free(intake);
 }
 

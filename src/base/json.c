@@ -14,6 +14,7 @@
 #include <string.h>
 
 #include "alphaloop/base/timestamp.h"
+#include "alphaloop/base/utf8.h"
 
 #define DEPTH_LIMIT     512 /* what max_depth may be: keeps the stack small */
 #define NUMBER_TEXT_MAX 64  /* longer numbers go through the scratch buffer */
@@ -71,23 +72,9 @@ static const char *skip_digits(const char *at, const char *end)
     return at;
 }
 
-/* Length of the UTF-8 sequence at `at`, 0 when it is not one (RFC 3629: no overlong forms, no surrogates). */
-static size_t utf8_length(const char *at, const char *end)
+static size_t length_at(const char *at, const char *end)
 {
-    const unsigned char *b = (const unsigned char *)at;
-    size_t               left = (size_t)(end - at);
-    size_t               len = b[0] < 0x80 ? 1 : b[0] < 0xc2 ? 0 : b[0] < 0xe0 ? 2 : b[0] < 0xf0 ? 3 : b[0] < 0xf5 ? 4 : 0;
-    if (len == 0 || len > left)
-        return 0;
-    for (size_t i = 1; i < len; i++) {
-        if ((b[i] & 0xc0) != 0x80)
-            return 0;
-    }
-    if ((b[0] == 0xe0 && b[1] < 0xa0) || (b[0] == 0xed && b[1] > 0x9f))
-        return 0;
-    if ((b[0] == 0xf0 && b[1] < 0x90) || (b[0] == 0xf4 && b[1] > 0x8f))
-        return 0;
-    return len;
+    return at < end ? utf8_length(at, (size_t)(end - at)) : 0;
 }
 
 static int hex4(const char *at, const char *end)
@@ -171,7 +158,7 @@ static bool skip_plain(struct scan *s)
             return true;
         if (c < 0x20)
             return refuse(s, AL_EPARSE, "raw control character in a string");
-        size_t len = c < 0x80 ? 1 : utf8_length(s->at, s->end);
+        size_t len = c < 0x80 ? 1 : length_at(s->at, s->end);
         if (len == 0)
             return refuse(s, AL_EINVAL, "not UTF-8");
         s->at += len;
@@ -391,7 +378,7 @@ static bool read_value(struct scan *s, int depth, struct json_object **out)
     default:
         if (*s->at == '-' || is_digit(s->at, s->end))
             return read_number(s, out);
-        return utf8_length(s->at, s->end) == 0 ? refuse(s, AL_EINVAL, "not UTF-8") : refuse(s, AL_EPARSE, "not a value");
+        return length_at(s->at, s->end) == 0 ? refuse(s, AL_EINVAL, "not UTF-8") : refuse(s, AL_EPARSE, "not a value");
     }
 }
 
@@ -409,7 +396,7 @@ enum al_err json_read(struct json_reader *reader, struct slice text, struct json
         return AL_OK;
     json_object_put(*out);
     *out = NULL;
-    refuse(&s, utf8_length(s.at, s.end) == 0 ? AL_EINVAL : AL_EPARSE, "something follows the document");
+    refuse(&s, length_at(s.at, s.end) == 0 ? AL_EINVAL : AL_EPARSE, "something follows the document");
     return s.err;
 }
 

@@ -5,34 +5,17 @@
 #include <string.h>
 
 #include "alphaloop/base/timestamp.h"
+#include "alphaloop/base/utf8.h"
 #include "row_i.h"
 
 /* ---- writing ---- */
 
-/* Bytes of the UTF-8 character at `at`, 0 when it is none that PostgreSQL takes (NUL, surrogates, overlong). */
-static size_t utf8_length(const unsigned char *at, size_t left)
-{
-    static const unsigned least[] = {0, 0, 0x80, 0x800, 0x10000};
-    unsigned c = at[0];
-    size_t len = c < 0x80 ? 1 : c >> 5 == 6 ? 2 : c >> 4 == 14 ? 3 : c >> 3 == 30 ? 4 : 0;
-    if (len <= 1 || len > left)
-        return len == 1 && c != 0 ? 1 : 0;
-    unsigned code = c & (0x7fU >> len);
-    for (size_t i = 1; i < len; i++) {
-        if ((at[i] & 0xc0) != 0x80)
-            return 0;
-        code = code << 6 | (at[i] & 0x3fU);
-    }
-    bool surrogate = code >= 0xd800 && code <= 0xdfff;
-    return code < least[len] || surrogate || code > 0x10ffff ? 0 : len;
-}
-
-/* The first byte that must not be stored; text.len when all may. */
+/* The first byte that must not be stored, NUL or no UTF-8; text.len when all may. */
 static size_t find_bad(struct slice text, size_t from)
 {
-    const unsigned char *bytes = (const unsigned char *)text.ptr;
     while (from < text.len) {
-        size_t len = utf8_length(bytes + from, text.len - from);
+        from += utf8_plain_run(text.ptr + from, text.len - from);
+        size_t len = from < text.len && text.ptr[from] != '\0' ? utf8_length(text.ptr + from, text.len - from) : 0;
         if (len == 0)
             break;
         from += len;

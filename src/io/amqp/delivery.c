@@ -3,6 +3,7 @@
 #include <stddef.h>
 
 #include "alphaloop/base/json.h"
+#include "alphaloop/base/utf8.h"
 #include "alphaloop/io/amqp.h"
 #include "codec_i.h"
 
@@ -24,29 +25,16 @@ struct slice amqp_delivery_header(const struct amqp_delivery *delivery, const ch
     return (struct slice){"", 0};
 }
 
-/* Length of the well-formed UTF-8 character at `p`, 0 when there is none (RFC 3629). NUL is none either:
- * PostgreSQL takes it in no text. */
-static size_t utf8_length(const uint8_t *p, size_t n)
+/* NUL counts as ill-formed: PostgreSQL takes it in no text. */
+static size_t storable_length(const char *at, size_t left)
 {
-    if (p[0] < 0x80)
-        return p[0] != 0;
-    size_t len = p[0] >= 0xf0 ? 4 : p[0] >= 0xe0 ? 3 : 2;
-    if (p[0] < 0xc2 || p[0] > 0xf4 || n < len)
-        return 0;
-    for (size_t i = 1; i < len; i++) {
-        if ((p[i] & 0xc0) != 0x80)
-            return 0;
-    }
-    bool too_long = (p[0] == 0xe0 && p[1] < 0xa0) || (p[0] == 0xf0 && p[1] < 0x90);
-    bool is_surrogate = p[0] == 0xed && p[1] > 0x9f;
-    bool too_large = p[0] == 0xf4 && p[1] > 0x8f;
-    return too_long || is_surrogate || too_large ? 0 : len;
+    return at[0] == '\0' ? 0 : utf8_length(at, left);
 }
 
 static void append_as_utf8(struct buf *out, struct slice text)
 {
     for (size_t at = 0; at < text.len && out->len + 4 < UTF8_TEXT_MAX;) {
-        size_t n = utf8_length((const uint8_t *)text.ptr + at, text.len - at);
+        size_t n = storable_length(text.ptr + at, text.len - at);
         if (n == 0)
             buf_puts(out, "\xef\xbf\xbd");
         else
