@@ -20,7 +20,7 @@
 #include "alphaloop/market/gateway.h"
 #include "bench.h"
 
-enum { TICKS_MAX = 1000000, CANDLES = 40, QUIET_S = 3 };
+enum { TICKS_MAX = 1000000, CANDLES = 40, QUIET_S = 8 };
 static const double PRICE_FIRST = 50000.0, PRICE_STEP = 0.01;
 
 static int64_t sent_ns[TICKS_MAX];
