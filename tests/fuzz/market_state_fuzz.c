@@ -73,6 +73,7 @@ static void any_body(struct source *source, int64_t *clock_ns, struct market_eve
         }
         break;
     case MARKET_KLINE:
+        event->kline.n_earlier = 0;
         event->kline.confirmed = any_byte(source) % 2 == 0;
         event->kline.candle = (struct candle){any_time(source, clock_ns) / NS_PER_MIN * NS_PER_MIN,
                                               NS_PER_MIN,
