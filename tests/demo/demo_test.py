@@ -46,30 +46,32 @@ class Demo:
 
 
 def processes_of(folder):
-    """Command lines of living processes that name the folder in their command line or environment."""
+    """Command lines of living processes that name the folder, or the place of the servers' data, in their command line or
+    environment."""
+    places = [str(folder).encode(), str((folder / "stack" / "data").resolve()).encode()]
     found = []
     for path in glob.glob("/proc/[0-9]*"):
         try:
             text = pathlib.Path(path, "cmdline").read_bytes() + pathlib.Path(path, "environ").read_bytes()
         except OSError:
             continue
-        if str(folder).encode() in text and int(os.path.basename(path)) != os.getpid():
+        if any(place in text for place in places) and int(os.path.basename(path)) != os.getpid():
             found.append(text[:80])
     return found
 
 
-def stop_stack(folder):
+def wipe_stack(folder):
     env = dict(os.environ, STACK_DIR=str(folder / "stack"))
-    subprocess.run([str(ROOT / "tools" / "stack"), "down"], env=env, check=True, stdout=subprocess.DEVNULL)
+    subprocess.run([str(ROOT / "tools" / "stack"), "wipe"], env=env, check=True, stdout=subprocess.DEVNULL)
 
 
 @pytest.fixture
 def folder():
     path = ROOT / "var" / "test" / "demo"
-    stop_stack(path)
+    wipe_stack(path)
     shutil.rmtree(path, ignore_errors=True)
     yield path
-    stop_stack(path)
+    wipe_stack(path)
 
 
 def is_model_mode(entry):

@@ -18,14 +18,21 @@ START = "2024-03-01T00:00:00Z"
 START_S = datetime(2024, 3, 1, tzinfo=timezone.utc).timestamp()
 
 
-@pytest.fixture(name="channel")
-def fresh_channel():
+@pytest.fixture(name="bare_channel")
+def channel_without_queues():
     channel = harness.amqp_channel()
     for name in (ORDER_EVENTS, SIGNALS, POSITIONS, *MARKET_QUEUES):
         channel.queue_delete(name)
     yield channel
     if channel.connection.is_open:
         channel.connection.close()
+
+
+@pytest.fixture(name="channel")
+def channel_with_queues(bare_channel):
+    """Declared beforehand: looking into a queue that `simulate` has yet to declare would close the channel."""
+    harness.declare_neighbour_queues(bare_channel)
+    return bare_channel
 
 
 class Simulation:
@@ -68,9 +75,9 @@ def run_to_end(*args):
     return harness.run("simulate", *args)
 
 
-def test_simulate_declares_queues_as_the_neighbours_do(channel):
+def test_simulate_declares_queues_as_the_neighbours_do(bare_channel):
     run_to_end("--speed", "0", "--duration", "1", "--start", START)
-    harness.declare_neighbour_queues(channel)  # refused by the broker unless the arguments are equal
+    harness.declare_neighbour_queues(bare_channel)  # refused by the broker unless the arguments are equal
 
 
 def test_simulate_publishes_a_market_in_market_time(channel):

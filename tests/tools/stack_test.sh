@@ -4,7 +4,7 @@ set -euo pipefail
 work=$PWD/var/test/stack-test
 rm -rf "$work"
 long=$work/$(printf 'long%.0s' {1..30})
-trap 'STACK_DIR=$work/a tools/stack down; STACK_DIR=$long tools/stack down; rm -rf "$work"' EXIT
+trap 'STACK_DIR=$work/a tools/stack wipe; STACK_DIR=$long tools/stack wipe; rm -rf "$work"' EXIT
 
 a() { STACK_DIR=$work/a tools/stack "$@"; }
 b() { STACK_DIR=$long tools/stack "$@"; }
@@ -26,9 +26,10 @@ a status || fail "both should run after kill and start"
 
 # Living processes that name the instance's data in their environment: the broker, its helpers and the name daemon; and the
 # database by its working directory. The broker's helpers end a moment after it.
+data=$(realpath "$work/a/data") # elsewhere when the servers' user cannot reach a checkout of root's
 servers() {
-    grep -lasF "$work/a/data" /proc/[0-9]*/environ
-    find /proc -maxdepth 2 -name cwd -lname "$work/a/data/db" 2>/dev/null
+    grep -lasF "$data" /proc/[0-9]*/environ
+    find /proc -maxdepth 2 -name cwd -lname "$data/db" 2>/dev/null
 }
 none_left() {
     for _ in {1..100}; do
@@ -46,3 +47,7 @@ b status || fail "the other instance should still run"
 a up
 [ "$(a psql -Atc 'SELECT v FROM kept')" = 42 ] || fail "the row is gone after down and up"
 a ctl -q list_vhosts | grep -qx kept || fail "the virtual host is gone after down and up"
+
+a wipe
+none_left || fail "left behind after wipe: $(servers)"
+[ ! -e "$data" ] || fail "wipe left $data"
