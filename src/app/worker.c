@@ -219,6 +219,7 @@ struct pg_options worker_pg_options(const struct worker *worker, const char *nam
 static enum al_err create_database(struct worker *worker)
 {
     struct pg_options writer = worker_pg_options(worker, "writer");
+    writer.by_key = true;
     struct pg_options reader = worker_pg_options(worker, "admin");
     reader.statement_timeout_ms = ADMIN_STATEMENT_MS;
     enum al_err err = pg_client_create(worker->loop, &writer, NULL, NULL, &worker->writer);

@@ -33,6 +33,10 @@ struct pg_options {
         *name; /* application_name; label of logs and metrics: a closed set ("writer", "admin") */
     const char *sslmode; /* NULL: libpq's default, prefer */
 
+    /* Every statement looks its rows up by key: plan each once, for nested loops over indexes. A plan made while a table is
+     * still empty would scan it for ever after, for each batch. */
+    bool by_key;
+
     uint32_t statement_timeout_ms; /* enforced by the server; 0: none */
     uint32_t connect_timeout_ms;   /* 0: 10000 */
     uint32_t job_timeout_ms;       /* no answer for so long: the connection is given up; 0: 60000 */

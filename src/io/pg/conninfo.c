@@ -54,13 +54,17 @@ static void add(struct pg_conninfo *info, const char *keyword, const char *value
     info->values[info->n] = NULL;
 }
 
+#define PLAN_BY_KEY                                                                                \
+    " -c plan_cache_mode=force_generic_plan -c enable_seqscan=off -c enable_hashjoin=off"          \
+    " -c enable_mergejoin=off"
+
 void pg_conninfo_init(struct pg_conninfo *info, const struct pg_options *options)
 {
     memset(info, 0, sizeof(*info));
     snprintf(info->port, sizeof(info->port), "%u", options->port);
     snprintf(info->settings, sizeof(info->settings),
-             "-c search_path=%s -c statement_timeout=%u -c timezone=UTC", options->schema,
-             options->statement_timeout_ms);
+             "-c search_path=%s -c statement_timeout=%u -c timezone=UTC%s", options->schema,
+             options->statement_timeout_ms, options->by_key ? PLAN_BY_KEY : "");
     unsigned connect_timeout_ms =
         options->connect_timeout_ms == 0 ? 10000 : options->connect_timeout_ms;
     snprintf(info->connect_timeout, sizeof(info->connect_timeout), "%u",

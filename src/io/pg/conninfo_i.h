@@ -12,7 +12,7 @@ struct pg_conninfo {
     const char *keywords[PG_KEYWORDS_MAX], *values[PG_KEYWORDS_MAX];
     size_t n;
     char port[8];
-    char settings[256]; /* search_path and the like */
+    char settings[384]; /* search_path and the like */
     char connect_timeout[16];
     char hosts[1100];    /* the host once for each address */
     char addresses[256]; /* "10.0.0.1,10.0.0.2" */
