@@ -28,7 +28,9 @@ static enum al_err library_error(const struct xgb *xgb, const char *what)
     const char *text = xgb->XGBGetLastError();
     /* The library's text is a first line and a stack trace: only the line is worth reading. */
     int length = (int)strcspn(text, "\n");
-    return err_set(AL_EMODEL, "xgboost %s: %.*s", what, length < 200 ? length : 200, text);
+    /* Its only word for a failed allocation is the name of the C++ exception. */
+    enum al_err err = strstr(text, "std::bad_alloc") != NULL ? AL_ENOMEM : AL_EMODEL;
+    return err_set(err, "xgboost %s: %.*s", what, length < 200 ? length : 200, text);
 }
 
 /* ---- rows ---- */
