@@ -24,6 +24,7 @@ a kill-db && a start-db
 a kill-broker && a start-broker
 a status || fail "both should run after kill and start"
 
+data=$(realpath "$work/a/data") # elsewhere when the server's user cannot reach this directory
 # Living processes that name the instance's data in their environment: the broker, its helpers and the name daemon; and the
 # database by its working directory. The broker's helpers end a moment after it.
 data=$(realpath "$work/a/data") # elsewhere when the servers' user cannot reach a checkout of root's
