@@ -3,6 +3,7 @@
 #   make demo            everything on a fresh Debian machine: packages, build, private broker and database, worker, market
 #   make test            every test there is
 #   make check           the fast part: rooms, headers, format, stale files, unit, contract, scenario
+#   make evidence        the edge of a simulated market is found, and none where there is none (minutes)
 #   make build           build/alphaloop alone
 #   make lint            clang-tidy, cppcheck, shellcheck
 #   make bench           every figure beside its limit, into docs/benchmarks.md
@@ -50,7 +51,7 @@ WRAP      := -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc
 tests_in   = $(foreach d,$(1),$(patsubst %.c,$(B)/%,$(sort $(shell find tests/$(d) -name '*_test.c' -path '*$(ONLY)*' 2>/dev/null))))
 QUICK     := unit contract scenario
 
-.PHONY: build lib unit contract scenario check check-rooms check-headers check-symbols check-format check-stale check-asan check-ubsan \
+.PHONY: build lib unit contract scenario evidence check check-rooms check-headers check-symbols check-format check-stale check-asan check-ubsan \
         check-tsan check-integration check-fault fuzz fuzzers test test-programs bench bench-programs demo cover lint format generate \
         longest stack-up stack-down clean \
         lint-tidy lint-cppcheck lint-shell
@@ -110,7 +111,7 @@ test-programs: $(PROGRAM) $(HELPERS) $(call tests_in,$(KIND))
 fuzzers: $(patsubst %.c,$(B)/%,$(wildcard tests/fuzz/*_fuzz.c))
 
 RUN = tools/setup build test && SAN=$(SAN) ONLY=$(ONLY) FUZZ_SECONDS=$(FUZZ_SECONDS) tools/run-tests
-unit contract scenario:
+unit contract scenario evidence:
 	@$(RUN) $@
 check-integration:
 	@$(RUN) integration

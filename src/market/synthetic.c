@@ -309,6 +309,12 @@ int64_t synthetic_now_ns(const struct synthetic *synthetic)
     return synthetic->now_ns;
 }
 
+void synthetic_set_edge(struct synthetic *synthetic, double edge)
+{
+    assert(edge >= 0 && edge <= 5);
+    synthetic->options.edge = edge;
+}
+
 /* ---- the truth ---- */
 
 /* Sum over m = 1..n-1 of (1 - phi^m)^2, in closed form. */

@@ -220,15 +220,45 @@ static void push_sample(const struct open_decision *item, const struct desk *des
     effects_push(effects, EFFECT_store_sample)->sample = sample;
 }
 
-static void account_own(struct desk *desk, const struct open_decision *item, const struct label *label)
+static struct pair *pair_of(struct market_desk *market, const struct desk *desk)
+{
+    struct pair *pair = market->pairs;
+    while (pair->desk != desk)
+        pair++;
+    assert(pair < market->pairs + market->n_pairs);
+    return pair;
+}
+
+/* How much news an outcome is: the time since the decision before it, as a share of the horizon (train/trigger.h). */
+static double news_in(struct pair *pair, const struct decision *decision)
+{
+    int64_t since_ns = decision->decided_at_ns - pair->last_outcome_ns;
+    if (pair->last_outcome_ns == TIMESTAMP_NONE || since_ns > decision->horizon_ns)
+        since_ns = decision->horizon_ns;
+    if (since_ns <= 0)
+        return 0;
+    pair->last_outcome_ns = decision->decided_at_ns;
+    return (double)since_ns / (double)decision->horizon_ns;
+}
+
+/* What the serving model promised is held against what came; what an earlier one left open is not its doing. */
+static void watch_model(struct desk *desk, struct pair *pair, const struct open_decision *item, bool won)
+{
+    const struct decision *decision = &item->decision;
+    if (desk->scorer != NULL &&
+        strcmp(decision->model_version.text, scorer_manifest(desk->scorer)->version.text) == 0)
+        trigger_on_outcome(&desk->trigger, decision->confidence, won, news_in(pair, decision));
+}
+
+static void account_own(struct desk *desk, struct pair *pair, const struct open_decision *item,
+                        const struct label *label)
 {
     desk->n_settled++;
     desk->n_won += label->net > 0;
     desk->n_samples++;
     desk->trigger.n_since++;
     desk->settled_pnl += label->net * item->filled_notional;
-    if (!item->decision.is_warmup && desk->scorer != NULL)
-        trigger_on_outcome(&desk->trigger, item->decision.confidence, label->net > 0);
+    watch_model(desk, pair, item, label->net > 0);
 }
 
 static void push_drop(const struct open_decision *item, enum reason reason, struct effects *effects)
@@ -243,16 +273,17 @@ static void push_drop(const struct open_decision *item, enum reason reason, stru
 static void push_samples(struct pipeline *pipeline, const struct open_decision *item, const struct outcome outcomes[3],
                          int64_t now_ns, struct effects *effects)
 {
-    struct desk *desk = pipeline_desk(pipeline, &item->decision.strategy_id);
-    bool         any = false;
+    struct desk        *desk = pipeline_desk(pipeline, &item->decision.strategy_id);
+    struct market_desk *market = pipeline_market(pipeline, &item->decision.asset);
+    bool                any = false;
     for (enum side side = SIDE_BUY; side <= SIDE_SELL; side++) {
         if (!outcomes[side].known)
             continue;
         any = true;
         push_sample(item, desk, side, &outcomes[side], now_ns, effects);
         if (outcomes[side].evidence == EVIDENCE_OWN_FILL) {
-            learn_costs(pipeline_market(pipeline, &item->decision.asset), item, &outcomes[side].entry);
-            account_own(desk, item, &outcomes[side].label);
+            learn_costs(market, item, &outcomes[side].entry);
+            account_own(desk, pair_of(market, desk), item, &outcomes[side].label);
         }
     }
     step_count("learn", "sample", any ? "next" : "drop");

@@ -173,6 +173,7 @@ static enum al_err add_pair(struct market_desk *market, struct desk *desk)
         .freshness = {desk->config->freshness.ticker_ns, desk->config->freshness.book_ns,
                       desk->config->freshness.trades_ns, desk->config->freshness.candle_ns},
         .last_signal_ns = TIMESTAMP_NONE,
+        .last_outcome_ns = TIMESTAMP_NONE,
         .next_decision_ns = TIMESTAMP_NONE,
     };
     for (size_t i = 0; i < desk->features->n_timeframes; i++) {

@@ -61,6 +61,7 @@ struct pair {
     struct market_limits   freshness;
     int64_t                last_signal_ns; /* TIMESTAMP_NONE when none */
     int64_t                next_decision_ns;
+    int64_t                last_outcome_ns; /* newest decision whose outcome was held against the model */
     enum reason            last_reason; /* of an abstention without features; repeats are only counted */
     int64_t                last_reason_ns;
 };

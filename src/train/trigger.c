@@ -34,7 +34,7 @@ enum al_err trigger_init(struct trigger_state *state, const struct trigger_rule 
     assert(rule->window >= OUTCOMES_MIN && rule->window <= TRIGGER_WINDOW_MAX);
     *state = (struct trigger_state){
         .rule = *rule, .last_training_ns = TIMESTAMP_NONE, .next_scheduled_ns = TIMESTAMP_NONE};
-    state->outcomes = calloc(rule->window, sizeof(struct live_outcome));
+    state->outcomes = calloc(TRIGGER_WINDOW_MAX, sizeof(struct live_outcome));
     return state->outcomes == NULL ? err_set(AL_ENOMEM, "live outcomes") : AL_OK;
 }
 
@@ -78,7 +78,7 @@ void trigger_on_start(struct trigger_state *state, int64_t now_ns)
 static void forget_outcomes(struct trigger_state *state)
 {
     state->first = state->count = 0;
-    state->cusum = 0;
+    state->worth = state->cusum = 0;
     state->degraded_told = false;
 }
 
@@ -97,43 +97,68 @@ void trigger_on_new_model(struct trigger_state *state)
     forget_outcomes(state);
 }
 
-void trigger_on_outcome(struct trigger_state *state, double q, bool won)
+/* Drop the oldest while the window is full without it. */
+static void slide(struct trigger_state *state)
 {
-    size_t window = state->rule.window;
-    size_t index = (state->first + state->count) % window;
-    state->outcomes[index] = (struct live_outcome){(float)q, won};
-    if (state->count < window)
-        state->count++;
-    else
-        state->first = (state->first + 1) % window;
+    while (state->count > 0) {
+        double oldest = (double)state->outcomes[state->first].weight;
+        if (state->count < TRIGGER_WINDOW_MAX && state->worth - oldest < state->rule.window)
+            return;
+        state->worth -= oldest;
+        state->first = (state->first + 1) % TRIGGER_WINDOW_MAX;
+        state->count--;
+    }
+}
+
+void trigger_on_outcome(struct trigger_state *state, double q, bool won, double weight)
+{
+    assert(weight >= 0 && weight <= 1);
+    size_t index = (state->first + state->count) % TRIGGER_WINDOW_MAX;
+    state->outcomes[index] = (struct live_outcome){(float)q, (float)weight, won};
+    state->worth += (double)state->outcomes[index].weight;
+    state->count++;
+    slide(state);
     double promised = fmin(fmax(q, PROBABILITY_LEAST), 1 - PROBABILITY_LEAST);
     double less = fmax(promised - SHORTFALL, PROBABILITY_LEAST);
-    state->cusum = fmax(0, state->cusum + log(won ? less / promised : (1 - less) / (1 - promised)));
+    state->cusum = fmax(0, state->cusum + weight * log(won ? less / promised : (1 - less) / (1 - promised)));
+}
+
+static const struct live_outcome *outcome_at(const struct trigger_state *state, size_t index)
+{
+    return &state->outcomes[(state->first + index) % TRIGGER_WINDOW_MAX];
 }
 
 static double mean_loss(const struct trigger_state *state, double constant_q)
 {
-    double sum = 0;
+    double sum = 0, weight = 0;
     for (size_t i = 0; i < state->count; i++) {
-        const struct live_outcome *outcome = &state->outcomes[(state->first + i) % state->rule.window];
+        const struct live_outcome *outcome = outcome_at(state, i);
         double q = isnan(constant_q) ? (double)outcome->q : constant_q;
-        sum += (q - outcome->won) * (q - outcome->won);
+        sum += (double)outcome->weight * (q - outcome->won) * (q - outcome->won);
+        weight += (double)outcome->weight;
     }
-    return sum / (double)state->count;
+    return sum / weight;
+}
+
+static double base_rate(const struct trigger_state *state)
+{
+    double won = 0, weight = 0;
+    for (size_t i = 0; i < state->count; i++) {
+        won += outcome_at(state, i)->won ? (double)outcome_at(state, i)->weight : 0;
+        weight += (double)outcome_at(state, i)->weight;
+    }
+    return won / weight;
 }
 
 double trigger_brier(const struct trigger_state *state)
 {
-    return state->count < OUTCOMES_MIN ? NAN : mean_loss(state, NAN);
+    return state->count < OUTCOMES_MIN || state->worth <= 0 ? NAN : mean_loss(state, NAN);
 }
 
 double trigger_brier_skill(const struct trigger_state *state)
 {
-    if (state->count < OUTCOMES_MIN)
+    if (state->count < OUTCOMES_MIN || state->worth <= 0)
         return NAN;
-    size_t n_won = 0;
-    for (size_t i = 0; i < state->count; i++)
-        n_won += state->outcomes[(state->first + i) % state->rule.window].won;
-    double base = mean_loss(state, (double)n_won / (double)state->count);
+    double base = mean_loss(state, base_rate(state));
     return base > 0 ? 1 - mean_loss(state, NAN) / base : NAN;
 }

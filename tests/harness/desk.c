@@ -49,11 +49,19 @@ void desk_start(struct desk_run *desk, const struct desk_options *options)
     struct exchange_options  exchange;
     synthetic_options_default(&market);
     exchange_options_default(&exchange);
+    effects_init(&desk->effects);
+    map_init(&desk->orders, sizeof(struct order_id), 10000000);
+    start_pipeline(desk, options);
     market.seed = exchange.seed = options->seed;
     market.edge = options->edge;
-    effects_init(&desk->effects);
-    map_init(&desk->orders, sizeof(struct order_id), 1000000);
-    start_pipeline(desk, options);
+    market.n_assets = desk->strategy->n_assets;
+    assert(market.n_assets <= SYNTHETIC_ASSETS_MAX);
+    memcpy(market.assets, desk->strategy->assets, market.n_assets * sizeof(market.assets[0]));
+    if (options->is_free) {
+        market.half_spread_bps = 1e-3;
+        exchange.fee_bps = exchange.slippage_bps = 0;
+    }
+    desk->market_options = market;
     enum al_err err = synthetic_create(&market, &desk->market);
     if (err == AL_OK)
         err = exchange_create(&exchange, &desk->exchange);
@@ -72,6 +80,7 @@ void desk_stop(struct desk_run *desk)
         free(desk->signals[i].body);
     free(desk->signals);
     free(desk->samples);
+    free(desk->truths);
     effects_deinit(&desk->effects);
     pipeline_destroy(desk->pipeline);
     synthetic_destroy(desk->market);
@@ -95,17 +104,41 @@ static void *grown(void *items, size_t count, size_t *cap, size_t item_size)
 
 static void on_exchange(void *ctx, const struct exchange_message *message);
 
-static void send(struct desk_run *desk, const struct effect *effect)
+static void keep_signal(struct desk_run *desk, const struct effect *effect)
 {
     desk->signals = grown(desk->signals, desk->n_signals, &desk->cap_signals, sizeof(struct desk_signal));
     struct desk_signal *signal = &desk->signals[desk->n_signals++];
     signal->decision = *effect->decision;
     signal->body = strdup(buf_str(&effect->body));
+}
+
+static void send(struct desk_run *desk, const struct effect *effect)
+{
+    if (!desk->forgets_signals)
+        keep_signal(desk, effect);
     desk->n_exits += effect->decision->kind == DECISION_EXIT;
     enum al_err err = exchange_signal(desk->exchange, buf_slice(&effect->body), desk->now_ns, on_exchange, desk);
     if (err != AL_OK)
         fprintf(stderr, "desk: exchange: %s\n", err_text());
     assert(err == AL_OK);
+}
+
+static size_t asset_index(const struct desk_run *desk, const struct asset *asset)
+{
+    size_t index = 0;
+    while (!asset_eq(&desk->market_options.assets[index], asset))
+        index++;
+    return index;
+}
+
+static void keep_truth(struct desk_run *desk, const struct decision *decision)
+{
+    if (decision->kind != DECISION_ENTRY || decision->n_features == 0)
+        return;
+    desk->truths = grown(desk->truths, desk->n_truths, &desk->cap_truths, sizeof(struct desk_truth));
+    struct desk_truth *truth = &desk->truths[desk->n_truths++];
+    truth->decision_id = decision->decision_id;
+    synthetic_truth(desk->market, asset_index(desk, &decision->asset), decision->horizon_ns, &truth->truth);
 }
 
 static void perform(struct desk_run *desk)
@@ -114,6 +147,7 @@ static void perform(struct desk_run *desk)
     while (effects_take(&desk->effects, &effect)) {
         switch (effect.kind) {
         case EFFECT_store_decision:
+            keep_truth(desk, effect.decision);
             if (effect.decision->side != SIDE_NONE)
                 send(desk, &effect);
             else
@@ -126,10 +160,14 @@ static void perform(struct desk_run *desk)
         case EFFECT_drop_decision:
             desk->n_drops[effect.drop.reason]++;
             break;
+        case EFFECT_start_training:
+            desk->n_trainings++;
+            if (desk->on_training != NULL)
+                desk->on_training(desk, effect.training.trigger);
+            break;
         default:
             desk->n_candles += effect.kind == EFFECT_store_candle;
             desk->n_positions += effect.kind == EFFECT_store_position;
-            desk->n_trainings += effect.kind == EFFECT_start_training;
             break;
         }
         effect_deinit(&effect);

@@ -2,11 +2,15 @@
  *
  * Degradation is judged on live settled outcomes alone, never on a stored score (learning section 1.9), in two ways:
  *
- *   - over the newest `window` outcomes of the serving model, Brier skill = 1 - sum (q - y)^2 / sum (b - y)^2 with b the
- *     window's own base rate, is below skill_min: slow and sure
+ *   - over the newest outcomes of the serving model that are worth `window` independent ones, Brier skill
+ *     = 1 - sum w (q - y)^2 / sum w (b - y)^2 with b their own base rate, is below skill_min: slow and sure
  *   - a one-sided CUSUM (Page 1954) on the likelihood ratio of "wins come 10 points less often than promised" against "as
- *     promised", C = max(0, C + log P(y | q - 0.1) / P(y | q)), passes log 10000: sudden breaks. The ratio has mean 1 while
- *     the model keeps its word, whatever its q, so 10000 outcomes or more lie between false alarms (Lorden 1971)
+ *     promised", C = max(0, C + w log P(y | q - 0.1) / P(y | q)), passes log 10000: sudden breaks. The ratio has mean 1
+ *     while the model keeps its word, whatever its q, so 10000 outcomes or more lie between false alarms (Lorden 1971)
+ *
+ * Decisions taken within one horizon on one asset see the same move of the price: sixty of them won or lost together are
+ * one piece of news, not sixty. So an outcome weighs what it adds, w = the time since the decision before it as a share of
+ * the horizon, at most 1; it depends on no outcome.
  */
 #ifndef ALPHALOOP_TRAIN_TRIGGER_H
 #define ALPHALOOP_TRAIN_TRIGGER_H
@@ -25,13 +29,13 @@ struct trigger_rule {
     bool        has_schedule;
     struct cron schedule;
     bool        on_degradation;
-    uint32_t    window;          /* outcomes; 30..TRIGGER_WINDOW_MAX */
+    uint32_t    window;          /* independent outcomes; 30..TRIGGER_WINDOW_MAX */
     double      skill_min;       /* Brier skill below which the model is called degraded */
     int64_t     min_interval_ns; /* between two trainings nobody asked for by hand */
 };
 
 struct live_outcome {
-    float q;
+    float q, weight;
     bool  won;
 };
 
@@ -41,8 +45,9 @@ struct trigger_state {
     int64_t              next_scheduled_ns; /* TIMESTAMP_NONE: no schedule */
     uint64_t             n_since, n_needed; /* own outcomes since the last training; for the next; n_needed 0: off */
     bool                 is_running;
-    struct live_outcome *outcomes; /* ring of rule.window */
+    struct live_outcome *outcomes; /* ring of TRIGGER_WINDOW_MAX */
     size_t               first, count;
+    double               worth;           /* sum of their weights */
     double               cusum;           /* C */
     bool                 degraded_told;   /* the training that runs answers an alarm */
 };
@@ -62,8 +67,8 @@ const char *trigger_due(struct trigger_state *state, int64_t now_ns);
 void        trigger_on_start(struct trigger_state *state, int64_t now_ns);
 void        trigger_on_end(struct trigger_state *state, int64_t now_ns);
 
-/* One outcome of the serving model: it said q, and it won or not. */
-void trigger_on_outcome(struct trigger_state *state, double q, bool won);
+/* One outcome of the serving model: it said q, and it won or not. 0 <= weight <= 1. */
+void trigger_on_outcome(struct trigger_state *state, double q, bool won, double weight);
 void trigger_on_new_model(struct trigger_state *state); /* its outcomes start afresh */
 /* Of the window; NaN before 30 outcomes or while they are all the same. */
 double trigger_brier(const struct trigger_state *state);

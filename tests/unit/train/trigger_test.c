@@ -92,11 +92,11 @@ static void test_brier_of_the_window_by_hand(void **s)
     (void)s;
     begin(NULL);
     for (int i = 0; i < 29; i++)
-        trigger_on_outcome(&state, 0.8, i < 24);
+        trigger_on_outcome(&state, 0.8, i < 24, 1);
     assert_true(isnan(trigger_brier(&state)));
-    trigger_on_outcome(&state, 0.8, false);
+    trigger_on_outcome(&state, 0.8, false, 1);
     for (int i = 0; i < 10; i++)
-        trigger_on_outcome(&state, 0.4, i < 2);
+        trigger_on_outcome(&state, 0.4, i < 2, 1);
     double brier = (24 * 0.04 + 6 * 0.64 + 2 * 0.36 + 8 * 0.16) / 40, base = 26.0 / 40;
     check_near(trigger_brier(&state), brier, 1e-7);
     check_near(trigger_brier_skill(&state), 1 - brier / (base * (1 - base)), 1e-7);
@@ -107,9 +107,9 @@ static void test_only_the_newest_window_counts(void **s)
     (void)s;
     begin(NULL);
     for (int i = 0; i < 50; i++)
-        trigger_on_outcome(&state, 0.9, false);
+        trigger_on_outcome(&state, 0.9, false, 1);
     for (int i = 0; i < 100; i++)
-        trigger_on_outcome(&state, 0.5, i % 2 == 0);
+        trigger_on_outcome(&state, 0.5, i % 2 == 0, 1);
     check_near(trigger_brier(&state), 0.25, 1e-12);
     check_near(trigger_brier_skill(&state), 0, 1e-12);
 }
@@ -125,7 +125,7 @@ static void test_honest_model_raises_few_alarms(void **s)
     state.rule.skill_min = -10; /* the CUSUM alone */
     for (int i = 0; i < 400000; i++) {
         double q = 0.005 + 0.99 * rng_uniform(&rng);
-        trigger_on_outcome(&state, q, rng_uniform(&rng) < q);
+        trigger_on_outcome(&state, q, rng_uniform(&rng) < q, 1);
         if (trigger_due(&state, NS_PER_DAY) == NULL)
             continue;
         n_alarms++;
@@ -134,11 +134,48 @@ static void test_honest_model_raises_few_alarms(void **s)
     assert_in_range(n_alarms, 0, 40);
 }
 
+/* Decisions that live side by side win and lose together. */
+static void test_outcomes_of_one_move_raise_few_alarms_together(void **s)
+{
+    struct rng rng;
+    int        n_alarms = 0;
+    (void)s;
+    rng_seed(&rng, 4);
+    begin(NULL);
+    state.rule.skill_min = -10; /* the CUSUM alone */
+    for (int i = 0; i < 20000; i++) {
+        double q = 0.3 + 0.4 * rng_uniform(&rng);
+        bool   won = rng_uniform(&rng) < q;
+        for (int k = 0; k < 20; k++)
+            trigger_on_outcome(&state, q, won, 0.05);
+        if (trigger_due(&state, NS_PER_DAY) == NULL)
+            continue;
+        n_alarms++;
+        trigger_on_new_model(&state);
+    }
+    assert_in_range(n_alarms, 0, 3);
+}
+
+static void test_the_window_is_as_long_as_its_outcomes_are_worth(void **s)
+{
+    (void)s;
+    begin(NULL);
+    for (int i = 0; i < 1000; i++)
+        trigger_on_outcome(&state, 0.5, i % 2 == 0, 0.25);
+    check_i64((int64_t)state.count, 400);
+    trigger_on_outcome(&state, 0.5, true, 1);
+    check_i64((int64_t)state.count, 397);
+    for (int i = 0; i < 3 * TRIGGER_WINDOW_MAX; i++)
+        trigger_on_outcome(&state, 0.5, i % 2 == 0, 0);
+    check_i64((int64_t)state.count, TRIGGER_WINDOW_MAX - 1); /* room for the next */
+    assert_true(isnan(trigger_brier(&state)));
+}
+
 static int outcomes_until_alarm(void)
 {
     int n = 0;
     while (n < 1000 && trigger_due(&state, 10 * NS_PER_DAY) == NULL) {
-        trigger_on_outcome(&state, 0.9, n % 2 == 0);
+        trigger_on_outcome(&state, 0.9, n % 2 == 0, 1);
         n++;
     }
     return n;
@@ -169,7 +206,7 @@ static void test_other_trainings_leave_the_window_alone(void **s)
     (void)s;
     begin(NULL);
     for (int i = 0; i < 50; i++)
-        trigger_on_outcome(&state, 0.5, i % 2 == 0);
+        trigger_on_outcome(&state, 0.5, i % 2 == 0, 1);
     trigger_on_start(&state, 0);
     trigger_on_end(&state, 0);
     check_i64((int64_t)state.count, 50);
@@ -217,6 +254,8 @@ int main(void)
         TEST(test_brier_of_the_window_by_hand),
         TEST(test_only_the_newest_window_counts),
         TEST(test_honest_model_raises_few_alarms),
+        TEST(test_outcomes_of_one_move_raise_few_alarms_together),
+        TEST(test_the_window_is_as_long_as_its_outcomes_are_worth),
         TEST(test_sudden_decay_is_noticed_before_the_window_is_full),
         TEST(test_refused_training_does_not_silence_the_alarm_for_ever),
         TEST(test_other_trainings_leave_the_window_alone),
