@@ -81,7 +81,7 @@ static enum al_err init_trigger(struct desk *desk, const struct settings *settin
         .min_interval_ns = (int64_t)settings->retrain_min_interval_seconds * NS_PER_S,
     };
     enum al_err err = trigger_init(&desk->trigger, &rule);
-    desk->trigger.n_needed = settings->model_training_min_dataset_size;
+    desk->trigger.n_needed = config->training.new_samples == 0 ? 0 : settings->model_training_min_dataset_size;
     return err;
 }
 
