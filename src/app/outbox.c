@@ -229,7 +229,9 @@ bool outbox_put(struct outbox *outbox, const struct outgoing *signal)
     slot->put_wall_ns = worker_wall_ns(outbox->worker);
     slot->next_try_wall_ns = slot->put_wall_ns;
     slot_set_state(outbox, slot, SLOT_WAITING);
-    (void)try_one(outbox, index);
+    /* Too old already, after a crash or a commit that took long: the next run marks it. */
+    if (slot->signal.expires_at_ns > worker_now_ns(outbox->worker))
+        (void)try_one(outbox, index);
     return true;
 }
 

@@ -248,6 +248,13 @@ def broker_ctl(*args):
     harness.stack("ctl", "-q", *args)
 
 
+def alarm_is_set():
+    """Whether the broker, short of memory, asks publishers to stop."""
+    said = subprocess.run([os.path.join(harness.ROOT, "tools", "stack"), "ctl", "-q", "eval", "rabbit_alarm:get_alarms()."],
+                          check=True, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True).stdout
+    return "memory" in said
+
+
 def rss_mb(worker):
     with open(f"/proc/{worker.process.pid}/status", encoding="ascii") as status:
         return next(int(line.split()[1]) for line in status if line.startswith("VmRSS")) / 1024
