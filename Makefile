@@ -146,10 +146,10 @@ lint:
 	@tools/setup build lint && $(MAKE) -k -j2 lint-tidy lint-cppcheck lint-shell
 lint-tidy: $(SRC:%=%.tidy) src/main.c.tidy
 %.c.tidy:
-	@clang-tidy --quiet $*.c -- $(CPPFLAGS) -std=c17 2> >(grep -vE '^[0-9]+ warnings? (generated|treated)|^Suppressed|^Use -' >&2)
+	@clang-tidy --quiet $*.c -- $(CPPFLAGS) -std=c17 $(if $(filter src/base/err,$*),,-include tools/lint.h) 2> >(grep -vE '^[0-9]+ warnings? (generated|treated)|^Suppressed|^Use -' >&2)
 lint-cppcheck:
 	@cppcheck --quiet --std=c11 --enable=warning,performance,portability --inline-suppr --error-exitcode=1 \
-	    --suppress=missingIncludeSystem --suppress=assertWithSideEffect -Iinclude -D_GNU_SOURCE src
+	    --suppress=missingIncludeSystem --suppress=assertWithSideEffect --suppress=autoVariables -Iinclude -D_GNU_SOURCE src
 lint-shell:
 	@grep -lE '^#!/bin/(ba)?sh' tools/* .ci/run bench/* $$(find tests -name '*.sh') 2>/dev/null | xargs shellcheck
 cover:
