@@ -14,7 +14,7 @@ enum { BATCH = 512, PREFETCH = 2000, BODY_MAX = 4096, UUID_OID = 2950, TEXT_OID 
 /* A binary array for unnest(): header, then length and bytes of each element. */
 struct array {
     size_t len;
-    char   bytes[20 + BATCH * (4 + BODY_MAX)];
+    char bytes[20 + BATCH * (4 + BODY_MAX)];
 };
 
 static void put_u32(struct array *array, uint32_t value)
@@ -49,7 +49,7 @@ static int hex(char c)
 static void find_event_id(const char *body, size_t n_body, unsigned char id[16])
 {
     static const char key[] = "\"event_id\":\"";
-    const char       *at = memmem(body, n_body, key, sizeof key - 1);
+    const char *at = memmem(body, n_body, key, sizeof key - 1);
     if (at == NULL)
         bench_die("no event_id");
     at += sizeof key - 1;
@@ -61,11 +61,12 @@ static void find_event_id(const char *body, size_t n_body, unsigned char id[16])
 
 static void commit(PGconn *db, const struct array *ids, const struct array *bodies)
 {
-    const Oid   types[] = {2951, 1009}; /* uuid[], text[] */
+    const Oid types[] = {2951, 1009}; /* uuid[], text[] */
     const char *values[] = {ids->bytes, bodies->bytes};
-    const int   lengths[] = {(int)ids->len, (int)bodies->len}, formats[] = {1, 1};
-    PGresult   *result = PQexecParams(db, "INSERT INTO bare_events SELECT * FROM unnest($1, $2) ON CONFLICT DO NOTHING", 2,
-                                      types, values, lengths, formats, 0);
+    const int lengths[] = {(int)ids->len, (int)bodies->len}, formats[] = {1, 1};
+    PGresult *result = PQexecParams(
+        db, "INSERT INTO bare_events SELECT * FROM unnest($1, $2) ON CONFLICT DO NOTHING", 2, types,
+        values, lengths, formats, 0);
     if (PQresultStatus(result) != PGRES_COMMAND_OK)
         bench_die("insert: %s", PQerrorMessage(db));
     PQclear(result);
@@ -84,14 +85,16 @@ int main(int argc, char **argv)
     if (argc != 3)
         bench_die("usage: bare_loop QUEUE N");
     static struct array ids, bodies;
-    static char         batch[BATCH][BODY_MAX];
-    static size_t       lengths[BATCH];
-    uint64_t            n = strtoull(argv[2], NULL, 10);
-    PGconn             *db = bench_database();
-    bench_sql(db, "SET client_min_messages = error; DROP TABLE IF EXISTS bare_events; CREATE TABLE bare_events (event_id uuid PRIMARY KEY, raw text)");
+    static char batch[BATCH][BODY_MAX];
+    static size_t lengths[BATCH];
+    uint64_t n = strtoull(argv[2], NULL, 10);
+    PGconn *db = bench_database();
+    bench_sql(db, "SET client_min_messages = error; DROP TABLE IF EXISTS bare_events; CREATE TABLE "
+                  "bare_events (event_id uuid PRIMARY KEY, raw text)");
     amqp_connection_state_t conn = bench_broker();
     amqp_basic_qos(conn, 1, 0, PREFETCH, 0);
-    amqp_basic_consume(conn, 1, amqp_cstring_bytes(argv[1]), amqp_empty_bytes, 0, 0, 0, amqp_empty_table);
+    amqp_basic_consume(conn, 1, amqp_cstring_bytes(argv[1]), amqp_empty_bytes, 0, 0, 0,
+                       amqp_empty_table);
     bench_check(conn, "basic.consume");
     int64_t started_ns = bench_now_ns(), cpu_ns = bench_cpu_ns();
     for (uint64_t done = 0; done < n;) {
@@ -100,7 +103,8 @@ int main(int argc, char **argv)
         for (uint32_t i = 0; i < n_batch; i++) {
             amqp_envelope_t envelope;
             take(conn, &envelope);
-            lengths[i] = envelope.message.body.len < BODY_MAX ? envelope.message.body.len : BODY_MAX;
+            lengths[i] =
+                envelope.message.body.len < BODY_MAX ? envelope.message.body.len : BODY_MAX;
             memcpy(batch[i], envelope.message.body.bytes, lengths[i]);
             tag = envelope.delivery_tag;
             amqp_destroy_envelope(&envelope);

@@ -63,17 +63,20 @@ void bench_check(amqp_connection_state_t conn, const char *doing)
 {
     amqp_rpc_reply_t reply = amqp_get_rpc_reply(conn);
     if (reply.reply_type != AMQP_RESPONSE_NORMAL)
-        bench_die("%s: the broker refused (%d, %s)", doing, (int)reply.reply_type, amqp_error_string2(reply.library_error));
+        bench_die("%s: the broker refused (%d, %s)", doing, (int)reply.reply_type,
+                  amqp_error_string2(reply.library_error));
 }
 
 amqp_connection_state_t bench_broker(void)
 {
     amqp_connection_state_t conn = amqp_new_connection();
-    amqp_socket_t          *socket = amqp_tcp_socket_new(conn);
-    if (socket == NULL || amqp_socket_open(socket, bench_env("RABBITMQ_HOST"), atoi(bench_env("RABBITMQ_PORT"))) != 0)
+    amqp_socket_t *socket = amqp_tcp_socket_new(conn);
+    if (socket == NULL ||
+        amqp_socket_open(socket, bench_env("RABBITMQ_HOST"), atoi(bench_env("RABBITMQ_PORT"))) != 0)
         bench_die("no broker at %s:%s", bench_env("RABBITMQ_HOST"), bench_env("RABBITMQ_PORT"));
-    amqp_rpc_reply_t reply = amqp_login(conn, bench_env("RABBITMQ_VHOST"), 2047, 131072, 0, AMQP_SASL_METHOD_PLAIN,
-                                        bench_env("RABBITMQ_USER"), bench_env("RABBITMQ_PASSWORD"));
+    amqp_rpc_reply_t reply =
+        amqp_login(conn, bench_env("RABBITMQ_VHOST"), 2047, 131072, 0, AMQP_SASL_METHOD_PLAIN,
+                   bench_env("RABBITMQ_USER"), bench_env("RABBITMQ_PASSWORD"));
     if (reply.reply_type != AMQP_RESPONSE_NORMAL)
         bench_die("the broker refused the login");
     amqp_channel_open(conn, 1);
@@ -84,8 +87,9 @@ amqp_connection_state_t bench_broker(void)
 PGconn *bench_database(void)
 {
     const char *const keys[] = {"host", "port", "dbname", "user", "password", NULL};
-    const char *const values[] = {bench_env("POSTGRES_HOST"), bench_env("POSTGRES_PORT"), bench_env("POSTGRES_DB"),
-                                  bench_env("POSTGRES_USER"), bench_env("POSTGRES_PASSWORD"), NULL};
+    const char *const values[] = {bench_env("POSTGRES_HOST"),     bench_env("POSTGRES_PORT"),
+                                  bench_env("POSTGRES_DB"),       bench_env("POSTGRES_USER"),
+                                  bench_env("POSTGRES_PASSWORD"), NULL};
     PGconn *db = PQconnectdbParams(keys, values, 0);
     if (PQstatus(db) != CONNECTION_OK)
         bench_die("database: %s", PQerrorMessage(db));
@@ -112,16 +116,25 @@ size_t bench_order_event(char *out, size_t size, uint64_t i, uint64_t n_signals)
     int len = snprintf(
         out, size,
         "{\"event_id\":\"11111111-0000-7000-8000-%012" PRIx64 "\",\"event_type\":\"filled\","
-        "\"timestamp\":\"2026-01-01T00:00:01.500000Z\",\"trace_id\":\"trace-%" PRIu64 "\",\"order\":{"
-        "\"id\":\"22222222-0000-7000-8000-%012" PRIx64 "\",\"order_id\":\"order-%" PRIu64 "\",\"signal_id\":\"%s\","
-        "\"asset\":\"BTCUSDT\",\"side\":\"Buy\",\"order_type\":\"Market\",\"quantity\":\"0.01500000\",\"price\":null,"
-        "\"status\":\"filled\",\"filled_quantity\":\"0.01500000\",\"average_price\":\"60123.%02u000000\","
-        "\"fees\":\"0.09018450\",\"created_at\":\"2026-01-01T00:00:01\",\"updated_at\":\"2026-01-01T00:00:01.4\","
+        "\"timestamp\":\"2026-01-01T00:00:01.500000Z\",\"trace_id\":\"trace-%" PRIu64
+        "\",\"order\":{"
+        "\"id\":\"22222222-0000-7000-8000-%012" PRIx64 "\",\"order_id\":\"order-%" PRIu64
+        "\",\"signal_id\":\"%s\","
+        "\"asset\":\"BTCUSDT\",\"side\":\"Buy\",\"order_type\":\"Market\",\"quantity\":\"0."
+        "01500000\",\"price\":null,"
+        "\"status\":\"filled\",\"filled_quantity\":\"0.01500000\",\"average_price\":\"60123.%"
+        "02u000000\","
+        "\"fees\":\"0.09018450\",\"created_at\":\"2026-01-01T00:00:01\",\"updated_at\":\"2026-01-"
+        "01T00:00:01.4\","
         "\"executed_at\":\"2026-01-01T00:00:01.4\",\"is_dry_run\":false},\"execution_details\":{"
-        "\"execution_latency_seconds\":0.4,\"fill_percentage\":100.0,\"remaining_quantity\":\"0E-8\"},"
-        "\"market_conditions\":{\"spread\":\"1.50000000\",\"volume_24h\":\"12345.67800000\",\"volatility\":\"0.00120000\"},"
-        "\"signal\":{\"signal_id\":\"%s\",\"signal_type\":\"buy\",\"asset\":\"BTCUSDT\",\"amount\":\"901.85000000\","
-        "\"confidence\":0.61,\"strategy_id\":\"momentum_v1\",\"model_version\":null,\"is_warmup\":true,"
+        "\"execution_latency_seconds\":0.4,\"fill_percentage\":100.0,\"remaining_quantity\":\"0E-"
+        "8\"},"
+        "\"market_conditions\":{\"spread\":\"1.50000000\",\"volume_24h\":\"12345.67800000\","
+        "\"volatility\":\"0.00120000\"},"
+        "\"signal\":{\"signal_id\":\"%s\",\"signal_type\":\"buy\",\"asset\":\"BTCUSDT\",\"amount\":"
+        "\"901.85000000\","
+        "\"confidence\":0.61,\"strategy_id\":\"momentum_v1\",\"model_version\":null,\"is_warmup\":"
+        "true,"
         "\"price\":\"60120.00000000\",\"timestamp\":\"2026-01-01T00:00:00\"}}",
         i, i, i, i, signal_id, (unsigned)(i % 100), signal_id);
     if (len < 0 || (size_t)len >= size)

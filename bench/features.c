@@ -11,14 +11,14 @@
 enum { COLUMNS = 60, WARMUP_STEPS = 3600 * 2, STEPS = 3600 * 6 };
 
 struct run {
-    struct feature_set    *set;
+    struct feature_set *set;
     struct feature_engine *engine;
-    struct market_state   *state;
-    struct market_update   update;
-    struct market_limits   limits;
-    float                  vector[FEATURES_MAX];
-    int64_t                ns[MARKET_KIND_COUNT];
-    size_t                 n[MARKET_KIND_COUNT], n_ready;
+    struct market_state *state;
+    struct market_update update;
+    struct market_limits limits;
+    float vector[FEATURES_MAX];
+    int64_t ns[MARKET_KIND_COUNT];
+    size_t n[MARKET_KIND_COUNT], n_ready;
 };
 
 static void check(enum al_err err, const char *doing)
@@ -39,10 +39,11 @@ static void resolve(struct feature_set *set)
 static void on_event(void *ctx, const struct market_event *event)
 {
     struct run *run = ctx;
-    int64_t     started_ns = bench_now_ns();
+    int64_t started_ns = bench_now_ns();
     market_state_on_event(run->state, event, event->ts_event_ns, &run->update);
     feature_engine_on_update(run->engine, &run->update);
-    enum reason reason = feature_engine_vector(run->engine, run->state, &run->limits, NULL, event->ts_event_ns, run->vector);
+    enum reason reason = feature_engine_vector(run->engine, run->state, &run->limits, NULL,
+                                               event->ts_event_ns, run->vector);
     run->ns[event->kind] += bench_now_ns() - started_ns;
     run->n[event->kind]++;
     run->n_ready += reason == REASON_NONE;
@@ -57,7 +58,7 @@ int main(void)
     run->limits = MARKET_LIMITS_DEFAULT;
     resolve(run->set);
     struct synthetic_options options;
-    struct synthetic        *market;
+    struct synthetic *market;
     synthetic_options_default(&options);
     options.n_assets = 1;
     check(synthetic_create(&options, &market), "market");

@@ -12,8 +12,8 @@ int main(int argc, char **argv)
 {
     if (argc != 3)
         bench_die("usage: fit_alone N COLUMNS");
-    size_t     n = strtoul(argv[1], NULL, 10), n_cols = strtoul(argv[2], NULL, 10);
-    float     *x = malloc(n * n_cols * sizeof *x), *labels = malloc(n * sizeof *labels);
+    size_t n = strtoul(argv[1], NULL, 10), n_cols = strtoul(argv[2], NULL, 10);
+    float *x = malloc(n * n_cols * sizeof *x), *labels = malloc(n * sizeof *labels);
     struct rng rng;
     if (x == NULL || labels == NULL)
         bench_die("out of memory");
@@ -23,11 +23,12 @@ int main(int argc, char **argv)
     for (size_t i = 0; i < n; i++)
         labels[i] = 5 * (double)x[i * n_cols] + 16 * rng_normal(&rng) > 3;
     const struct model_kind *kind = model_kind_find(SLICE("xgboost"));
-    struct model_params      params;
-    struct model            *model;
+    struct model_params params;
+    struct model *model;
     model_params_default(kind, &params);
-    struct model_fit job = {.train = {n, n_cols, x, labels, NULL}, .params = &params, .seed = 1, .n_rounds = 100};
-    int64_t          started_ns = bench_now_ns();
+    struct model_fit job = {
+        .train = {n, n_cols, x, labels, NULL}, .params = &params, .seed = 1, .n_rounds = 100};
+    int64_t started_ns = bench_now_ns();
     if (kind->fit(&job, &model) != AL_OK)
         bench_die("fit: %s", err_text());
     printf("%.2f\n", (double)(bench_now_ns() - started_ns) / 1e9);

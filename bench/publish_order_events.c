@@ -15,7 +15,8 @@ static void await_confirms(amqp_connection_state_t conn, uint64_t *confirmed, ui
         amqp_maybe_release_buffers(conn);
         if (amqp_simple_wait_frame(conn, &frame) != AMQP_STATUS_OK)
             bench_die("the broker went away");
-        if (frame.frame_type != AMQP_FRAME_METHOD || frame.payload.method.id != AMQP_BASIC_ACK_METHOD)
+        if (frame.frame_type != AMQP_FRAME_METHOD ||
+            frame.payload.method.id != AMQP_BASIC_ACK_METHOD)
             bench_die("not a confirm");
         const amqp_basic_ack_t *ack = frame.payload.method.decoded;
         if (ack->multiple)
@@ -41,9 +42,10 @@ int main(int argc, char **argv)
     };
     int64_t started_ns = bench_now_ns();
     for (uint64_t i = 0; i < n; i++) {
-        char         body[4096];
+        char body[4096];
         amqp_bytes_t bytes = {bench_order_event(body, sizeof body, first + i, n_signals), body};
-        if (amqp_basic_publish(conn, 1, amqp_empty_bytes, amqp_cstring_bytes(argv[1]), 0, 0, &properties, bytes) != 0)
+        if (amqp_basic_publish(conn, 1, amqp_empty_bytes, amqp_cstring_bytes(argv[1]), 0, 0,
+                               &properties, bytes) != 0)
             bench_die("publish failed");
         if (i + 1 > WINDOW)
             await_confirms(conn, &confirmed, i + 1 - WINDOW);

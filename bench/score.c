@@ -10,7 +10,15 @@
 #include "alphaloop/model/trees.h"
 #include "bench.h"
 
-enum { TRAIN = 20000, ROWS = 20000, COLS = 64, TREES = 200, DEPTH = 5, LIBRARY_ROWS = 2000, PASSES = 200 };
+enum {
+    TRAIN = 20000,
+    ROWS = 20000,
+    COLS = 64,
+    TREES = 200,
+    DEPTH = 5,
+    LIBRARY_ROWS = 2000,
+    PASSES = 200
+};
 enum { WARM_ROWS = 256 }; /* as live: the row was just made, so it is in the cache */
 
 static void check(enum al_err err, const char *doing)
@@ -26,7 +34,8 @@ static void make_rows(struct rng *rng, float *x, float *labels, size_t n_rows)
         float *row = x + i * COLS;
         for (size_t c = 0; c < COLS; c++)
             row[c] = rng_uniform(rng) < 0.1 ? NAN : (float)rng_normal(rng);
-        double a = isnan(row[0]) ? 0 : row[0], b = isnan(row[1]) ? 0 : row[1], s = row[2] > 0 ? 1 : -1;
+        double a = isnan(row[0]) ? 0 : row[0], b = isnan(row[1]) ? 0 : row[1],
+               s = row[2] > 0 ? 1 : -1;
         labels[i] = rng_uniform(rng) < 1 / (1 + exp(-0.8 * (a + b * s)));
     }
 }
@@ -39,15 +48,16 @@ static struct model *fit(const struct model_kind *kind, const float *x, const fl
         if (strcmp(kind->params[i].name, "max_depth") == 0)
             params.values[i] = DEPTH;
     }
-    struct model_fit job = {.train = {TRAIN, COLS, x, labels, NULL}, .params = &params, .seed = 1, .n_rounds = TREES};
-    struct model    *model;
+    struct model_fit job = {
+        .train = {TRAIN, COLS, x, labels, NULL}, .params = &params, .seed = 1, .n_rounds = TREES};
+    struct model *model;
     check(kind->fit(&job, &model), "fit");
     return model;
 }
 
 static struct trees *flatten(const struct model_kind *kind, const struct model *model)
 {
-    struct buf    bytes = BUF_INIT(TREES_BYTES_MAX);
+    struct buf bytes = BUF_INIT(TREES_BYTES_MAX);
     struct trees *trees;
     check(kind->flatten(model, &bytes), "flatten");
     check(trees_load(buf_slice(&bytes), &trees), "load trees");
@@ -60,7 +70,7 @@ static struct trees *flatten(const struct model_kind *kind, const struct model *
 /* Microseconds a row, one row a call, the best of PASSES passes. */
 static double time_walker(const struct trees *trees, const float *x)
 {
-    double         best = INFINITY;
+    double best = INFINITY;
     volatile float sink = 0;
     for (int pass = 0; pass < PASSES; pass++) {
         int64_t started_ns = bench_now_ns();
@@ -83,8 +93,8 @@ static double time_library(const struct model_kind *kind, const struct model *mo
 
 int main(void)
 {
-    float     *x = calloc((size_t)ROWS * COLS, sizeof *x), *labels = calloc(ROWS, sizeof *labels);
-    float     *ours = calloc(ROWS, sizeof *ours), *theirs = calloc(ROWS, sizeof *theirs);
+    float *x = calloc((size_t)ROWS * COLS, sizeof *x), *labels = calloc(ROWS, sizeof *labels);
+    float *ours = calloc(ROWS, sizeof *ours), *theirs = calloc(ROWS, sizeof *theirs);
     struct rng rng;
     if (x == NULL || labels == NULL || ours == NULL || theirs == NULL)
         bench_die("out of memory");
@@ -99,7 +109,8 @@ int main(void)
     size_t n_different = 0;
     for (size_t i = 0; i < ROWS; i++)
         n_different += memcmp(&ours[i], &theirs[i], sizeof(float)) != 0;
-    printf("%.3f %.3f %d %zu\n", time_walker(trees, x), time_library(kind, model, x), ROWS, n_different);
+    printf("%.3f %.3f %d %zu\n", time_walker(trees, x), time_library(kind, model, x), ROWS,
+           n_different);
     trees_destroy(trees);
     kind->destroy(model);
     free(x);

@@ -24,17 +24,23 @@ enum { TICKS_MAX = 1000000, CANDLES = 40, QUIET_S = 8 };
 static const double PRICE_FIRST = 50000.0, PRICE_STEP = 0.01;
 
 static int64_t sent_ns[TICKS_MAX];
-static double  delays_ms[TICKS_MAX];
-static size_t  n_delays;
+static double delays_ms[TICKS_MAX];
+static size_t n_delays;
 
-static void publish(amqp_connection_state_t conn, const char *queue, const void *bytes, size_t n_bytes)
+static void publish(amqp_connection_state_t conn,
+                    const char *queue,
+                    const void *bytes,
+                    size_t n_bytes)
 {
     amqp_bytes_t body = {n_bytes, (void *)(uintptr_t)bytes};
-    if (amqp_basic_publish(conn, 1, amqp_empty_bytes, amqp_cstring_bytes(queue), 0, 0, NULL, body) != 0)
+    if (amqp_basic_publish(conn, 1, amqp_empty_bytes, amqp_cstring_bytes(queue), 0, 0, NULL,
+                           body) != 0)
         bench_die("publish failed");
 }
 
-static void publish_event(amqp_connection_state_t conn, const struct market_event *event, uint64_t sequence)
+static void publish_event(amqp_connection_state_t conn,
+                          const struct market_event *event,
+                          uint64_t sequence)
 {
     struct buf text = BUF_INIT(1 << 20);
     gateway_write(event, sequence, &text);
@@ -54,7 +60,8 @@ static void pace(int64_t started_ns, size_t i, double rate)
 
 static void start_consuming(amqp_connection_state_t conn, const char *queue)
 {
-    amqp_basic_consume(conn, 1, amqp_cstring_bytes(queue), amqp_empty_bytes, 0, 1, 0, amqp_empty_table);
+    amqp_basic_consume(conn, 1, amqp_cstring_bytes(queue), amqp_empty_bytes, 0, 1, 0,
+                       amqp_empty_table);
     bench_check(conn, "basic.consume");
 }
 
@@ -66,7 +73,8 @@ static bool take(amqp_connection_state_t conn, amqp_envelope_t *envelope)
     amqp_rpc_reply_t reply = amqp_consume_message(conn, envelope, &quiet, 0);
     if (reply.reply_type == AMQP_RESPONSE_NORMAL)
         return true;
-    if (reply.reply_type == AMQP_RESPONSE_LIBRARY_EXCEPTION && reply.library_error == AMQP_STATUS_TIMEOUT)
+    if (reply.reply_type == AMQP_RESPONSE_LIBRARY_EXCEPTION &&
+        reply.library_error == AMQP_STATUS_TIMEOUT)
         return false;
     bench_die("consume failed: %s", amqp_error_string2(reply.library_error));
 }
@@ -79,7 +87,8 @@ static void note(size_t tick)
 
 static void print_delays(void)
 {
-    double p50 = bench_percentile(delays_ms, n_delays, 0.5), p99 = bench_percentile(delays_ms, n_delays, 0.99);
+    double p50 = bench_percentile(delays_ms, n_delays, 0.5),
+           p99 = bench_percentile(delays_ms, n_delays, 0.99);
     printf("%.3f %.3f %zu\n", p50, p99, n_delays);
 }
 
@@ -92,9 +101,9 @@ struct sender {
 
 static void *send_numbers(void *arg)
 {
-    const struct sender    *sender = arg;
+    const struct sender *sender = arg;
     amqp_connection_state_t conn = bench_broker();
-    int64_t                 started_ns = bench_now_ns();
+    int64_t started_ns = bench_now_ns();
     for (size_t i = 0; i < sender->n; i++) {
         char text[600] = {0}; /* about the size of a signal */
         snprintf(text, sizeof text, "%zu", i);
@@ -128,7 +137,8 @@ static void measure_hop(struct sender *sender)
 static void measure_commit(size_t n)
 {
     PGconn *db = bench_database();
-    bench_sql(db, "SET client_min_messages = error; DROP TABLE IF EXISTS bench_commits; CREATE TABLE bench_commits (i int, v text)");
+    bench_sql(db, "SET client_min_messages = error; DROP TABLE IF EXISTS bench_commits; CREATE "
+                  "TABLE bench_commits (i int, v text)");
     for (size_t i = 0; i < n && i < TICKS_MAX; i++) {
         sent_ns[i] = bench_now_ns();
         bench_sql(db, "INSERT INTO bench_commits VALUES (1, repeat('x', 1500))");
@@ -162,7 +172,8 @@ static void send_history(amqp_connection_state_t conn, struct market_event *even
             name_asset(event, a);
             event->ts_event_ns = event->ts_recv_ns = minute_ns - (i - 1) * NS_PER_MIN;
             event->kline.confirmed = true;
-            event->kline.candle = (struct candle){minute_ns - i * NS_PER_MIN, NS_PER_MIN, price, price + 5, price - 5, price, 10};
+            event->kline.candle = (struct candle){
+                minute_ns - i * NS_PER_MIN, NS_PER_MIN, price, price + 5, price - 5, price, 10};
             publish_event(conn, event, (uint64_t)i);
         }
     }
@@ -170,11 +181,12 @@ static void send_history(amqp_connection_state_t conn, struct market_event *even
 
 static void *send_ticks(void *arg)
 {
-    const struct sender       *sender = arg;
+    const struct sender *sender = arg;
     static struct market_event event;
-    amqp_connection_state_t    conn = bench_broker();
+    amqp_connection_state_t conn = bench_broker();
     send_history(conn, &event, sender->n_assets);
-    int64_t started_ns = bench_now_ns() + NS_PER_S; /* the candles are read first: queues have no order among them */
+    int64_t started_ns =
+        bench_now_ns() + NS_PER_S; /* the candles are read first: queues have no order among them */
     for (size_t i = 0; i < sender->n; i++) {
         double price = PRICE_FIRST + (double)i * PRICE_STEP;
         event.kind = MARKET_TICKER;
@@ -191,10 +203,11 @@ static void *send_ticks(void *arg)
 static void note_signal(const amqp_bytes_t *body)
 {
     static const char snapshot[] = "\"market_data_snapshot\":", price_key[] = "\"price\":";
-    const char       *at = memmem(body->bytes, body->len, snapshot, sizeof snapshot - 1);
+    const char *at = memmem(body->bytes, body->len, snapshot, sizeof snapshot - 1);
     if (at == NULL)
         bench_die("a signal without a snapshot");
-    at = memmem(at, body->len - (size_t)(at - (const char *)body->bytes), price_key, sizeof price_key - 1);
+    at = memmem(at, body->len - (size_t)(at - (const char *)body->bytes), price_key,
+                sizeof price_key - 1);
     if (at == NULL)
         bench_die("a signal without a price");
     note((size_t)llround((strtod(at + sizeof price_key - 1, NULL) - PRICE_FIRST) / PRICE_STEP));
@@ -218,10 +231,12 @@ static void measure_signals(struct sender *sender)
 
 int main(int argc, char **argv)
 {
-    struct sender sender = {.n = argc > 2 ? strtoul(argv[2], NULL, 10) : 0, .rate = argc > 3 ? strtod(argv[3], NULL) : 0,
+    struct sender sender = {.n = argc > 2 ? strtoul(argv[2], NULL, 10) : 0,
+                            .rate = argc > 3 ? strtod(argv[3], NULL) : 0,
                             .n_assets = argc > 4 ? strtoul(argv[4], NULL, 10) : 1};
     if (sender.n == 0 || sender.n > TICKS_MAX)
-        bench_die("usage: ticks hop N RATE | commit N | signals N RATE N_ASSETS (N at most %d)", TICKS_MAX);
+        bench_die("usage: ticks hop N RATE | commit N | signals N RATE N_ASSETS (N at most %d)",
+                  TICKS_MAX);
     if (strcmp(argv[1], "hop") == 0)
         measure_hop(&sender);
     else if (strcmp(argv[1], "commit") == 0)

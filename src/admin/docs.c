@@ -92,11 +92,12 @@ enum http_answer admin_docs_get(struct http_request *request, void *ctx)
 
 /* ---- the same table as Markdown ---- */
 
-static const char markdown_head[] =
-    "# Routes of the admin port\n\n"
-    "Generated from `include/alphaloop/tbl/routes.def` by `make generate`. `docs/openapi.json` says the "
-    "same to machines, with the\nshape and an example of every answer; `docs/http.md` says what holds "
-    "for all routes.\n";
+static const char markdown_head[] = "# Routes of the admin port\n\n"
+                                    "Generated from `include/alphaloop/tbl/routes.def` by `make "
+                                    "generate`. `docs/openapi.json` says the "
+                                    "same to machines, with the\nshape and an example of every "
+                                    "answer; `docs/http.md` says what holds "
+                                    "for all routes.\n";
 
 static const char *key_text(enum http_auth auth)
 {
@@ -109,7 +110,8 @@ static void put_markdown_params(struct buf *out, const struct http_route *route)
 {
     static const char *const places[] = {"path", "query", "body"};
     for (const struct http_param *param = route->params; param->name != NULL; param++) {
-        buf_printf(out, "%s`%s` (%s", param == route->params ? "" : ", ", param->name, places[param->in]);
+        buf_printf(out, "%s`%s` (%s", param == route->params ? "" : ", ", param->name,
+                   places[param->in]);
         if (param->in != HTTP_PATH && param->required)
             buf_puts(out, ", required");
         if (param->fallback != NULL)
@@ -128,15 +130,12 @@ void admin_routes_markdown(struct buf *out)
         const struct http_route *route = &routes[i];
         if (strcmp(area, route->area) != 0)
             buf_printf(out,
-                       "\n## %s\n\n| route | what it does | key | parameters |\n| --- | --- | --- | --- |\n",
+                       "\n## %s\n\n| route | what it does | key | parameters |\n| --- | --- | --- "
+                       "| --- |\n",
                        route->area);
         area = route->area;
-        buf_printf(out,
-                   "| `%s %s` | %s | %s | ",
-                   http_method_name(route->method),
-                   route->path,
-                   route->summary,
-                   key_text(route->auth));
+        buf_printf(out, "| `%s %s` | %s | %s | ", http_method_name(route->method), route->path,
+                   route->summary, key_text(route->auth));
         put_markdown_params(out, route);
         buf_puts(out, " |\n");
     }

@@ -141,8 +141,9 @@ static void find_missing(const struct admin_live *live, struct missing *missing)
         miss(missing, "service", "stopping", "it drains and takes no new work");
 }
 
-static void
-write_ready(struct json_writer *w, const struct admin_live *live, const struct missing *missing)
+static void write_ready(struct json_writer *w,
+                        const struct admin_live *live,
+                        const struct missing *missing)
 {
     json_w_object(w);
     admin_write_str(w, "status", missing->n == 0 ? "ready" : "not_ready");

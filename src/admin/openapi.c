@@ -333,13 +333,13 @@ static const char *code_text(const char *code)
     static const struct {
         const char *code, *text;
     } texts[] = {
-        {"400", "The request cannot be read."                                         },
-        {"401", "X-API-Key is missing or wrong."                                      },
-        {"404", "There is no such thing."                                             },
-        {"409", "Not possible in the present state."                                  },
-        {"413", "The body has more than 8 MiB."                                       },
-        {"415", "The body is not application/json."                                   },
-        {"422", "A parameter is missing or wrong."                                    },
+        {"400", "The request cannot be read."},
+        {"401", "X-API-Key is missing or wrong."},
+        {"404", "There is no such thing."},
+        {"409", "Not possible in the present state."},
+        {"413", "The body has more than 8 MiB."},
+        {"415", "The body is not application/json."},
+        {"422", "A parameter is missing or wrong."},
         {"503", "Something the answer depends on is away, or the service is not well."},
     };
     for (size_t i = 0; i < COUNT_OF(texts); i++) {

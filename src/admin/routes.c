@@ -31,13 +31,17 @@ static bool accepts_metric(struct slice text)
     return text.len > 0 && text.len < 64;
 }
 
-static const struct http_format format_version = {"version", "^v[0-9]+(\\.[0-9]+)?$", accepts_version};
-static const struct http_format format_strategy = {
-    "strategy", "^[A-Za-z0-9_.-]{1,100}$", accepts_strategy};
+static const struct http_format format_version = {"version", "^v[0-9]+(\\.[0-9]+)?$",
+                                                  accepts_version};
+static const struct http_format format_strategy = {"strategy", "^[A-Za-z0-9_.-]{1,100}$",
+                                                   accepts_strategy};
 static const struct http_format format_asset = {"asset", "^[A-Z0-9]{3,20}$", accepts_asset};
 static const struct http_format format_metric = {"metric", "^[a-z0-9_]{1,63}$", accepts_metric};
 
-#define NO_PARAMS {.name = NULL}
+#define NO_PARAMS                                                                                  \
+    {                                                                                              \
+        .name = NULL                                                                               \
+    }
 
 #define ROUTE(method, path, handler, auth, area, summary, answer, errors, ...)                     \
     static const struct http_param params_of_##handler[] = {__VA_ARGS__, {.name = NULL}};
@@ -46,15 +50,8 @@ static const struct http_format format_metric = {"metric", "^[a-z0-9_]{1,63}$", 
 
 static const struct http_route routes[] = {
 #define ROUTE(method, path, handler, auth, area, summary, answer, errors, ...)                     \
-    {HTTP_##method,                                                                                \
-     path,                                                                                         \
-     admin_##handler,                                                                              \
-     HTTP_##auth,                                                                                  \
-     area,                                                                                         \
-     summary,                                                                                      \
-     params_of_##handler,                                                                          \
-     answer,                                                                                       \
-     errors},
+    {HTTP_##method,       path,   admin_##handler, HTTP_##auth, area, summary,                     \
+     params_of_##handler, answer, errors},
 #include "alphaloop/tbl/routes.def"
 #undef ROUTE
 };

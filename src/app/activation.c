@@ -15,21 +15,21 @@
 /* ---- one activation ---- */
 
 struct activation {
-    struct worker          *worker;
-    struct strategy_id      strategy_id;
+    struct worker *worker;
+    struct strategy_id strategy_id;
     struct model_version_id version; /* "" back to warm-up */
-    const char             *why;
-    activation_fn           done;
-    void                   *ctx;
-    uv_work_t               work;
-    struct sha256           schema_hash, folder_hash; /* of the feature set; of manifest.json as registered */
-    struct strategy_id      owner; /* whose version it is */
-    char                    store[FILE_PATH_MAX];
-    struct scorer          *scorer;
-    enum al_err             err;
-    char                    error[256];
-    struct pg_batch        *batch;
-    bool                    found; /* the registry has it */
+    const char *why;
+    activation_fn done;
+    void *ctx;
+    uv_work_t work;
+    struct sha256 schema_hash, folder_hash; /* of the feature set; of manifest.json as registered */
+    struct strategy_id owner;               /* whose version it is */
+    char store[FILE_PATH_MAX];
+    struct scorer *scorer;
+    enum al_err err;
+    char error[256];
+    struct pg_batch *batch;
+    bool found; /* the registry has it */
 };
 
 static void finish(struct activation *a, enum admin_outcome outcome, const char *text)
@@ -38,8 +38,9 @@ static void finish(struct activation *a, enum admin_outcome outcome, const char 
     if (outcome == ADMIN_DONE)
         result.version = a->version;
     else
-        log_warn("app", "gate", NULL, EV("activation_failed"), F_STR("strategy_id", a->strategy_id.text),
-                 F_STR("version", a->version.text), F_STR("why", text));
+        log_warn("app", "gate", NULL, EV("activation_failed"),
+                 F_STR("strategy_id", a->strategy_id.text), F_STR("version", a->version.text),
+                 F_STR("why", text));
     scorer_destroy(a->scorer);
     pg_batch_destroy(a->batch);
     a->worker->n_activations--;
@@ -51,15 +52,15 @@ static void finish(struct activation *a, enum admin_outcome outcome, const char 
 static void swap_in(struct activation *a)
 {
     struct worker *worker = a->worker;
-    bool           warmup = a->version.text[0] == '\0';
+    bool warmup = a->version.text[0] == '\0';
     learn_activate(worker->pipeline, &a->strategy_id, a->scorer, worker_now_ns(worker));
     a->scorer = NULL;
     metric_set(METRIC_model_is_active, warmup ? 0 : 1, a->strategy_id.text, NULL);
     log_info("app", "gate", NULL, EV("model_activated"), F_STR("strategy_id", a->strategy_id.text),
              F_STR("version", warmup ? NULL : a->version.text), F_STR("why", a->why));
-    bool                rolled_back = strcmp(a->why, "rollback") == 0;
-    struct json_writer *w = events_begin(worker->events, rolled_back ? "model.rolled_back" : "model.activated",
-                                         a->strategy_id.text);
+    bool rolled_back = strcmp(a->why, "rollback") == 0;
+    struct json_writer *w = events_begin(
+        worker->events, rolled_back ? "model.rolled_back" : "model.activated", a->strategy_id.text);
     json_w_key(w, "version");
     json_w_str(w, warmup ? NULL : a->version.text);
     json_w_key(w, "why");
@@ -80,7 +81,8 @@ static void on_done(void *ctx, enum al_err err, const struct pg_failure *failure
 {
     struct activation *a = ctx;
     if (err != AL_OK)
-        finish(a, err == AL_ECONN ? ADMIN_AWAY : ADMIN_FAILED, failure != NULL ? failure->message : err_text());
+        finish(a, err == AL_ECONN ? ADMIN_AWAY : ADMIN_FAILED,
+               failure != NULL ? failure->message : err_text());
     else if (!a->found && a->version.text[0] != '\0')
         finish(a, ADMIN_NOT_FOUND, "This strategy has no such version.");
     else
@@ -98,7 +100,8 @@ static void commit(struct activation *a)
     if (a->version.text[0] == '\0')
         model_versions_retire_active(a->batch, &a->strategy_id, wall_ns);
     else
-        model_versions_activate(a->batch, &a->strategy_id, &a->version, strcmp(a->why, "manual") == 0, wall_ns);
+        model_versions_activate(a->batch, &a->strategy_id, &a->version,
+                                strcmp(a->why, "manual") == 0, wall_ns);
     struct pg_job job = {.on_result = on_result, .on_done = on_done, .ctx = a};
     if (pg_client_run(a->worker->writer, a->batch, &job) != AL_OK)
         finish(a, ADMIN_AWAY, "The database is away.");
@@ -107,7 +110,7 @@ static void commit(struct activation *a)
 static void load(uv_work_t *work)
 {
     struct activation *a = work->data;
-    char               folder[FILE_PATH_MAX];
+    char folder[FILE_PATH_MAX];
     a->err = model_store_path(a->store, &a->version, folder);
     if (a->err == AL_OK)
         a->err = model_store_load(folder, &a->folder_hash, &a->schema_hash, &a->scorer);
@@ -126,8 +129,11 @@ static void on_loaded(uv_work_t *work, int status)
         commit(a);
 }
 
-static struct activation *activation_new(struct worker *worker, const struct strategy_id *strategy_id, const char *why,
-                                         activation_fn done, void *ctx)
+static struct activation *activation_new(struct worker *worker,
+                                         const struct strategy_id *strategy_id,
+                                         const char *why,
+                                         activation_fn done,
+                                         void *ctx)
 {
     struct activation *a = calloc(1, sizeof(*a));
     assert(a != NULL);
@@ -146,7 +152,7 @@ static struct activation *activation_new(struct worker *worker, const struct str
 
 static void on_row(void *ctx, size_t index, const struct pg_result *result)
 {
-    struct activation       *a = ctx;
+    struct activation *a = ctx;
     struct model_version_row row;
     (void)index;
     a->found = pg_result_n_rows(result) > 0 && model_versions_read(result, 0, &row) == AL_OK;
@@ -163,7 +169,8 @@ static void on_looked_up(void *ctx, enum al_err err, const struct pg_failure *fa
     pg_batch_destroy(a->batch);
     a->batch = NULL;
     if (err != AL_OK)
-        finish(a, err == AL_ECONN ? ADMIN_AWAY : ADMIN_FAILED, failure != NULL ? failure->message : err_text());
+        finish(a, err == AL_ECONN ? ADMIN_AWAY : ADMIN_FAILED,
+               failure != NULL ? failure->message : err_text());
     else if (!a->found && strcmp(a->why, "rollback") == 0)
         finish(a, ADMIN_CONFLICT, "No earlier version of this strategy was active.");
     else if (!a->found)
@@ -191,10 +198,14 @@ static void look_up(struct activation *a)
         finish(a, ADMIN_AWAY, "The database is away.");
 }
 
-void activation_start(struct worker *worker, const struct strategy_id *strategy_id,
-                      const struct model_version_id *version, const char *why, activation_fn done, void *ctx)
+void activation_start(struct worker *worker,
+                      const struct strategy_id *strategy_id,
+                      const struct model_version_id *version,
+                      const char *why,
+                      activation_fn done,
+                      void *ctx)
 {
-    struct activation   *a = activation_new(worker, strategy_id, why, done, ctx);
+    struct activation *a = activation_new(worker, strategy_id, why, done, ctx);
     const struct sha256 *hash = pipeline_schema_hash(worker->pipeline, strategy_id);
     if (hash == NULL) {
         finish(a, ADMIN_NOT_FOUND, "There is no such strategy.");
@@ -209,7 +220,10 @@ void activation_start(struct worker *worker, const struct strategy_id *strategy_
         commit(a);
 }
 
-void activation_rollback(struct worker *worker, const struct strategy_id *strategy_id, activation_fn done, void *ctx)
+void activation_rollback(struct worker *worker,
+                         const struct strategy_id *strategy_id,
+                         activation_fn done,
+                         void *ctx)
 {
     activation_start(worker, strategy_id, NULL, "rollback", done, ctx);
 }

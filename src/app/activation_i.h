@@ -10,9 +10,16 @@ typedef void (*activation_fn)(void *ctx, const struct admin_result *result);
 
 /* Activate `version` for the strategy; NULL: back to warm-up, nothing is active then. A version the gate refused may be
  * activated by hand only. `why` is static text for the event: "gate", "manual", "rollback". */
-void activation_start(struct worker *worker, const struct strategy_id *strategy_id,
-                      const struct model_version_id *version, const char *why, activation_fn done, void *ctx);
+void activation_start(struct worker *worker,
+                      const struct strategy_id *strategy_id,
+                      const struct model_version_id *version,
+                      const char *why,
+                      activation_fn done,
+                      void *ctx);
 /* Activate the version that was active before; ADMIN_CONFLICT when there is none. */
-void activation_rollback(struct worker *worker, const struct strategy_id *strategy_id, activation_fn done, void *ctx);
+void activation_rollback(struct worker *worker,
+                         const struct strategy_id *strategy_id,
+                         activation_fn done,
+                         void *ctx);
 
 #endif

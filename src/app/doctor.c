@@ -21,19 +21,20 @@
 #include "strategies_i.h"
 #include "worker_i.h"
 
-#define BROKER_WAIT_MS    5000
-#define CLOCK_SKEW_MAX_S  2.0
-#define POSTGRES_MIN      150000
-#define N_OWN_QUEUES      2 /* the first of those asked about: order events and signals */
+#define BROKER_WAIT_MS   5000
+#define CLOCK_SKEW_MAX_S 2.0
+#define POSTGRES_MIN     150000
+#define N_OWN_QUEUES     2 /* the first of those asked about: order events and signals */
 
 struct doctor {
-    const char      *env_file;
+    const char *env_file;
     struct settings *settings;
-    int              n_failed;
+    int n_failed;
 };
 
 static void good(const char *what, const char *format, ...) PRINTF(2, 3);
-static void bad(struct doctor *doctor, const char *what, const char *mend, const char *format, ...) PRINTF(4, 5);
+static void bad(struct doctor *doctor, const char *what, const char *mend, const char *format, ...)
+    PRINTF(4, 5);
 
 static void good(const char *what, const char *format, ...)
 {
@@ -61,11 +62,13 @@ static void bad(struct doctor *doctor, const char *what, const char *mend, const
 static bool check_settings(struct doctor *doctor)
 {
     struct buf problems = BUF_INIT(SETTINGS_PROBLEMS_MAX);
-    bool ok = environment_settings_again(doctor->env_file, SETTINGS_NEED_API_KEY, doctor->settings, &problems) == AL_OK;
+    bool ok = environment_settings_again(doctor->env_file, SETTINGS_NEED_API_KEY, doctor->settings,
+                                         &problems) == AL_OK;
     if (ok)
         good("settings", "all valid");
     else
-        bad(doctor, "settings", "correct these in the environment or the env file; `alphaloop settings` explains each",
+        bad(doctor, "settings",
+            "correct these in the environment or the env file; `alphaloop settings` explains each",
             "%s\n%s", err_text(), buf_str(&problems));
     buf_deinit(&problems);
     return ok;
@@ -92,10 +95,10 @@ static const struct pg_statement facts_statement = {
 static void check_facts(struct doctor *doctor, struct pg_sync *sync)
 {
     struct database_facts facts = {0};
-    struct pg_batch      *batch = pg_batch_create(4096);
+    struct pg_batch *batch = pg_batch_create(4096);
     pg_batch_statement(batch, &facts_statement);
     struct timespec wall;
-    enum al_err     err = pg_sync_run(sync, batch, on_facts, &facts);
+    enum al_err err = pg_sync_run(sync, batch, on_facts, &facts);
     clock_gettime(CLOCK_REALTIME, &wall);
     pg_batch_destroy(batch);
     if (err != AL_OK) {
@@ -108,7 +111,8 @@ static void check_facts(struct doctor *doctor, struct pg_sync *sync)
             (long long)(facts.version_number / 10000));
     else
         good("database", "PostgreSQL %lld at %s:%u/%s", (long long)(facts.version_number / 10000),
-             doctor->settings->postgres_host, doctor->settings->postgres_port, doctor->settings->postgres_db);
+             doctor->settings->postgres_host, doctor->settings->postgres_port,
+             doctor->settings->postgres_db);
     if (skew_s > CLOCK_SKEW_MAX_S || skew_s < -CLOCK_SKEW_MAX_S)
         bad(doctor, "clock", "synchronise both machines: `timedatectl set-ntp true`",
             "this machine and the database disagree by %.1f s", skew_s);
@@ -119,8 +123,10 @@ static void check_facts(struct doctor *doctor, struct pg_sync *sync)
 static const char *database_mend(enum al_err err)
 {
     if (err == AL_EAUTH)
-        return "set POSTGRES_USER, POSTGRES_PASSWORD (or POSTGRES_PASSWORD_FILE) and POSTGRES_DB to what the server has";
-    return "start PostgreSQL, or set POSTGRES_HOST and POSTGRES_PORT; `make stack-up` starts a private one";
+        return "set POSTGRES_USER, POSTGRES_PASSWORD (or POSTGRES_PASSWORD_FILE) and POSTGRES_DB "
+               "to what the server has";
+    return "start PostgreSQL, or set POSTGRES_HOST and POSTGRES_PORT; `make stack-up` starts a "
+           "private one";
 }
 
 static void check_schema(struct doctor *doctor, const struct pg_options *options)
@@ -135,7 +141,7 @@ static void check_schema(struct doctor *doctor, const struct pg_options *options
 static void check_database(struct doctor *doctor, const struct pg_options *options)
 {
     struct pg_sync *sync;
-    enum al_err     err = pg_sync_open(options, &sync);
+    enum al_err err = pg_sync_open(options, &sync);
     if (err != AL_OK) {
         bad(doctor, "database", database_mend(err), "%s", err_text());
         return;
@@ -148,13 +154,13 @@ static void check_database(struct doctor *doctor, const struct pg_options *optio
 /* ---- broker ---- */
 
 struct broker_check {
-    struct doctor    *doctor;
+    struct doctor *doctor;
     struct amqp_conn *conn;
-    uv_timer_t        timer;
-    const char       *queues[8];
+    uv_timer_t timer;
+    const char *queues[8];
     struct amqp_gauge *gauges[8];
-    size_t            n_queues, n_answered;
-    bool              over;
+    size_t n_queues, n_answered;
+    bool over;
 };
 
 static void broker_over(struct broker_check *check)
@@ -169,34 +175,39 @@ static void broker_over(struct broker_check *check)
 static void on_depth(void *ctx, const struct amqp_depth *depth)
 {
     struct broker_check *check = ctx;
-    const char          *queue = check->queues[check->n_answered++];
+    const char *queue = check->queues[check->n_answered++];
     if (depth->exists)
-        good("queue", "%s: %u messages, %u consumers", queue, depth->n_messages, depth->n_consumers);
+        good("queue", "%s: %u messages, %u consumers", queue, depth->n_messages,
+             depth->n_consumers);
     else
         printf("note  %-14s %s is missing; the worker waits until %s\n", "queue", queue,
-               check->n_answered <= N_OWN_QUEUES ? "it creates it at its start" : "the neighbour that owns it does");
+               check->n_answered <= N_OWN_QUEUES ? "it creates it at its start"
+                                                 : "the neighbour that owns it does");
     if (check->n_answered == check->n_queues || !amqp_gauge_ask(check->gauges[check->n_answered]))
         broker_over(check);
 }
 
 static void on_broker_state(void *ctx, struct amqp_conn *conn, enum amqp_conn_state state)
 {
-    struct broker_check   *check = ctx;
+    struct broker_check *check = ctx;
     const struct settings *s = check->doctor->settings;
     if (check->over)
         return;
     if (state == AMQP_CONN_READY) {
-        good("broker", "RabbitMQ at %s:%u, vhost %s", s->rabbitmq_host, s->rabbitmq_port, s->rabbitmq_vhost);
+        good("broker", "RabbitMQ at %s:%u, vhost %s", s->rabbitmq_host, s->rabbitmq_port,
+             s->rabbitmq_vhost);
         return;
     }
     if (state != AMQP_CONN_WAITING)
         return;
     bool auth = amqp_conn_error_code(conn) == AL_EAUTH;
     bad(check->doctor, "broker",
-        auth ? "set RABBITMQ_USER, RABBITMQ_PASSWORD and RABBITMQ_VHOST to an account with rights on that vhost"
-             : "start RabbitMQ, or set RABBITMQ_HOST and RABBITMQ_PORT; `make stack-up` starts a private one",
-        "user %s at %s:%u, vhost %s: %s", s->rabbitmq_user, s->rabbitmq_host, s->rabbitmq_port, s->rabbitmq_vhost,
-        amqp_conn_error(conn));
+        auth ? "set RABBITMQ_USER, RABBITMQ_PASSWORD and RABBITMQ_VHOST to an account with rights "
+               "on that vhost"
+             : "start RabbitMQ, or set RABBITMQ_HOST and RABBITMQ_PORT; `make stack-up` starts a "
+               "private one",
+        "user %s at %s:%u, vhost %s: %s", s->rabbitmq_user, s->rabbitmq_host, s->rabbitmq_port,
+        s->rabbitmq_vhost, amqp_conn_error(conn));
     broker_over(check);
 }
 
@@ -204,25 +215,25 @@ static void on_broker_state(void *ctx, struct amqp_conn *conn, enum amqp_conn_st
 static void on_broker_timer(uv_timer_t *timer)
 {
     struct broker_check *check = timer->data;
-    static uint64_t      waited_ms;
+    static uint64_t waited_ms;
     waited_ms += 20;
     if (check->n_answered == 0 && amqp_gauge_ask(check->gauges[0]))
         return;
     if (waited_ms < BROKER_WAIT_MS)
         return;
-    bad(check->doctor, "broker", "see the broker's log", "no answer within %d s: %s", BROKER_WAIT_MS / 1000,
-        amqp_conn_error(check->conn));
+    bad(check->doctor, "broker", "see the broker's log", "no answer within %d s: %s",
+        BROKER_WAIT_MS / 1000, amqp_conn_error(check->conn));
     broker_over(check);
 }
 
 static void check_broker(struct doctor *doctor)
 {
     const struct settings *s = doctor->settings;
-    uv_loop_t              loop;
-    struct broker_check    check = {
+    uv_loop_t loop;
+    struct broker_check check = {
         .doctor = doctor,
-        .queues = {s->order_events_queue, s->signals_queue, s->ticker_queue, s->orderbook_queue, s->kline_queue,
-                   s->trades_queue, s->position_queue},
+        .queues = {s->order_events_queue, s->signals_queue, s->ticker_queue, s->orderbook_queue,
+                   s->kline_queue, s->trades_queue, s->position_queue},
         .n_queues = 7,
     };
     struct amqp_options options = {
@@ -241,7 +252,8 @@ static void check_broker(struct doctor *doctor)
         return;
     }
     for (size_t i = 0; i < check.n_queues; i++) {
-        enum al_err err = amqp_gauge_create(check.conn, check.queues[i], on_depth, &check, &check.gauges[i]);
+        enum al_err err =
+            amqp_gauge_create(check.conn, check.queues[i], on_depth, &check, &check.gauges[i]);
         if (err != AL_OK)
             bad(doctor, "queue", "report this", "%s: %s", check.queues[i], err_text());
     }
@@ -261,23 +273,26 @@ static void check_models(struct doctor *doctor)
     if (model_store_check(store) == AL_OK)
         good("model store", "%s can be written", store);
     else
-        bad(doctor, "model store", "set MODEL_STORAGE_PATH to a directory this user may write", "%s", err_text());
+        bad(doctor, "model store", "set MODEL_STORAGE_PATH to a directory this user may write",
+            "%s", err_text());
     const struct xgb *library;
     if (xgb_load(&library) == AL_OK)
         good("training", "XGBoost %s", xgb_version());
     else
-        bad(doctor, "training", "install libxgboost (Debian: `apt-get install libxgboost0`)", "%s", err_text());
+        bad(doctor, "training", "install libxgboost (Debian: `apt-get install libxgboost0`)", "%s",
+            err_text());
 }
 
 static void check_strategies(struct doctor *doctor)
 {
     struct strategy_config *strategies;
-    size_t                  n_strategies;
-    struct buf              problems = BUF_INIT(SETTINGS_PROBLEMS_MAX);
+    size_t n_strategies;
+    struct buf problems = BUF_INIT(SETTINGS_PROBLEMS_MAX);
     if (strategies_load(doctor->settings, &strategies, &n_strategies, &problems) == AL_OK)
         good("strategies", "%zu", n_strategies);
     else
-        bad(doctor, "strategies", "correct the files in STRATEGY_CONFIG_DIR; strategy.schema.json describes them", "%s",
+        bad(doctor, "strategies",
+            "correct the files in STRATEGY_CONFIG_DIR; strategy.schema.json describes them", "%s",
             buf_str(&problems));
     buf_deinit(&problems);
     free(strategies);
@@ -286,7 +301,8 @@ static void check_strategies(struct doctor *doctor)
 /* ---- the role ---- */
 
 static const struct argp_option options[] = {
-    {"env-file", 'e', "FILE", 0, "Read settings from FILE; the environment wins (default: .env if it exists)", 0},
+    {"env-file", 'e', "FILE", 0,
+     "Read settings from FILE; the environment wins (default: .env if it exists)", 0},
     {0},
 };
 
@@ -305,7 +321,8 @@ static error_t parse_option(int key, char *value, struct argp_state *state)
 static const struct argp argp = {
     .options = options,
     .parser = parse_option,
-    .doc = "Check settings, strategies, broker, queues, database, schema, clock and model store. One line each; exit code 1 "
+    .doc = "Check settings, strategies, broker, queues, database, schema, clock and model store. "
+           "One line each; exit code 1 "
            "if any fails.",
 };
 
@@ -325,7 +342,7 @@ int role_doctor(int argc, char **argv)
         return EXIT_FAILED;
     log_init("doctor", LOG_ERROR, no_log, NULL); /* what goes wrong is said once, here */
     if (check_settings(&doctor)) {
-        struct worker     worker = {.settings = doctor.settings};
+        struct worker worker = {.settings = doctor.settings};
         struct pg_options database = worker_pg_options(&worker, "doctor");
         check_strategies(&doctor);
         check_database(&doctor, &database);

@@ -11,13 +11,13 @@
 #define EVENT_BYTES_MAX (256U * 1024)
 
 struct events {
-    struct worker         *worker;
+    struct worker *worker;
     struct amqp_publisher *publisher; /* NULL with --no-publish */
-    struct rng             rng;
-    struct buf             body;
-    struct json_writer     writer;
-    const char            *type;
-    char                   id_text[UUID_TEXT_MAX];
+    struct rng rng;
+    struct buf body;
+    struct json_writer writer;
+    const char *type;
+    char id_text[UUID_TEXT_MAX];
 };
 
 enum al_err events_create(struct worker *worker, struct events **out)
@@ -46,7 +46,7 @@ void events_destroy(struct events *events)
 struct json_writer *events_begin(struct events *events, const char *type, const char *strategy_id)
 {
     struct json_writer *w = &events->writer;
-    int64_t             wall_ns = worker_wall_ns(events->worker);
+    int64_t wall_ns = worker_wall_ns(events->worker);
     events->type = type;
     buf_reset(&events->body);
     json_w_init(w, &events->body);

@@ -9,10 +9,10 @@ struct worker;
 struct events;
 
 MUST_CHECK enum al_err events_create(struct worker *worker, struct events **out);
-void                   events_destroy(struct events *events);
+void events_destroy(struct events *events);
 
 /* "model.activated" ...: begin an object with event_id, event_type, timestamp and strategy_id; add members; events_send(). */
 struct json_writer *events_begin(struct events *events, const char *type, const char *strategy_id);
-void                events_send(struct events *events);
+void events_send(struct events *events);
 
 #endif

@@ -15,21 +15,21 @@
 #include "worker_i.h"
 
 struct source {
-    struct feed          *feed;
+    struct feed *feed;
     struct amqp_consumer *consumer;
-    const char           *name;  /* "ticker" ... "position" */
-    const char           *queue;
-    enum market_kind      kind;  /* of a market source */
-    bool                  is_position;
-    int64_t               last_at_ns;
-    bool                  complained; /* the first unreadable message of a run was logged */
+    const char *name; /* "ticker" ... "position" */
+    const char *queue;
+    enum market_kind kind; /* of a market source */
+    bool is_position;
+    int64_t last_at_ns;
+    bool complained; /* the first unreadable message of a run was logged */
 };
 
 struct feed {
-    struct worker       *worker;
-    struct json_reader  *reader;
+    struct worker *worker;
+    struct json_reader *reader;
     struct market_event *event; /* 20 kB: reused for every message */
-    struct source        sources[MARKET_KIND_COUNT + 1];
+    struct source sources[MARKET_KIND_COUNT + 1];
 };
 
 enum al_err feed_create(struct worker *worker, struct feed **out)
@@ -45,19 +45,23 @@ enum al_err feed_create(struct worker *worker, struct feed **out)
         return err_set(AL_ENOMEM, "feed");
     }
     const struct settings *settings = worker->settings;
-    const char *const      queues[MARKET_KIND_COUNT] = {
+    const char *const queues[MARKET_KIND_COUNT] = {
         [MARKET_TICKER] = settings->ticker_queue,
         [MARKET_BOOK] = settings->orderbook_queue,
         [MARKET_KLINE] = settings->kline_queue,
         [MARKET_TRADES] = settings->trades_queue,
     };
     for (enum market_kind kind = 0; kind < MARKET_KIND_COUNT; kind++)
-        feed->sources[kind] = (struct source){
-            .feed = feed, .name = market_kind_name(kind), .queue = queues[kind], .kind = kind,
-            .last_at_ns = TIMESTAMP_NONE};
-    feed->sources[MARKET_KIND_COUNT] = (struct source){
-        .feed = feed, .name = "position", .queue = settings->position_queue, .is_position = true,
-        .last_at_ns = TIMESTAMP_NONE};
+        feed->sources[kind] = (struct source){.feed = feed,
+                                              .name = market_kind_name(kind),
+                                              .queue = queues[kind],
+                                              .kind = kind,
+                                              .last_at_ns = TIMESTAMP_NONE};
+    feed->sources[MARKET_KIND_COUNT] = (struct source){.feed = feed,
+                                                       .name = "position",
+                                                       .queue = settings->position_queue,
+                                                       .is_position = true,
+                                                       .last_at_ns = TIMESTAMP_NONE};
     *out = feed;
     return AL_OK;
 }
@@ -89,8 +93,8 @@ static void accepted(struct source *source)
 
 static void take_market(struct source *source, struct slice body, int64_t wall_ns)
 {
-    struct worker             *worker = source->feed->worker;
-    struct market_event       *event = source->feed->event;
+    struct worker *worker = source->feed->worker;
+    struct market_event *event = source->feed->event;
     struct order_event_refusal refusal;
     if (!market_event_parse(source->feed->reader, source->kind, body, wall_ns, event, &refusal)) {
         refused(source, &refusal);
@@ -106,13 +110,16 @@ static void take_market(struct source *source, struct slice body, int64_t wall_n
     worker_perform(worker);
 }
 
-static void take_position(struct source *source, const struct amqp_delivery *delivery, int64_t wall_ns)
+static void take_position(struct source *source,
+                          const struct amqp_delivery *delivery,
+                          int64_t wall_ns)
 {
-    struct worker             *worker = source->feed->worker;
-    struct position_update     update;
+    struct worker *worker = source->feed->worker;
+    struct position_update update;
     struct order_event_refusal refusal;
-    struct slice               trace = amqp_delivery_header(delivery, "trace_id");
-    if (!position_update_parse(source->feed->reader, delivery->body, trace, wall_ns, &update, &refusal)) {
+    struct slice trace = amqp_delivery_header(delivery, "trace_id");
+    if (!position_update_parse(source->feed->reader, delivery->body, trace, wall_ns, &update,
+                               &refusal)) {
         refused(source, &refusal);
         return;
     }
@@ -122,10 +129,12 @@ static void take_position(struct source *source, const struct amqp_delivery *del
     worker_perform(worker);
 }
 
-static void on_message(void *ctx, struct amqp_consumer *consumer, const struct amqp_delivery *delivery)
+static void on_message(void *ctx,
+                       struct amqp_consumer *consumer,
+                       const struct amqp_delivery *delivery)
 {
     struct source *source = ctx;
-    int64_t        wall_ns = worker_wall_ns(source->feed->worker);
+    int64_t wall_ns = worker_wall_ns(source->feed->worker);
     source->last_at_ns = wall_ns;
     if (source->is_position)
         take_position(source, delivery, wall_ns);
@@ -137,14 +146,15 @@ static void on_message(void *ctx, struct amqp_consumer *consumer, const struct a
 enum al_err feed_start(struct feed *feed)
 {
     for (size_t i = 0; i < COUNT_OF(feed->sources); i++) {
-        struct source                *source = &feed->sources[i];
+        struct source *source = &feed->sources[i];
         struct amqp_consumer_options options = {
             .queue = {.name = source->queue, .create = false},
             .prefetch = (uint16_t)feed->worker->settings->market_prefetch,
             .on_message = on_message,
             .ctx = source,
         };
-        enum al_err err = amqp_consumer_create(feed->worker->consuming, &options, &source->consumer);
+        enum al_err err =
+            amqp_consumer_create(feed->worker->consuming, &options, &source->consumer);
         if (err != AL_OK)
             return err_add(err, "consume %s", source->queue);
     }

@@ -9,9 +9,9 @@ struct worker;
 struct feed;
 
 MUST_CHECK enum al_err feed_create(struct worker *worker, struct feed **out);
-void                   feed_destroy(struct feed *feed);
+void feed_destroy(struct feed *feed);
 MUST_CHECK enum al_err feed_start(struct feed *feed); /* subscribe */
-void                   feed_stop(struct feed *feed);  /* take no more */
+void feed_stop(struct feed *feed);                    /* take no more */
 /* Fill one row a queue from out[0] on; returns how many. */
 size_t feed_view(const struct feed *feed, struct admin_consumer *out);
 

@@ -12,18 +12,18 @@
 
 #include "worker_i.h"
 
-#define ASK_EVERY_NS   (10 * NS_PER_S)
-#define BALANCES_MAX   1000
-#define BATCH_BYTES    4096
+#define ASK_EVERY_NS (10 * NS_PER_S)
+#define BALANCES_MAX 1000
+#define BATCH_BYTES  4096
 
 struct funds {
-    struct worker      *worker;
-    struct pg_batch    *batch;
+    struct worker *worker;
+    struct pg_batch *batch;
     struct stack_tables tables;
-    bool                running, known_before;
-    double              available; /* quote currency; NaN: unknown */
-    char                quote[ASSET_TEXT_MAX];
-    int64_t             next_wall_ns;
+    bool running, known_before;
+    double available; /* quote currency; NaN: unknown */
+    char quote[ASSET_TEXT_MAX];
+    int64_t next_wall_ns;
 };
 
 enum al_err funds_create(struct worker *worker, struct funds **out)
@@ -52,8 +52,8 @@ static void done(struct funds *funds)
 {
     bool known = !isnan(funds->available);
     if (known != funds->known_before)
-        log_info("app", "limit", NULL, EV(known ? "balance_known" : "balance_unknown"), F_STR("currency", funds->quote),
-                 F_F64("available", funds->available));
+        log_info("app", "limit", NULL, EV(known ? "balance_known" : "balance_unknown"),
+                 F_STR("currency", funds->quote), F_F64("available", funds->available));
     funds->known_before = known;
     pipeline_set_balance(funds->worker->pipeline, funds->available);
     funds->running = false;
@@ -66,7 +66,8 @@ static void on_balances(void *ctx, size_t index, const struct pg_result *result)
     (void)index;
     for (size_t row = 0; row < pg_result_n_rows(result); row++) {
         struct stack_balance balance;
-        if (stack_balances_read(result, row, &balance) == AL_OK && strcmp(balance.coin.text, funds->quote) == 0)
+        if (stack_balances_read(result, row, &balance) == AL_OK &&
+            strcmp(balance.coin.text, funds->quote) == 0)
             funds->available = decimal_to_double(balance.available);
     }
 }

@@ -8,7 +8,7 @@ struct worker;
 struct funds;
 
 MUST_CHECK enum al_err funds_create(struct worker *worker, struct funds **out);
-void                   funds_destroy(struct funds *funds);
-void                   funds_run(struct funds *funds); /* ask again when it is time */
+void funds_destroy(struct funds *funds);
+void funds_run(struct funds *funds); /* ask again when it is time */
 
 #endif

@@ -29,62 +29,64 @@
 #include "view_i.h"
 #include "worker_i.h"
 
-#define BATCH_BYTES_MAX (16U << 20) /* parameters of one transaction */
-#define BODIES_BYTES_MAX (4U << 20) /* bodies in one batch, but for a single larger one */
+#define BATCH_BYTES_MAX   (16U << 20) /* parameters of one transaction */
+#define BODIES_BYTES_MAX  (4U << 20)  /* bodies in one batch, but for a single larger one */
 #define HEADERS_BYTES_MAX (64U * 1024)
-#define BACKOFF_MIN_NS   (50 * NS_PER_MS)
-#define BACKOFF_MAX_NS   (2 * NS_PER_S)
+#define BACKOFF_MIN_NS    (50 * NS_PER_MS)
+#define BACKOFF_MAX_NS    (2 * NS_PER_S)
 
 /* One message as it came. */
 struct item {
     struct amqp_tag tag;
-    int64_t         ts_recv_ns;
-    struct buf      body, headers; /* headers as JSON */
+    int64_t ts_recv_ns;
+    struct buf body, headers; /* headers as JSON */
     struct trace_id trace_id;
-    bool            refused_by_database; /* alone: quarantine it */
-    char            why[128];            /* the database's words */
+    bool refused_by_database; /* alone: quarantine it */
+    char why[128];            /* the database's words */
 };
 
 /* One message as it was understood, for the time of a transaction. */
 struct entry {
-    const struct item         *item;
-    bool                       valid;
-    struct order_event         event; /* when valid; borrows from doc */
-    struct json_object        *doc;
+    const struct item *item;
+    bool valid;
+    struct order_event event; /* when valid; borrows from doc */
+    struct json_object *doc;
     struct order_event_refusal refusal; /* when not valid */
-    bool                       is_new;  /* not seen before this transaction */
-    struct order_state         state;   /* after the event */
-    struct execution           execution;
-    bool                       executed;
+    bool is_new;                        /* not seen before this transaction */
+    struct order_state state;           /* after the event */
+    struct execution execution;
+    bool executed;
 };
 
 struct intake {
-    struct worker        *worker;
+    struct worker *worker;
     struct amqp_consumer *consumer;
-    struct json_reader   *reader;
-    struct item          *items; /* ring */
-    size_t                first, count, cap;
-    size_t                n_batch;      /* in the running transaction; 0: none runs */
-    size_t                n_one_by_one; /* so many of the first go alone */
-    struct entry         *entries;      /* batch_max of them */
-    size_t                batch_max;
-    struct pg_batch      *batch;
-    size_t                i_events, i_states, i_signals; /* statements of step 1; SIZE_MAX: not there */
-    struct order_state   *states; /* of the batch's orders, as locked, then as changed */
-    size_t                n_states;
-    struct signal_match  *matches; /* signals of ours that the batch answers */
-    size_t                n_matches;
-    struct map            state_of, match_of, new_ids; /* keys to the arrays above; event ids not seen before */
+    struct json_reader *reader;
+    struct item *items; /* ring */
+    size_t first, count, cap;
+    size_t n_batch;        /* in the running transaction; 0: none runs */
+    size_t n_one_by_one;   /* so many of the first go alone */
+    struct entry *entries; /* batch_max of them */
+    size_t batch_max;
+    struct pg_batch *batch;
+    size_t i_events, i_states, i_signals; /* statements of step 1; SIZE_MAX: not there */
+    struct order_state *states;           /* of the batch's orders, as locked, then as changed */
+    size_t n_states;
+    struct signal_match *matches; /* signals of ours that the batch answers */
+    size_t n_matches;
+    struct map state_of, match_of,
+        new_ids; /* keys to the arrays above; event ids not seen before */
     struct execution_row *executions;
-    struct order_event_row *rows; /* of the valid entries, with their ids beside them: what step 1 sends */
-    struct order_id      *order_ids;
-    struct uuid          *signal_ids;
-    uint64_t              generation; /* of the channel the newest item came on */
-    int64_t               last_at_ns, due_wall_ns, backoff_ns, wait_ns;
-    uint64_t              n_quarantined;
-    bool                  stopped;
-    enum al_err           read_error; /* of a result of this transaction */
-    uv_timer_t            timer;
+    struct order_event_row
+        *rows; /* of the valid entries, with their ids beside them: what step 1 sends */
+    struct order_id *order_ids;
+    struct uuid *signal_ids;
+    uint64_t generation; /* of the channel the newest item came on */
+    int64_t last_at_ns, due_wall_ns, backoff_ns, wait_ns;
+    uint64_t n_quarantined;
+    bool stopped;
+    enum al_err read_error; /* of a result of this transaction */
+    uv_timer_t timer;
 };
 
 /* ---- taking in ---- */
@@ -109,7 +111,9 @@ static void forget_stale(struct intake *intake)
 
 static void on_timer(uv_timer_t *timer);
 
-static void on_message(void *ctx, struct amqp_consumer *consumer, const struct amqp_delivery *delivery)
+static void on_message(void *ctx,
+                       struct amqp_consumer *consumer,
+                       const struct amqp_delivery *delivery)
 {
     struct intake *intake = ctx;
     (void)consumer;
@@ -146,8 +150,9 @@ static void entry_read(struct intake *intake, struct entry *entry, struct item *
         (void)chars_set(entry->refusal.detail, sizeof(entry->refusal.detail), item->why);
         return;
     }
-    entry->valid = order_event_parse(intake->reader, buf_slice(&item->body), slice_of(item->trace_id.text), limit_ns,
-                                     &entry->event, &entry->doc, &entry->refusal);
+    entry->valid =
+        order_event_parse(intake->reader, buf_slice(&item->body), slice_of(item->trace_id.text),
+                          limit_ns, &entry->event, &entry->doc, &entry->refusal);
     /* Few events borrow from their document beyond this: the others' memory serves the next one while it is warm. */
     if (entry->valid && entry->event.performance == NULL) {
         entry->event.rejection_reason = (struct slice){"", 0};
@@ -175,9 +180,9 @@ static void write_quarantine(struct intake *intake, const struct entry *entry)
 static void write_step_1(struct intake *intake)
 {
     struct order_event_row *rows = intake->rows;
-    struct order_id        *orders = intake->order_ids;
-    struct uuid            *signals = intake->signal_ids;
-    size_t                  n = 0;
+    struct order_id *orders = intake->order_ids;
+    struct uuid *signals = intake->signal_ids;
+    size_t n = 0;
     for (size_t i = 0; i < intake->n_batch; i++) {
         const struct entry *entry = &intake->entries[i];
         if (!entry->valid)
@@ -200,7 +205,7 @@ static void write_step_1(struct intake *intake)
 static void on_result(void *ctx, size_t index, const struct pg_result *result)
 {
     struct intake *intake = ctx;
-    size_t         n_rows = pg_result_n_rows(result);
+    size_t n_rows = pg_result_n_rows(result);
     for (size_t row = 0; row < n_rows && intake->read_error == AL_OK; row++) {
         if (index == intake->i_events) {
             struct uuid id = order_events_new_id(result, row);
@@ -240,11 +245,12 @@ static void apply_new(struct intake *intake)
     size_t n_in_table = intake->n_states;
     for (size_t i = 0; i < intake->n_batch; i++) {
         struct entry *entry = &intake->entries[i];
-        entry->is_new = entry->valid && map_remove(&intake->new_ids, &entry->event.event_id) != NULL;
+        entry->is_new =
+            entry->valid && map_remove(&intake->new_ids, &entry->event.event_id) != NULL;
         if (!entry->is_new)
             continue;
         struct order_state *state = state_of(intake, &entry->event);
-        bool                conflict = false;
+        bool conflict = false;
         entry->executed = order_state_apply(state, &entry->event, &entry->execution, &conflict);
         entry->state = *state;
         if (conflict)
@@ -257,7 +263,8 @@ static void apply_new(struct intake *intake)
 static struct execution_row execution_row_of(struct intake *intake, const struct entry *entry)
 {
     const struct signal_match *match = map_get(&intake->match_of, &entry->execution.signal_id);
-    struct execution_row       row = {.execution = entry->execution, .signal_price = NAN, .signal_ts_ns = TIMESTAMP_NONE};
+    struct execution_row row = {
+        .execution = entry->execution, .signal_price = NAN, .signal_ts_ns = TIMESTAMP_NONE};
     if (match != NULL) {
         row.strategy_id = match->strategy_id;
         row.signal_price = match->price;
@@ -300,23 +307,25 @@ static void count_entry(struct intake *intake, const struct entry *entry)
         outcome = "quarantined";
         intake->n_quarantined++;
         log_warn("app", "validate", entry->item->trace_id.text, EV("order_event_quarantined"),
-                 F_STR("reason", reason_name(entry->refusal.reason)), F_STR("field", entry->refusal.field),
-                 F_STR("detail", entry->refusal.detail));
+                 F_STR("reason", reason_name(entry->refusal.reason)),
+                 F_STR("field", entry->refusal.field), F_STR("detail", entry->refusal.detail));
     } else if (entry->is_new) {
         outcome = "new";
         bool matched = map_get(&intake->match_of, &entry->event.signal_id) != NULL;
         metric_add(METRIC_order_events_matched_total, 1, matched ? "matched" : "unmatched", NULL);
         metric_add(METRIC_executions_total, entry->executed, NULL, NULL);
-        metric_add(METRIC_order_event_context_dropped_total, entry->event.n_context_dropped, NULL, NULL);
+        metric_add(METRIC_order_event_context_dropped_total, entry->event.n_context_dropped, NULL,
+                   NULL);
         log_debug("app", "fill", entry->event.trace_id.text, EV("order_event"),
-                  F_STR("type", order_event_type_name(entry->event.type)), F_STR("order_id", entry->event.order_id.text));
+                  F_STR("type", order_event_type_name(entry->event.type)),
+                  F_STR("order_id", entry->event.order_id.text));
     }
     metric_add(METRIC_order_events_total, 1, outcome, NULL);
 }
 
 static void tell_core(struct intake *intake, const struct entry *entry)
 {
-    struct worker    *worker = intake->worker;
+    struct worker *worker = intake->worker;
     struct order_fact fact = {
         .event = &entry->event,
         .state = &entry->state,
@@ -376,8 +385,7 @@ static void refused(struct intake *intake, const struct pg_failure *failure)
     const char *why = failure != NULL ? failure->message : err_text();
     log_error("app", "fill", NULL, EV("database_refused_order_events"), F_I64("n", intake->n_batch),
               F_STR("statement", failure != NULL ? failure->statement : ""),
-              F_STR("sqlstate", failure != NULL ? failure->sqlstate : ""),
-              F_STR("why", why));
+              F_STR("sqlstate", failure != NULL ? failure->sqlstate : ""), F_STR("why", why));
     if (intake->n_batch > 1) {
         intake->n_one_by_one = intake->n_batch;
         return;
@@ -425,7 +433,8 @@ static void begin(struct intake *intake)
     for (size_t i = 0; i < intake->n_batch; i++)
         entry_read(intake, &intake->entries[i], item_at(intake, i));
     write_step_1(intake);
-    struct pg_job job = {.on_result = on_result, .on_step = on_step, .on_done = on_done, .ctx = intake};
+    struct pg_job job = {
+        .on_result = on_result, .on_step = on_step, .on_done = on_done, .ctx = intake};
     if (pg_client_run(intake->worker->writer, intake->batch, &job) == AL_OK)
         return;
     reset(intake);
@@ -442,13 +451,14 @@ void intake_run(struct intake *intake)
     if (intake->count == 0 || intake->n_batch > 0 || !pg_client_is_ready(intake->worker->writer))
         return;
     int64_t wall_ns = worker_wall_ns(intake->worker);
-    bool    full = intake->count >= intake->batch_max && intake->backoff_ns == 0;
+    bool full = intake->count >= intake->batch_max && intake->backoff_ns == 0;
     if (intake->due_wall_ns == 0)
         intake->due_wall_ns = item_at(intake, 0)->ts_recv_ns + intake->wait_ns;
     if (full || wall_ns >= intake->due_wall_ns)
         begin(intake);
     else if (!uv_is_active((uv_handle_t *)&intake->timer))
-        uv_timer_start(&intake->timer, on_timer, (uint64_t)((intake->due_wall_ns - wall_ns) / NS_PER_MS + 1), 0);
+        uv_timer_start(&intake->timer, on_timer,
+                       (uint64_t)((intake->due_wall_ns - wall_ns) / NS_PER_MS + 1), 0);
 }
 
 /* ---- life ---- */
@@ -466,9 +476,10 @@ static enum al_err allocate(struct intake *intake)
     intake->signal_ids = calloc(n, sizeof(struct uuid));
     intake->reader = json_reader_create(JSON_BYTES_MAX, JSON_DEPTH_MAX);
     intake->batch = pg_batch_create(BATCH_BYTES_MAX);
-    bool ok = intake->items != NULL && intake->entries != NULL && intake->states != NULL && intake->matches != NULL &&
-              intake->executions != NULL && intake->rows != NULL && intake->order_ids != NULL &&
-              intake->signal_ids != NULL && intake->reader != NULL && intake->batch != NULL;
+    bool ok = intake->items != NULL && intake->entries != NULL && intake->states != NULL &&
+              intake->matches != NULL && intake->executions != NULL && intake->rows != NULL &&
+              intake->order_ids != NULL && intake->signal_ids != NULL && intake->reader != NULL &&
+              intake->batch != NULL;
     return ok ? AL_OK : err_set(AL_ENOMEM, "intake of %zu order events", intake->cap);
 }
 
@@ -499,7 +510,8 @@ enum al_err intake_start(struct intake *intake)
     struct amqp_consumer_options options = {
         .queue = {.name = settings->order_events_queue,
                   .create = true,
-                  .type = settings->order_events_queue_type == SETTING_QUORUM ? AMQP_QUEUE_QUORUM : AMQP_QUEUE_CLASSIC},
+                  .type = settings->order_events_queue_type == SETTING_QUORUM ? AMQP_QUEUE_QUORUM
+                                                                              : AMQP_QUEUE_CLASSIC},
         .prefetch = (uint16_t)settings->prefetch,
         .on_message = on_message,
         .ctx = intake,
@@ -561,5 +573,6 @@ uint64_t intake_n_quarantined(const struct intake *intake)
 
 void intake_view(const struct intake *intake, struct admin_consumer *out)
 {
-    view_consumer(intake->consumer, intake->worker->settings->order_events_queue, true, intake->last_at_ns, out);
+    view_consumer(intake->consumer, intake->worker->settings->order_events_queue, true,
+                  intake->last_at_ns, out);
 }

@@ -17,14 +17,15 @@ struct admin_consumer;
 struct worker;
 struct intake;
 
-MUST_CHECK enum al_err intake_create(struct worker *worker, struct intake **out); /* consumes once started */
-void                   intake_close(struct intake *intake); /* freed by the loop; not while a transaction runs */
+MUST_CHECK enum al_err intake_create(struct worker *worker,
+                                     struct intake **out); /* consumes once started */
+void intake_close(struct intake *intake); /* freed by the loop; not while a transaction runs */
 MUST_CHECK enum al_err intake_start(struct intake *intake); /* subscribe */
-void                   intake_stop(struct intake *intake);  /* take no more; what was taken is finished */
-void                   intake_run(struct intake *intake);   /* begin a batch when one is due */
-bool                   intake_is_idle(const struct intake *intake);
-size_t                 intake_count(const struct intake *intake); /* taken, not committed yet */
-uint64_t               intake_n_quarantined(const struct intake *intake);
-void                   intake_view(const struct intake *intake, struct admin_consumer *out);
+void intake_stop(struct intake *intake); /* take no more; what was taken is finished */
+void intake_run(struct intake *intake);  /* begin a batch when one is due */
+bool intake_is_idle(const struct intake *intake);
+size_t intake_count(const struct intake *intake); /* taken, not committed yet */
+uint64_t intake_n_quarantined(const struct intake *intake);
+void intake_view(const struct intake *intake, struct admin_consumer *out);
 
 #endif

@@ -25,33 +25,34 @@
 #define BACKOFF_MAX_NS  (2 * NS_PER_S)
 
 struct row {
-    bool             is_mark;
-    struct effect    effect; /* not a mark */
-    struct uuid      signal_id;
+    bool is_mark;
+    struct effect effect; /* not a mark */
+    struct uuid signal_id;
     enum ledger_mark mark;
-    int64_t          wall_ns;
+    int64_t wall_ns;
 };
 
 /* Rows of one batch by kind, borrowing from the FIFO. */
 struct gathered {
-    struct decision_row   signals[BATCH_ROWS_MAX], abstentions[BATCH_ROWS_MAX];
-    struct sample        *samples; /* BATCH_ROWS_MAX: copies, 1.5 kB each */
-    struct candle_row     candles[BATCH_ROWS_MAX];
+    struct decision_row signals[BATCH_ROWS_MAX], abstentions[BATCH_ROWS_MAX];
+    struct sample *samples; /* BATCH_ROWS_MAX: copies, 1.5 kB each */
+    struct candle_row candles[BATCH_ROWS_MAX];
     struct position_state positions[BATCH_ROWS_MAX];
-    struct uuid           published[BATCH_ROWS_MAX], expired[BATCH_ROWS_MAX], dropped[BATCH_ROWS_MAX];
-    enum reason           drop_reasons[BATCH_ROWS_MAX];
-    size_t n_signals, n_abstentions, n_samples, n_candles, n_positions, n_published, n_expired, n_dropped;
+    struct uuid published[BATCH_ROWS_MAX], expired[BATCH_ROWS_MAX], dropped[BATCH_ROWS_MAX];
+    enum reason drop_reasons[BATCH_ROWS_MAX];
+    size_t n_signals, n_abstentions, n_samples, n_candles, n_positions, n_published, n_expired,
+        n_dropped;
 };
 
 struct ledger {
-    struct worker   *worker;
-    struct row      *rows; /* ring of LEDGER_ROWS_MAX */
-    size_t           first, count;
-    size_t           n_batch;      /* being written; 0: nothing is */
-    size_t           n_one_by_one; /* so many of the first go alone */
+    struct worker *worker;
+    struct row *rows; /* ring of LEDGER_ROWS_MAX */
+    size_t first, count;
+    size_t n_batch;      /* being written; 0: nothing is */
+    size_t n_one_by_one; /* so many of the first go alone */
     struct gathered *gathered;
     struct pg_batch *batch;
-    int64_t          retry_at_wall_ns, backoff_ns;
+    int64_t retry_at_wall_ns, backoff_ns;
 };
 
 enum al_err ledger_create(struct worker *worker, struct ledger **out)
@@ -65,7 +66,8 @@ enum al_err ledger_create(struct worker *worker, struct ledger **out)
     ledger->batch = pg_batch_create(BATCH_BYTES_MAX);
     if (ledger->gathered != NULL)
         ledger->gathered->samples = calloc(BATCH_ROWS_MAX, sizeof(struct sample));
-    if (ledger->rows == NULL || ledger->batch == NULL || ledger->gathered == NULL || ledger->gathered->samples == NULL) {
+    if (ledger->rows == NULL || ledger->batch == NULL || ledger->gathered == NULL ||
+        ledger->gathered->samples == NULL) {
         ledger_destroy(ledger);
         return err_set(AL_ENOMEM, "ledger");
     }
@@ -124,7 +126,10 @@ void ledger_put(struct ledger *ledger, const struct effect *effect)
     put(ledger, &row);
 }
 
-void ledger_mark(struct ledger *ledger, struct uuid signal_id, enum ledger_mark mark, int64_t wall_ns)
+void ledger_mark(struct ledger *ledger,
+                 struct uuid signal_id,
+                 enum ledger_mark mark,
+                 int64_t wall_ns)
 {
     struct row row = {.is_mark = true, .signal_id = signal_id, .mark = mark, .wall_ns = wall_ns};
     put(ledger, &row);
@@ -157,15 +162,18 @@ static void gather_effect(struct gathered *g, const struct effect *effect)
     switch (effect->kind) {
     case EFFECT_store_decision:
         if (effect->decision->side == SIDE_NONE)
-            g->abstentions[g->n_abstentions++] = (struct decision_row){.decision = effect->decision};
+            g->abstentions[g->n_abstentions++] =
+                (struct decision_row){.decision = effect->decision};
         else
-            g->signals[g->n_signals++] = (struct decision_row){effect->decision, buf_slice(&effect->body)};
+            g->signals[g->n_signals++] =
+                (struct decision_row){effect->decision, buf_slice(&effect->body)};
         break;
     case EFFECT_store_sample:
         g->samples[g->n_samples++] = *effect->sample;
         break;
     case EFFECT_store_candle:
-        g->candles[g->n_candles++] = (struct candle_row){effect->candle.asset, effect->candle.candle};
+        g->candles[g->n_candles++] =
+            (struct candle_row){effect->candle.asset, effect->candle.candle};
         break;
     case EFFECT_store_position:
         g->positions[g->n_positions++] = position_state_of(effect->position);
@@ -203,7 +211,8 @@ static void keep_newest_positions(struct gathered *g)
     for (size_t i = 0; i < g->n_positions; i++) {
         bool newer = false;
         for (size_t k = i + 1; k < g->n_positions && !newer; k++)
-            newer = strcmp(g->positions[k].update.position_id, g->positions[i].update.position_id) == 0;
+            newer =
+                strcmp(g->positions[k].update.position_id, g->positions[i].update.position_id) == 0;
         if (!newer)
             g->positions[n++] = g->positions[i];
     }
@@ -227,7 +236,8 @@ static void write_statements(struct ledger *ledger)
     if (g->n_positions > 0)
         position_states_upsert(ledger->batch, g->positions, g->n_positions);
     if (g->n_published > 0)
-        trading_signals_mark_published(ledger->batch, g->published, g->n_published, worker_wall_ns(ledger->worker));
+        trading_signals_mark_published(ledger->batch, g->published, g->n_published,
+                                       worker_wall_ns(ledger->worker));
     if (g->n_expired > 0)
         trading_signals_mark_expired(ledger->batch, g->expired, g->n_expired);
 }
@@ -237,7 +247,7 @@ static void write_statements(struct ledger *ledger)
 static void send_signal(struct ledger *ledger, struct effect *effect)
 {
     const struct decision *decision = effect->decision;
-    struct outgoing        signal = {
+    struct outgoing signal = {
         .signal_id = decision->decision_id,
         .decided_at_ns = decision->decided_at_ns,
         .expires_at_ns = decision->expires_at_ns,
@@ -253,7 +263,8 @@ static void send_signal(struct ledger *ledger, struct effect *effect)
 static void row_done(struct ledger *ledger, struct row *row)
 {
     metric_add(METRIC_ledger_rows_total, 1, kind_of(row), NULL);
-    if (!row->is_mark && row->effect.kind == EFFECT_store_decision && row->effect.decision->side != SIDE_NONE)
+    if (!row->is_mark && row->effect.kind == EFFECT_store_decision &&
+        row->effect.decision->side != SIDE_NONE)
         send_signal(ledger, &row->effect);
     row_deinit(row);
 }
@@ -283,7 +294,8 @@ static void refused(struct ledger *ledger, const struct pg_failure *failure)
 {
     struct row *row = row_at(ledger, 0);
     log_error("app", "publish", NULL, EV("database_refused_rows"), F_I64("n", ledger->n_batch),
-              F_STR("kind", kind_of(row)), F_STR("statement", failure != NULL ? failure->statement : ""),
+              F_STR("kind", kind_of(row)),
+              F_STR("statement", failure != NULL ? failure->statement : ""),
               F_STR("sqlstate", failure != NULL ? failure->sqlstate : ""),
               F_STR("why", failure != NULL ? failure->message : err_text()));
     if (ledger->n_batch > 1) {

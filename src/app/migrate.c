@@ -42,8 +42,8 @@ static void report(const struct settings *settings, const struct migrate_report 
 int role_migrate(int argc, char **argv)
 {
     static const struct argp_option rows[] = {
-        {"env-file",                             KEY_ENV, "FILE", 0, "settings; default .env if it exists", 0},
-        {"check",                                KEY_CHECK, NULL, 0,
+        {"env-file", KEY_ENV, "FILE", 0, "settings; default .env if it exists", 0},
+        {"check", KEY_CHECK, NULL, 0,
          "change nothing; fail unless the schema is exactly this program's", 0},
         {0},
     };

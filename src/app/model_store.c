@@ -8,14 +8,17 @@
 #define STORE_NAMES_MAX 100000
 #define PROBE_BYTES_MAX (16U + 4U * PROBE_ROWS_MAX * (FEATURES_MAX + 1U))
 
-enum al_err
-model_store_path(const char *root, const struct model_version_id *version, char out[FILE_PATH_MAX])
+enum al_err model_store_path(const char *root,
+                             const struct model_version_id *version,
+                             char out[FILE_PATH_MAX])
 {
     return file_join(root, version->text, out);
 }
 
-static enum al_err
-read_file(const char *folder, const char *name, size_t max_bytes, struct buf *out)
+static enum al_err read_file(const char *folder,
+                             const char *name,
+                             size_t max_bytes,
+                             struct buf *out)
 {
     char path[FILE_PATH_MAX];
     enum al_err err = file_join(folder, name, path);
@@ -67,10 +70,10 @@ static enum al_err add_files(struct file_folder *folder, const struct train_resu
         const char *name;
         const struct buf *bytes;
     } files[] = {
-        {MODEL_FILE_NAME,    &result->model        },
-        {TREES_FILE_NAME,    &result->trees        },
-        {PROBE_FILE_NAME,    &result->probe        },
-        {REPORT_FILE_NAME,   &result->report       },
+        {MODEL_FILE_NAME, &result->model},
+        {TREES_FILE_NAME, &result->trees},
+        {PROBE_FILE_NAME, &result->probe},
+        {REPORT_FILE_NAME, &result->report},
         {MANIFEST_FILE_NAME, &result->manifest_json},
     };
     for (size_t i = 0; i < COUNT_OF(files); i++) {

@@ -9,7 +9,7 @@
 void notify_send(const char *socket_path, const char *message)
 {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
-    size_t             length = socket_path == NULL ? 0 : strlen(socket_path);
+    size_t length = socket_path == NULL ? 0 : strlen(socket_path);
     if (length == 0 || length >= sizeof(address.sun_path))
         return;
     memcpy(address.sun_path, socket_path, length);
@@ -19,7 +19,8 @@ void notify_send(const char *socket_path, const char *message)
     if (fd < 0)
         return;
     socklen_t size = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + length);
-    ssize_t   sent = sendto(fd, message, strlen(message), MSG_NOSIGNAL, (struct sockaddr *)&address, size);
+    ssize_t sent =
+        sendto(fd, message, strlen(message), MSG_NOSIGNAL, (struct sockaddr *)&address, size);
     (void)sent;
     close(fd);
 }

@@ -26,18 +26,18 @@ enum slot_state { SLOT_FREE, SLOT_WAITING, SLOT_IN_FLIGHT };
 struct slot {
     enum slot_state state;
     struct outgoing signal;
-    int64_t         next_try_wall_ns, backoff_ns;
-    int64_t         put_wall_ns; /* for the metric of how long publishing takes */
-    uint32_t        next, previous;
+    int64_t next_try_wall_ns, backoff_ns;
+    int64_t put_wall_ns; /* for the metric of how long publishing takes */
+    uint32_t next, previous;
 };
 
 struct outbox {
-    struct worker         *worker;
+    struct worker *worker;
     struct amqp_publisher *publisher; /* NULL: nothing leaves */
-    struct slot           *slots;
-    uint32_t               first, last, free_first;
-    size_t                 n_used, n_waiting;
-    bool                   returned_before; /* the missing queue was already reported */
+    struct slot *slots;
+    uint32_t first, last, free_first;
+    size_t n_used, n_waiting;
+    bool returned_before; /* the missing queue was already reported */
 };
 
 static void on_room(void *ctx)
@@ -82,7 +82,7 @@ void outbox_destroy(struct outbox *outbox)
 
 static uint32_t slot_take(struct outbox *outbox)
 {
-    uint32_t     index = outbox->free_first;
+    uint32_t index = outbox->free_first;
     struct slot *slot = &outbox->slots[index];
     outbox->free_first = slot->next;
     slot->previous = outbox->last;
@@ -148,7 +148,7 @@ static void report_missing_queue(struct outbox *outbox, bool missing)
 static void on_result(void *ctx, uint64_t token, enum amqp_result result)
 {
     struct outbox *outbox = ctx;
-    struct slot   *slot = &outbox->slots[token];
+    struct slot *slot = &outbox->slots[token];
     assert(slot->state == SLOT_IN_FLIGHT);
     metric_add(METRIC_signal_publishes_total, 1, amqp_result_name(result), NULL);
     if (result == AMQP_CONFIRMED || result == AMQP_RETURNED)
@@ -161,7 +161,8 @@ static void on_result(void *ctx, uint64_t token, enum amqp_result result)
     metric_observe(METRIC_signal_publish_seconds, took_s, NULL, NULL);
     log_info("app", "publish", slot->signal.trace_id.text, EV("signal_published"),
              F_STR("signal_id", slot->signal.id_text));
-    ledger_mark(outbox->worker->ledger, slot->signal.signal_id, LEDGER_PUBLISHED, worker_wall_ns(outbox->worker));
+    ledger_mark(outbox->worker->ledger, slot->signal.signal_id, LEDGER_PUBLISHED,
+                worker_wall_ns(outbox->worker));
     slot_release(outbox, (uint32_t)token);
 }
 
@@ -171,7 +172,7 @@ static enum al_err publish(struct outbox *outbox, uint32_t index)
 {
     const struct outgoing *signal = &outbox->slots[index].signal;
     const struct settings *settings = outbox->worker->settings;
-    struct amqp_header     headers[2] = {
+    struct amqp_header headers[2] = {
         {.name = "trace_id", .value = slice_of(signal->trace_id.text)},
         {.name = "traceparent", .value = slice_of(signal->traceparent)},
     };
@@ -209,8 +210,10 @@ static void expire(struct outbox *outbox, uint32_t index)
     const struct outgoing *signal = &outbox->slots[index].signal;
     metric_add(METRIC_signals_expired_total, 1, NULL, NULL);
     if (outbox->publisher != NULL)
-        log_warn("app", "publish", signal->trace_id.text, EV("signal_expired"), F_STR("signal_id", signal->id_text));
-    ledger_mark(outbox->worker->ledger, signal->signal_id, LEDGER_EXPIRED, worker_wall_ns(outbox->worker));
+        log_warn("app", "publish", signal->trace_id.text, EV("signal_expired"),
+                 F_STR("signal_id", signal->id_text));
+    ledger_mark(outbox->worker->ledger, signal->signal_id, LEDGER_EXPIRED,
+                worker_wall_ns(outbox->worker));
     slot_release(outbox, index);
 }
 
@@ -221,7 +224,7 @@ bool outbox_put(struct outbox *outbox, const struct outgoing *signal)
         buf_deinit(&body);
         return false;
     }
-    uint32_t     index = slot_take(outbox);
+    uint32_t index = slot_take(outbox);
     struct slot *slot = &outbox->slots[index];
     slot->signal = *signal;
     uuid_format(signal->signal_id, slot->signal.id_text);
@@ -238,8 +241,9 @@ bool outbox_put(struct outbox *outbox, const struct outgoing *signal)
 void outbox_run(struct outbox *outbox)
 {
     int64_t wall_ns = worker_wall_ns(outbox->worker), now_ns = worker_now_ns(outbox->worker);
-    bool    room = true;
-    for (uint32_t index = outbox->first, next; index != NO_SLOT && outbox->n_waiting > 0; index = next) {
+    bool room = true;
+    for (uint32_t index = outbox->first, next; index != NO_SLOT && outbox->n_waiting > 0;
+         index = next) {
         struct slot *slot = &outbox->slots[index];
         next = slot->next;
         if (slot->state != SLOT_WAITING)

@@ -170,9 +170,7 @@ static enum al_err publish(struct desk *desk, const struct quarantine_row *row)
     char id[32], queue[AMQP_NAME_MAX + 1];
     struct json_reader *reader = json_reader_create(JSON_BYTES_MAX, JSON_DEPTH_MAX);
     struct json_object *headers = NULL;
-    struct amqp_header trace = {
-        "trace_id", {NULL, 0}
-    };
+    struct amqp_header trace = {"trace_id", {NULL, 0}};
     snprintf(id, sizeof(id), "quarantine-%" PRId64, row->id);
     snprintf(queue, sizeof(queue), "%.*s", (int)row->queue.len, row->queue.ptr);
     if (reader != NULL && json_read(reader, row->headers, &headers) == AL_OK) {
@@ -330,8 +328,9 @@ static int retry(struct desk *desk)
 
 /* ---- command line ---- */
 
-static void
-set_limit(struct argp_state *state, struct quarantine_arguments *arguments, const char *text)
+static void set_limit(struct argp_state *state,
+                      struct quarantine_arguments *arguments,
+                      const char *text)
 {
     char *end;
     long limit = strtol(text, &end, 10);
@@ -402,10 +401,10 @@ static int run(const struct quarantine_arguments *arguments, struct settings *se
 int role_quarantine(int argc, char **argv)
 {
     static const struct argp_option rows[] = {
-        {"env-file",                             KEY_ENV, "FILE", 0, "settings; default .env if it exists", 0},
-        {"limit",                                KEY_LIMIT, "N", 0, "list: the newest so many, default 50", 0},
+        {"env-file", KEY_ENV, "FILE", 0, "settings; default .env if it exists", 0},
+        {"limit", KEY_LIMIT, "N", 0, "list: the newest so many, default 50", 0},
         {"all", KEY_ALL, NULL, 0, "retry: everything that waits", 0},
-        {0                                     },
+        {0},
     };
     static const struct argp argp = {
         .options = rows,

@@ -32,18 +32,18 @@
 #include "training_i.h"
 #include "worker_i.h"
 
-#define RETRY_MIN_MS      200
-#define RETRY_MAX_MS      5000
-#define PENDING_MAX       4096
-#define COST_FILLS_MAX    1000
-#define POSITIONS_MAX     256
-#define CANDLES_EACH_MAX  1500
-#define VERSIONS_MAX      10000
-#define BATCH_BYTES_MAX   (1U << 20)
+#define RETRY_MIN_MS     200
+#define RETRY_MAX_MS     5000
+#define PENDING_MAX      4096
+#define COST_FILLS_MAX   1000
+#define POSITIONS_MAX    256
+#define CANDLES_EACH_MAX 1500
+#define VERSIONS_MAX     10000
+#define BATCH_BYTES_MAX  (1U << 20)
 
 /* A growing array; loads are bounded by their statements' limits. */
 struct rows {
-    char  *items;
+    char *items;
     size_t count, cap, item_size;
 };
 
@@ -61,16 +61,16 @@ static void *rows_add(struct rows *rows)
 
 struct loaded_order {
     struct order_id order_id;
-    struct uuid     signal_id;
-    bool            ended;
+    struct uuid signal_id;
+    bool ended;
 };
 
 struct loaded_model {
-    struct strategy_id      strategy_id;
+    struct strategy_id strategy_id;
     struct model_version_id version;
-    struct sha256           folder_hash;
-    struct scorer          *scorer; /* NULL: it did not verify */
-    char                    error[256];
+    struct sha256 folder_hash;
+    struct scorer *scorer; /* NULL: it did not verify */
+    char error[256];
 };
 
 struct loaded {
@@ -85,31 +85,31 @@ struct loaded {
     struct rows candles;    /* struct candle_row */
     struct rows models;     /* struct loaded_model */
     struct rows versions;   /* struct model_version_id: all that the registry knows */
-    uint64_t    n_cancelled;
+    uint64_t n_cancelled;
 };
 
 struct recovery {
-    struct worker        *worker;
-    struct pg_options     options;
-    int64_t               wall_ns, now_ns; /* when the job began */
-    struct asset         *assets;          /* whose candles to load */
-    size_t                n_assets;
-    int64_t               intervals_ns[MARKET_TIMEFRAMES_MAX * 4];
-    size_t                n_intervals, n_candles_each;
-    struct loaded         loaded;
+    struct worker *worker;
+    struct pg_options options;
+    int64_t wall_ns, now_ns; /* when the job began */
+    struct asset *assets;    /* whose candles to load */
+    size_t n_assets;
+    int64_t intervals_ns[MARKET_TIMEFRAMES_MAX * 4];
+    size_t n_intervals, n_candles_each;
+    struct loaded loaded;
     struct migrate_report migrated;
-    size_t                n_removed; /* folders without a row */
-    enum al_err           err;
-    char                  error[512];
-    bool                  closing, working;
-    uint64_t              retry_ms;
-    uv_work_t             work;
-    uv_timer_t            timer;
+    size_t n_removed; /* folders without a row */
+    enum al_err err;
+    char error[512];
+    bool closing, working;
+    uint64_t retry_ms;
+    uv_work_t work;
+    uv_timer_t timer;
 };
 
-#define EACH(type, item, rows)                                                                                         \
-    (type *item = (type *)(void *)(rows).items; item != NULL && item < (type *)(void *)(rows).items + (rows).count;   \
-     item++)
+#define EACH(type, item, rows)                                                                     \
+    (type *item = (type *)(void *)(rows).items;                                                    \
+     item != NULL && item < (type *)(void *)(rows).items + (rows).count; item++)
 
 /* ---- on the pool's thread: what each load does with a row ---- */
 
@@ -141,7 +141,9 @@ static enum al_err read_open_signal(struct recovery *r, const struct pg_result *
     return err;
 }
 
-static enum al_err read_open_abstention(struct recovery *r, const struct pg_result *result, size_t row)
+static enum al_err read_open_abstention(struct recovery *r,
+                                        const struct pg_result *result,
+                                        size_t row)
 {
     return abstentions_read(result, row, rows_add(&r->loaded.open));
 }
@@ -149,7 +151,7 @@ static enum al_err read_open_abstention(struct recovery *r, const struct pg_resu
 static enum al_err read_execution(struct recovery *r, const struct pg_result *result, size_t row)
 {
     struct execution_row execution;
-    enum al_err          err = execution_events_read(result, row, &execution);
+    enum al_err err = execution_events_read(result, row, &execution);
     if (err == AL_OK)
         *(struct execution *)rows_add(&r->loaded.executions) = execution.execution;
     return err;
@@ -158,7 +160,7 @@ static enum al_err read_execution(struct recovery *r, const struct pg_result *re
 static enum al_err read_order(struct recovery *r, const struct pg_result *result, size_t row)
 {
     struct order_state state;
-    enum al_err        err = orders_seen_read(result, row, &state);
+    enum al_err err = orders_seen_read(result, row, &state);
     if (err == AL_OK)
         *(struct loaded_order *)rows_add(&r->loaded.orders) =
             (struct loaded_order){state.order_id, state.signal_id, state.ended};
@@ -193,7 +195,7 @@ static enum al_err read_candle(struct recovery *r, const struct pg_result *resul
 static enum al_err read_model(struct recovery *r, const struct pg_result *result, size_t row)
 {
     struct model_version_row version;
-    enum al_err              err = model_versions_read(result, row, &version);
+    enum al_err err = model_versions_read(result, row, &version);
     if (err != AL_OK)
         return err;
     struct loaded_model *model = rows_add(&r->loaded.models);
@@ -206,7 +208,7 @@ static enum al_err read_model(struct recovery *r, const struct pg_result *result
 static enum al_err read_version(struct recovery *r, const struct pg_result *result, size_t row)
 {
     struct model_version_row version;
-    enum al_err              err = model_versions_read(result, row, &version);
+    enum al_err err = model_versions_read(result, row, &version);
     if (err == AL_OK)
         *(struct model_version_id *)rows_add(&r->loaded.versions) = version.version;
     return err;
@@ -274,7 +276,8 @@ static void ask_schedule(struct recovery *r, struct pg_batch *batch)
 
 static void ask_candles(struct recovery *r, struct pg_batch *batch)
 {
-    candles_load_last(batch, r->assets, r->n_assets, r->intervals_ns, r->n_intervals, r->n_candles_each);
+    candles_load_last(batch, r->assets, r->n_assets, r->intervals_ns, r->n_intervals,
+                      r->n_candles_each);
 }
 
 static void ask_versions(struct recovery *r, struct pg_batch *batch)
@@ -291,23 +294,23 @@ static void ask_models(struct recovery *r, struct pg_batch *batch)
 }
 
 static const struct load loads[] = {
-    {ask_cancel_runs,      NULL                },
-    {ask_pending,          read_pending        },
-    {ask_open_signals,     read_open_signal    },
+    {ask_cancel_runs, NULL},
+    {ask_pending, read_pending},
+    {ask_open_signals, read_open_signal},
     {ask_open_abstentions, read_open_abstention},
-    {ask_orders,           read_order          },
-    {ask_executions,       read_execution      },
-    {ask_costs,            read_cost           },
-    {ask_positions,        read_position       },
-    {ask_samples,          read_samples        },
-    {ask_schedule,         read_schedule       },
-    {ask_candles,          read_candle         },
-    {ask_models,           read_model          },
-    {ask_versions,         read_version        },
+    {ask_orders, read_order},
+    {ask_executions, read_execution},
+    {ask_costs, read_cost},
+    {ask_positions, read_position},
+    {ask_samples, read_samples},
+    {ask_schedule, read_schedule},
+    {ask_candles, read_candle},
+    {ask_models, read_model},
+    {ask_versions, read_version},
 };
 
 struct loading {
-    struct recovery   *recovery;
+    struct recovery *recovery;
     const struct load *load;
 };
 
@@ -324,14 +327,15 @@ static void on_rows(void *ctx, size_t index, const struct pg_result *result)
     for (size_t row = 0; row < pg_result_n_rows(result); row++) {
         enum al_err err = loading->load->read(loading->recovery, result, row);
         if (err != AL_OK && loading->recovery->error[0] == '\0')
-            snprintf(loading->recovery->error, sizeof(loading->recovery->error), "a row was left out: %s", err_text());
+            snprintf(loading->recovery->error, sizeof(loading->recovery->error),
+                     "a row was left out: %s", err_text());
     }
 }
 
 static enum al_err load_all(struct recovery *r)
 {
     struct pg_sync *sync;
-    enum al_err     err = pg_sync_open(&r->options, &sync);
+    enum al_err err = pg_sync_open(&r->options, &sync);
     if (err != AL_OK)
         return err;
     struct pg_batch *batch = pg_batch_create(BATCH_BYTES_MAX);
@@ -351,11 +355,13 @@ static void load_models(struct recovery *r)
 {
     struct loaded_model *models = (struct loaded_model *)(void *)r->loaded.models.items;
     for (size_t i = 0; i < r->loaded.models.count; i++) {
-        const struct sha256 *hash = pipeline_schema_hash(r->worker->pipeline, &models[i].strategy_id);
-        char                 folder[FILE_PATH_MAX];
+        const struct sha256 *hash =
+            pipeline_schema_hash(r->worker->pipeline, &models[i].strategy_id);
+        char folder[FILE_PATH_MAX];
         if (hash == NULL)
             continue; /* a strategy this worker does not run */
-        enum al_err err = model_store_path(r->worker->settings->model_storage_path, &models[i].version, folder);
+        enum al_err err =
+            model_store_path(r->worker->settings->model_storage_path, &models[i].version, folder);
         if (err == AL_OK)
             err = model_store_load(folder, &models[i].folder_hash, hash, &models[i].scorer);
         if (err != AL_OK)
@@ -366,10 +372,12 @@ static void load_models(struct recovery *r)
 static bool is_known(void *ctx, const struct model_version_id *version)
 {
     const struct recovery *r = ctx;
-    for EACH (struct model_version_id, known, r->loaded.versions) {
-        if (strcmp(known->text, version->text) == 0)
-            return true;
-    }
+    for
+        EACH(struct model_version_id, known, r->loaded.versions)
+        {
+            if (strcmp(known->text, version->text) == 0)
+                return true;
+        }
     return false;
 }
 
@@ -378,13 +386,14 @@ static bool is_known(void *ctx, const struct model_version_id *version)
 static void clean_store(struct recovery *r)
 {
     const char *store = r->worker->settings->model_storage_path;
-    if (r->loaded.versions.count < VERSIONS_MAX && model_store_clean(store, is_known, r, &r->n_removed) != AL_OK)
+    if (r->loaded.versions.count < VERSIONS_MAX &&
+        model_store_clean(store, is_known, r, &r->n_removed) != AL_OK)
         snprintf(r->error, sizeof(r->error), "clean the model store: %s", err_text());
 }
 
 static void work(uv_work_t *work)
 {
-    struct recovery  *r = work->data;
+    struct recovery *r = work->data;
     enum migrate_mode mode = r->worker->settings->auto_migrate ? MIGRATE_APPLY : MIGRATE_CHECK;
     r->error[0] = '\0';
     r->err = migrate_run(&r->options, mode, &r->migrated);
@@ -408,9 +417,10 @@ static void loaded_deinit(struct loaded *loaded)
     struct loaded_model *models = (struct loaded_model *)(void *)loaded->models.items;
     for (size_t i = 0; i < loaded->models.count; i++)
         scorer_destroy(models[i].scorer);
-    struct rows *all[] = {&loaded->pending,   &loaded->open,    &loaded->executions, &loaded->orders,  &loaded->costs,
-                          &loaded->positions, &loaded->samples, &loaded->schedule,   &loaded->candles, &loaded->models,
-                          &loaded->versions};
+    struct rows *all[] = {&loaded->pending, &loaded->open,     &loaded->executions,
+                          &loaded->orders,  &loaded->costs,    &loaded->positions,
+                          &loaded->samples, &loaded->schedule, &loaded->candles,
+                          &loaded->models,  &loaded->versions};
     for (size_t i = 0; i < COUNT_OF(all); i++) {
         free(all[i]->items);
         all[i]->items = NULL;
@@ -420,91 +430,110 @@ static void loaded_deinit(struct loaded *loaded)
 
 static bool order_ended(const struct loaded *loaded, const struct order_id *id)
 {
-    for EACH (struct loaded_order, order, loaded->orders) {
-        if (memcmp(&order->order_id, id, sizeof(*id)) == 0)
-            return order->ended;
-    }
+    for
+        EACH(struct loaded_order, order, loaded->orders)
+        {
+            if (memcmp(&order->order_id, id, sizeof(*id)) == 0)
+                return order->ended;
+        }
     return false;
 }
 
 static void apply_trading(struct recovery *r)
 {
     struct pipeline *pipeline = r->worker->pipeline;
-    for EACH (struct execution_row, row, r->loaded.costs)
-        pipeline_restore_cost(pipeline, &row->execution, row->signal_price, row->signal_ts_ns);
-    for EACH (struct candle_row, row, r->loaded.candles)
-        pipeline_restore_candle(pipeline, &row->asset, &row->candle);
-    for EACH (struct decision, decision, r->loaded.open)
-        pipeline_restore_open(pipeline, decision);
-    for EACH (struct execution, execution, r->loaded.executions)
-        pipeline_restore_execution(pipeline, execution, order_ended(&r->loaded, &execution->order_id));
-    for EACH (struct position_state, state, r->loaded.positions) {
-        struct position_track track;
-        position_track_init(&track);
-        (void)position_track_update(&track, &state->update);
-        track.peak_pnl_pct = state->peak_pnl_pct;
-        track.partial_done = state->partial_taken;
-        track.last_exit_ns = state->last_exit_ns;
-        pipeline_restore_position(pipeline, &track);
-    }
+    for
+        EACH(struct execution_row, row, r->loaded.costs)
+    pipeline_restore_cost(pipeline, &row->execution, row->signal_price, row->signal_ts_ns);
+    for
+        EACH(struct candle_row, row, r->loaded.candles)
+    pipeline_restore_candle(pipeline, &row->asset, &row->candle);
+    for
+        EACH(struct decision, decision, r->loaded.open)
+    pipeline_restore_open(pipeline, decision);
+    for
+        EACH(struct execution, execution, r->loaded.executions)
+    pipeline_restore_execution(pipeline, execution, order_ended(&r->loaded, &execution->order_id));
+    for
+        EACH(struct position_state, state, r->loaded.positions)
+        {
+            struct position_track track;
+            position_track_init(&track);
+            (void)position_track_update(&track, &state->update);
+            track.peak_pnl_pct = state->peak_pnl_pct;
+            track.partial_done = state->partial_taken;
+            track.last_exit_ns = state->last_exit_ns;
+            pipeline_restore_position(pipeline, &track);
+        }
 }
 
 static void apply_training(struct recovery *r)
 {
     for (size_t i = 0; i < r->worker->n_strategies; i++) {
         const struct strategy_id *id = &r->worker->strategies[i].strategy_id;
-        struct restored_training  training = {
-            .last_training_ns = TIMESTAMP_NONE, .next_training_ns = TIMESTAMP_NONE};
-        for EACH (struct samples_count, count, r->loaded.samples) {
-            if (!strategy_id_eq(&count->strategy_id, id))
-                continue;
-            training.n_samples = count->n_own;
-            training.n_samples_since_training = count->n_own_since;
-        }
-        for EACH (struct training_schedule_row, row, r->loaded.schedule) {
-            if (!strategy_id_eq(&row->strategy_id, id))
-                continue;
-            training.last_training_ns = row->last_training_ns;
-            training.next_training_ns = row->next_training_ns;
-            training.n_samples_needed = row->n_samples_needed;
-        }
+        struct restored_training training = {.last_training_ns = TIMESTAMP_NONE,
+                                             .next_training_ns = TIMESTAMP_NONE};
+        for
+            EACH(struct samples_count, count, r->loaded.samples)
+            {
+                if (!strategy_id_eq(&count->strategy_id, id))
+                    continue;
+                training.n_samples = count->n_own;
+                training.n_samples_since_training = count->n_own_since;
+            }
+        for
+            EACH(struct training_schedule_row, row, r->loaded.schedule)
+            {
+                if (!strategy_id_eq(&row->strategy_id, id))
+                    continue;
+                training.last_training_ns = row->last_training_ns;
+                training.next_training_ns = row->next_training_ns;
+                training.n_samples_needed = row->n_samples_needed;
+            }
         pipeline_restore_training(r->worker->pipeline, id, &training, r->now_ns);
     }
 }
 
 static void apply_models(struct recovery *r)
 {
-    for EACH (struct loaded_model, model, r->loaded.models) {
-        if (model->scorer != NULL) {
-            learn_activate(r->worker->pipeline, &model->strategy_id, model->scorer, r->now_ns);
-            model->scorer = NULL;
-            worker_mode_changed(r->worker, &model->strategy_id);
-        } else if (model->error[0] != '\0') {
-            log_error("app", "gate", NULL, EV("model_refused"), F_STR("strategy_id", model->strategy_id.text),
-                      F_STR("version", model->version.text), F_STR("why", model->error),
-                      F_STR("instead", "the version before it, else warm-up"));
-            worker_fall_back(r->worker, &model->strategy_id);
+    for
+        EACH(struct loaded_model, model, r->loaded.models)
+        {
+            if (model->scorer != NULL) {
+                learn_activate(r->worker->pipeline, &model->strategy_id, model->scorer, r->now_ns);
+                model->scorer = NULL;
+                worker_mode_changed(r->worker, &model->strategy_id);
+            } else if (model->error[0] != '\0') {
+                log_error("app", "gate", NULL, EV("model_refused"),
+                          F_STR("strategy_id", model->strategy_id.text),
+                          F_STR("version", model->version.text), F_STR("why", model->error),
+                          F_STR("instead", "the version before it, else warm-up"));
+                worker_fall_back(r->worker, &model->strategy_id);
+            }
         }
-    }
 }
 
 /* Bodies move into the outbox; what has expired meanwhile is marked by its first run. */
 static void apply_pending(struct recovery *r)
 {
-    for EACH (struct outgoing, signal, r->loaded.pending) {
-        (void)outbox_put(r->worker->outbox, signal);
-        signal->body = BUF_INIT(0);
-    }
+    for
+        EACH(struct outgoing, signal, r->loaded.pending)
+        {
+            (void)outbox_put(r->worker->outbox, signal);
+            signal->body = BUF_INIT(0);
+        }
 }
 
 static void apply(struct recovery *r)
 {
-    log_info("app", "recover", NULL, EV("state_loaded"), F_I64("migrations_applied", r->migrated.n_applied),
-             F_I64("pending_signals", r->loaded.pending.count), F_I64("open_decisions", r->loaded.open.count),
-             F_I64("executions", r->loaded.executions.count), F_I64("candles", r->loaded.candles.count),
-             F_I64("models", r->loaded.models.count), F_I64("trainings_cancelled", r->loaded.n_cancelled),
-             F_I64("folders_removed", r->n_removed),
-             F_STR("note", r->error));
+    log_info("app", "recover", NULL, EV("state_loaded"),
+             F_I64("migrations_applied", r->migrated.n_applied),
+             F_I64("pending_signals", r->loaded.pending.count),
+             F_I64("open_decisions", r->loaded.open.count),
+             F_I64("executions", r->loaded.executions.count),
+             F_I64("candles", r->loaded.candles.count), F_I64("models", r->loaded.models.count),
+             F_I64("trainings_cancelled", r->loaded.n_cancelled),
+             F_I64("folders_removed", r->n_removed), F_STR("note", r->error));
     r->error[0] = '\0';
     apply_trading(r);
     apply_training(r);
@@ -545,8 +574,8 @@ static void on_worked(uv_work_t *work_request, int status)
         worker_fail(r->worker, "schema_refused", r->error);
         return;
     }
-    log_at(r->retry_ms == RETRY_MIN_MS ? LOG_WARN : LOG_DEBUG, "app", "recover", NULL, EV("database_away"),
-           F_STR("why", r->error));
+    log_at(r->retry_ms == RETRY_MIN_MS ? LOG_WARN : LOG_DEBUG, "app", "recover", NULL,
+           EV("database_away"), F_STR("why", r->error));
     uv_timer_start(&r->timer, on_timer, r->retry_ms, 0);
     r->retry_ms = 2 * r->retry_ms < RETRY_MAX_MS ? 2 * r->retry_ms : RETRY_MAX_MS;
 }
@@ -586,9 +615,11 @@ static void want_candles(struct recovery *r)
     want_interval(r, NS_PER_MIN, CANDLES_EACH_MAX);
     for (size_t i = 0; i < worker->n_strategies; i++) {
         const struct strategy_config *config = &worker->strategies[i];
-        const struct feature_set     *set = pipeline_feature_set(worker->pipeline, &config->strategy_id);
+        const struct feature_set *set =
+            pipeline_feature_set(worker->pipeline, &config->strategy_id);
         for (size_t t = 0; t < set->n_timeframes; t++)
-            want_interval(r, set->timeframes_ns[t], feature_set_candles_wanted(set, set->timeframes_ns[t]));
+            want_interval(r, set->timeframes_ns[t],
+                          feature_set_candles_wanted(set, set->timeframes_ns[t]));
         for (size_t a = 0; a < config->n_assets; a++) {
             bool known = false;
             for (size_t k = 0; k < r->n_assets && !known; k++)

@@ -8,16 +8,18 @@
 
 #define DOCUMENT_MAX (4 * 1024 * 1024)
 
-static const char usage[] = "usage: alphaloop routes               method, path and summary of every route\n"
-                            "       alphaloop routes --openapi     docs/openapi.json (OpenAPI 3.1)\n"
-                            "       alphaloop routes --markdown    docs/http-routes.md\n";
+static const char usage[] =
+    "usage: alphaloop routes               method, path and summary of every route\n"
+    "       alphaloop routes --openapi     docs/openapi.json (OpenAPI 3.1)\n"
+    "       alphaloop routes --markdown    docs/http-routes.md\n";
 
 static void list(struct buf *out)
 {
-    size_t                   n_routes;
+    size_t n_routes;
     const struct http_route *routes = admin_routes(&n_routes);
     for (size_t i = 0; i < n_routes; i++)
-        buf_printf(out, "%-6s %-56s %s\n", http_method_name(routes[i].method), routes[i].path, routes[i].summary);
+        buf_printf(out, "%-6s %-56s %s\n", http_method_name(routes[i].method), routes[i].path,
+                   routes[i].summary);
 }
 
 /* False when it does not fit its bound, which would be a bug of the table. */
@@ -44,7 +46,8 @@ int role_routes(int argc, char **argv)
             fputs(usage, stdout);
             return EXIT_DONE;
         }
-        if (strcmp(argv[i], "--env-file") == 0 && i + 1 < argc) { /* for likeness: no setting matters here */
+        if (strcmp(argv[i], "--env-file") == 0 &&
+            i + 1 < argc) { /* for likeness: no setting matters here */
             i++;
         } else if (is_form && form == NULL) {
             form = argv[i];
@@ -54,7 +57,7 @@ int role_routes(int argc, char **argv)
         }
     }
     struct buf out = BUF_INIT(DOCUMENT_MAX);
-    bool       ok = write_form(form, &out) && fputs(buf_str(&out), stdout) >= 0 && fflush(stdout) == 0;
+    bool ok = write_form(form, &out) && fputs(buf_str(&out), stdout) >= 0 && fflush(stdout) == 0;
     if (!ok)
         fputs("alphaloop routes: cannot write\n", stderr);
     buf_deinit(&out);

@@ -16,12 +16,13 @@
 
 struct serve_arguments {
     const char *env_file;
-    bool        no_publish;
+    bool no_publish;
 };
 
 static const struct argp_option options[] = {
-    {"env-file",   'e', "FILE", 0, "Read settings from FILE; the environment wins (default: .env if it exists)", 0},
-    {"no-publish", 'n', NULL,   0, "Compute and store everything, let nothing leave",                            0},
+    {"env-file", 'e', "FILE", 0,
+     "Read settings from FILE; the environment wins (default: .env if it exists)", 0},
+    {"no-publish", 'n', NULL, 0, "Compute and store everything, let nothing leave", 0},
     {0},
 };
 
@@ -46,7 +47,8 @@ static error_t parse_option(int key, char *value, struct argp_state *state)
 static const struct argp argp = {
     .options = options,
     .parser = parse_option,
-    .doc = "The worker: consume order events and market data, learn, publish trading signals, serve the admin port.",
+    .doc = "The worker: consume order events and market data, learn, publish trading signals, "
+           "serve the admin port.",
 };
 
 /* ---- reload ---- */
@@ -60,14 +62,16 @@ static enum log_level level_of(const struct settings *settings)
 static void reload(struct worker *worker)
 {
     struct settings *fresh = calloc(1, sizeof(*fresh));
-    struct buf       text = BUF_INIT(SETTINGS_PROBLEMS_MAX);
+    struct buf text = BUF_INIT(SETTINGS_PROBLEMS_MAX);
     if (fresh == NULL)
         return;
     notify_send(worker->settings->notify_socket, "RELOADING=1");
-    if (environment_settings_again(worker->env_file, SETTINGS_NEED_API_KEY, fresh, &text) == AL_OK) {
+    if (environment_settings_again(worker->env_file, SETTINGS_NEED_API_KEY, fresh, &text) ==
+        AL_OK) {
         size_t n = settings_reload(worker->settings, fresh, &text);
         log_set_level(level_of(worker->settings));
-        log_info("app", "settings", NULL, EV("settings_reloaded"), F_I64("n_changed", n), F_STR("changes", buf_str(&text)));
+        log_info("app", "settings", NULL, EV("settings_reloaded"), F_I64("n_changed", n),
+                 F_STR("changes", buf_str(&text)));
     } else {
         log_error("app", "settings", NULL, EV("settings_kept"), F_STR("problems", buf_str(&text)));
     }
@@ -106,7 +110,7 @@ static int run(struct worker *worker)
 int role_serve(int argc, char **argv)
 {
     struct serve_arguments arguments = {0};
-    struct worker          worker = {.reload = reload};
+    struct worker worker = {.reload = reload};
     if (argp_parse(&argp, argc, argv, 0, NULL, &arguments) != 0)
         return EXIT_USAGE;
     worker.settings = calloc(1, sizeof(*worker.settings));
@@ -114,11 +118,13 @@ int role_serve(int argc, char **argv)
         return EXIT_FAILED;
     worker.env_file = arguments.env_file;
     worker.publishes = !arguments.no_publish;
-    int        code = EXIT_USAGE;
+    int code = EXIT_USAGE;
     struct buf problems = BUF_INIT(SETTINGS_PROBLEMS_MAX);
     if (environment_settings(arguments.env_file, SETTINGS_NEED_API_KEY, worker.settings) == AL_OK &&
-        strategies_load(worker.settings, &worker.strategies, &worker.n_strategies, &problems) == AL_OK) {
-        log_init(worker.settings->model_service_service_name, level_of(worker.settings), NULL, NULL);
+        strategies_load(worker.settings, &worker.strategies, &worker.n_strategies, &problems) ==
+            AL_OK) {
+        log_init(worker.settings->model_service_service_name, level_of(worker.settings), NULL,
+                 NULL);
         worker.seed = seed_of(worker.settings);
         log_info("app", "state", NULL, EV("starting"), F_STR("version", ALPHALOOP_VERSION),
                  F_I64("seed", worker.seed), F_BOOL("publishes", worker.publishes),

@@ -139,8 +139,9 @@ static void measure_lag(struct sim *sim, struct slice body)
     json_put(root);
 }
 
-static void
-on_signal(void *ctx, struct amqp_consumer *consumer, const struct amqp_delivery *delivery)
+static void on_signal(void *ctx,
+                      struct amqp_consumer *consumer,
+                      const struct amqp_delivery *delivery)
 {
     struct sim *sim = ctx;
     struct slice trace = amqp_delivery_header(delivery, "trace_id");
@@ -442,8 +443,7 @@ static void fill_declarations(struct sim *sim)
     }
     for (size_t i = 0; i < COUNT_OF(others); i++)
         sim->declarations[n++] = (struct amqp_declaration){
-            .what = AMQP_DECLARE_QUEUE, .queue = {.name = others[i], .create = true}
-        };
+            .what = AMQP_DECLARE_QUEUE, .queue = {.name = others[i], .create = true}};
 }
 
 static struct amqp_options conn_options(const struct sim *sim, const char *name)
@@ -481,8 +481,7 @@ static enum al_err create_in(struct sim *sim)
         .queue = {.name = sim->settings.signals_queue, .create = true},
         .prefetch = 200,
         .on_message = on_signal,
-        .ctx = sim
-    };
+        .ctx = sim};
     enum al_err err = amqp_conn_create(&sim->loop, &in, &sim->in);
     if (err == AL_OK)
         err = amqp_consumer_create(sim->in, &signals, &sim->signals);

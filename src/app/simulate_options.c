@@ -21,36 +21,38 @@ enum {
 };
 
 static const struct argp_option rows[] = {
-    {"env-file",                                                       KEY_ENV, "FILE", 0, "settings; default .env if it exists, the environment wins",
+    {"env-file", KEY_ENV, "FILE", 0, "settings; default .env if it exists, the environment wins",
      0},
-    {"data",                                                          'd', "FILE", 0,
+    {"data", 'd', "FILE", 0,
      "candles, trades or quotes as CSV, plain or gzipped; repeat for several assets; without it "
-     "the market is made up", 0},
-    {"assets",     'a', "A,B", 0, "assets of the made-up market, or of the files in their order", 0},
-    {"speed",                                                                'x', "X", 0, "market seconds a second, default 1; 0: as fast as confirms allow", 0},
-    {"duration",    't', "SECONDS", 0,
+     "the market is made up",
+     0},
+    {"assets", 'a', "A,B", 0, "assets of the made-up market, or of the files in their order", 0},
+    {"speed", 'x', "X", 0, "market seconds a second, default 1; 0: as fast as confirms allow", 0},
+    {"duration", 't', "SECONDS", 0,
      "of market time; default: to the end of the data, else for ever", 0},
-    {"start",                                                               's', "TIME", 0,
-     "market time to begin at (made-up market), ISO 8601; default now at speed 1, else 2024-01-01", 0},
-    {"seed",                                                               'r', "N", 0, "of the made-up market and of the exchange, default 1", 0},
-    {"edge",                                                         KEY_EDGE, "X", 0,
+    {"start", 's', "TIME", 0,
+     "market time to begin at (made-up market), ISO 8601; default now at speed 1, else 2024-01-01",
+     0},
+    {"seed", 'r', "N", 0, "of the made-up market and of the exchange, default 1", 0},
+    {"edge", KEY_EDGE, "X", 0,
      "how much there is to learn in the made-up market, 0 to 5, default 1", 0},
-    {"half-spread-bps",                                                           KEY_SPREAD, "BPS", 0,
+    {"half-spread-bps", KEY_SPREAD, "BPS", 0,
      "of the made-up market, and of files that give none; default 0.5", 0},
-    {"fee-bps",  KEY_FEE, "BPS", 0, "fee of a fill, default 1", 0},
-    {"slippage-bps",                                                                KEY_SLIPPAGE, "BPS", 0, "mean slippage of a fill, default 0.2", 0},
-    {"reject",KEY_REJECT, "P", 0, "probability that an order is rejected, default 0.02", 0},
-    {"partial",                                                               KEY_PARTIAL, "P", 0, "probability that an order fills in parts, default 0.15", 0},
-    {"backlog",                                                               KEY_BACKLOG, "N", 0,
+    {"fee-bps", KEY_FEE, "BPS", 0, "fee of a fill, default 1", 0},
+    {"slippage-bps", KEY_SLIPPAGE, "BPS", 0, "mean slippage of a fill, default 0.2", 0},
+    {"reject", KEY_REJECT, "P", 0, "probability that an order is rejected, default 0.02", 0},
+    {"partial", KEY_PARTIAL, "P", 0, "probability that an order fills in parts, default 0.15", 0},
+    {"backlog", KEY_BACKLOG, "N", 0,
      "messages that may wait unread in a market queue, default 500; 0: any number", 0},
-    {"lag-max",                                                       KEY_LAG, "SECONDS", 0,
+    {"lag-max", KEY_LAG, "SECONDS", 0,
      "slow down when signals come later than this in market time, default 10; 0: never", 0},
-    {"status-file",                                                       KEY_STATUS, "PATH", 0, "write the state there as JSON, twice a second", 0},
+    {"status-file", KEY_STATUS, "PATH", 0, "write the state there as JSON, twice a second", 0},
     {0},
 };
 
-static double
-number(struct argp_state *state, const char *option, const char *text, double min, double max)
+static double number(
+    struct argp_state *state, const char *option, const char *text, double min, double max)
 {
     char *end;
     double value = strtod(text, &end);

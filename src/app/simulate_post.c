@@ -84,16 +84,14 @@ static void on_result(void *ctx, uint64_t token, enum amqp_result result)
 static enum al_err hand_over(struct post *post, struct letter *letter)
 {
     struct amqp_header header = {"trace_id", slice_of(letter->trace_id)};
-    struct amqp_message message = {
-        .exchange = "",
-        .routing_key = letter->queue,
-        .persistent = true,
-        .content_type = "application/json",
-        .timestamp_s = letter->ts_ns / NS_PER_S,
-        .headers = &header,
-        .n_headers = 1,
-        .body = {letter->body, letter->n_body}
-    };
+    struct amqp_message message = {.exchange = "",
+                                   .routing_key = letter->queue,
+                                   .persistent = true,
+                                   .content_type = "application/json",
+                                   .timestamp_s = letter->ts_ns / NS_PER_S,
+                                   .headers = &header,
+                                   .n_headers = 1,
+                                   .body = {letter->body, letter->n_body}};
     return amqp_publish(post->publisher, &message, 0, on_result, letter);
 }
 

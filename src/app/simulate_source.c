@@ -104,8 +104,10 @@ static enum al_err fill(struct stream *s)
     return err;
 }
 
-static enum al_err
-open_file(struct stream *s, const char *path, const struct asset *asset, double half_spread_bps)
+static enum al_err open_file(struct stream *s,
+                             const char *path,
+                             const struct asset *asset,
+                             double half_spread_bps)
 {
     s->path = path;
     s->file = gzopen(path, "rb"); /* reads plain files too */

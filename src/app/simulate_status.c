@@ -42,8 +42,8 @@ void simulate_print_summary(const struct simulate_report *r, uint64_t n_refused_
     printf("\nmarket     %" PRIu64 " events until %s, %" PRIu64 " lost on the way, %" PRIu64
            " rows refused\n",
            r->n_events, time, r->n_lost, n_refused_rows);
-    printf("signals    %" PRIu64 ", of these %" PRIu64 " duplicates and %" PRIu64 " bad\n", x->n_signals,
-           x->n_duplicates, x->n_bad_signals);
+    printf("signals    %" PRIu64 ", of these %" PRIu64 " duplicates and %" PRIu64 " bad\n",
+           x->n_signals, x->n_duplicates, x->n_bad_signals);
     printf("orders     %" PRIu64 ": %" PRIu64 " filled, %" PRIu64 " in parts, %" PRIu64
            " cancelled, %" PRIu64 " rejected\n",
            x->n_orders, x->n_filled, x->n_partial, x->n_cancelled, x->n_rejected);

@@ -18,12 +18,15 @@ static enum al_err read_file(const char *dir, const char *strategy_id, struct bu
     return err;
 }
 
-static enum al_err load_one(struct json_reader *reader, const struct settings *settings, const char *id,
-                            struct strategy_config *out, struct buf *problems)
+static enum al_err load_one(struct json_reader *reader,
+                            const struct settings *settings,
+                            const char *id,
+                            struct strategy_config *out,
+                            struct buf *problems)
 {
-    struct buf         text = BUF_INIT(STRATEGY_FILE_BYTES_MAX), found = BUF_INIT(SETTINGS_PROBLEMS_MAX);
+    struct buf text = BUF_INIT(STRATEGY_FILE_BYTES_MAX), found = BUF_INIT(SETTINGS_PROBLEMS_MAX);
     struct strategy_id strategy_id = {0};
-    enum al_err        err = AL_OK;
+    enum al_err err = AL_OK;
     if (!strategy_id_parse(slice_of(id), &strategy_id))
         err = err_set(AL_EINVAL, "not a strategy id");
     if (err == AL_OK)
@@ -37,13 +40,15 @@ static enum al_err load_one(struct json_reader *reader, const struct settings *s
     return err;
 }
 
-enum al_err strategies_load(const struct settings *settings, struct strategy_config **out, size_t *n,
+enum al_err strategies_load(const struct settings *settings,
+                            struct strategy_config **out,
+                            size_t *n,
                             struct buf *problems)
 {
     const struct setting_list *ids = &settings->trading_strategies;
-    struct json_reader        *reader = json_reader_create(STRATEGY_FILE_BYTES_MAX, 16);
-    struct strategy_config    *strategies = calloc(ids->count, sizeof(*strategies));
-    enum al_err                first = AL_OK;
+    struct json_reader *reader = json_reader_create(STRATEGY_FILE_BYTES_MAX, 16);
+    struct strategy_config *strategies = calloc(ids->count, sizeof(*strategies));
+    enum al_err first = AL_OK;
     *out = strategies;
     *n = ids->count;
     if (reader == NULL || strategies == NULL)

@@ -6,7 +6,9 @@
 
 /* One configuration for each of TRADING_STRATEGIES: from its own file, else default.json, else from the settings alone. All
  * problems of all files are appended to `problems`, a line each. Gives *out (free). */
-MUST_CHECK enum al_err strategies_load(const struct settings *settings, struct strategy_config **out, size_t *n,
+MUST_CHECK enum al_err strategies_load(const struct settings *settings,
+                                       struct strategy_config **out,
+                                       size_t *n,
                                        struct buf *problems);
 
 #endif

@@ -39,13 +39,11 @@ static int run(const char *env_file, const char *strategy_id, const char *job)
 
 int role_train(int argc, char **argv)
 {
-    static const struct option options[] = {
-        {"env-file", required_argument, NULL, 'f'},
-        {"strategy", required_argument, NULL, 's'},
-        {"job",      required_argument, NULL, 'j'},
-        {"help",     no_argument,       NULL, 'h'},
-        {NULL,       0,                 NULL, 0  }
-    };
+    static const struct option options[] = {{"env-file", required_argument, NULL, 'f'},
+                                            {"strategy", required_argument, NULL, 's'},
+                                            {"job", required_argument, NULL, 'j'},
+                                            {"help", no_argument, NULL, 'h'},
+                                            {NULL, 0, NULL, 0}};
     const char *env_file = NULL, *strategy_id = NULL, *job = NULL;
     optind = 1;
     for (int option; (option = getopt_long(argc, argv, "", options, NULL)) != -1;) {

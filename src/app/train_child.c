@@ -208,8 +208,9 @@ static enum al_err keep_result(const struct child *child, struct train_result *r
     return err == AL_OK ? model_store_save(child->job->output, result) : err;
 }
 
-static enum al_err
-train(struct child *child, const struct settings *settings, struct train_result *result)
+static enum al_err train(struct child *child,
+                         const struct settings *settings,
+                         struct train_result *result)
 {
     const struct train_hooks hooks = {
         .is_cancelled = is_cancelled, .on_progress = on_progress, .ctx = child};

@@ -526,15 +526,17 @@ static void run_next(struct training *t)
 
 static void tell_drift(struct training *t, const struct strategy_id *strategy_id)
 {
-    struct strategy_view                view;
-    const struct model_version_id      *active = pipeline_active_version(t->worker->pipeline, strategy_id);
-    char                                reason[160];
+    struct strategy_view view;
+    const struct model_version_id *active =
+        pipeline_active_version(t->worker->pipeline, strategy_id);
+    char reason[160];
     for (size_t i = 0; i < pipeline_n_strategies(t->worker->pipeline); i++) {
         pipeline_strategy_view(t->worker->pipeline, i, worker_now_ns(t->worker), &view);
         if (strategy_id_eq(&view.strategy_id, strategy_id))
             break;
     }
-    snprintf(reason, sizeof(reason), "live Brier score %.4f, skill %.4f over the base rate of the newest outcomes",
+    snprintf(reason, sizeof(reason),
+             "live Brier score %.4f, skill %.4f over the base rate of the newest outcomes",
              view.live_brier, view.live_brier_skill);
     log_warn("app", "train", NULL, EV("drift_detected"), F_STR("strategy_id", strategy_id->text),
              F_STR("version", active != NULL ? active->text : NULL), F_STR("why", reason));

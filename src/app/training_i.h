@@ -16,10 +16,12 @@ struct worker;
 struct training;
 
 MUST_CHECK enum al_err training_create(struct worker *worker, struct training **out);
-void                   training_destroy(struct training *training);
+void training_destroy(struct training *training);
 
 /* Train this strategy. `trigger` is static text. */
-void training_request(struct training *training, const struct strategy_id *strategy_id, const char *trigger);
+void training_request(struct training *training,
+                      const struct strategy_id *strategy_id,
+                      const char *trigger);
 /* False when this strategy neither trains nor waits to. */
 bool training_cancel(struct training *training, const struct strategy_id *strategy_id);
 /* Start what waits (for the database, or for another run to end). */
@@ -31,8 +33,12 @@ void training_abandon(struct training *training);
 bool training_is_idle(const struct training *training);
 
 /* Current and last run of a strategy, and the last verdict of the gate. */
-void training_view(const struct training *training, const struct strategy_id *strategy_id, struct admin_strategy *out);
+void training_view(const struct training *training,
+                   const struct strategy_id *strategy_id,
+                   struct admin_strategy *out);
 /* At start: what the database says of the last run. */
-void training_restore(struct training *training, const struct admin_training *last, const struct strategy_id *strategy_id);
+void training_restore(struct training *training,
+                      const struct admin_training *last,
+                      const struct strategy_id *strategy_id);
 
 #endif

@@ -10,7 +10,7 @@
 #include "alphaloop/store/model_quality_metrics.h"
 #include "alphaloop/store/model_versions.h"
 
-#define CHILD_NICE       10
+#define CHILD_NICE 10
 /* The child ends itself at its deadline; so much later, but never later than twice its time, it is ended. */
 #define DEADLINE_GRACE_S 30
 
@@ -113,7 +113,8 @@ enum al_err training_spawn(uv_loop_t *loop, const struct training_child *child, 
         .args = args,
         .nice = CHILD_NICE,
         .memory_bytes_max = (uint64_t)child->settings->training_memory_max_mb << 20,
-        .deadline_ms = 1000ULL * (limit_s + (limit_s < DEADLINE_GRACE_S ? limit_s : DEADLINE_GRACE_S)),
+        .deadline_ms =
+            1000ULL * (limit_s + (limit_s < DEADLINE_GRACE_S ? limit_s : DEADLINE_GRACE_S)),
         .on_line = child->on_line,
         .on_end = child->on_end,
         .ctx = child->ctx,

@@ -36,8 +36,9 @@ struct training_child {
     void (*on_end)(void *ctx, struct proc *proc, const struct proc_end *end);
     void *ctx;
 };
-MUST_CHECK enum al_err
-training_spawn(uv_loop_t *loop, const struct training_child *child, struct proc **out);
+MUST_CHECK enum al_err training_spawn(uv_loop_t *loop,
+                                      const struct training_child *child,
+                                      struct proc **out);
 
 /* One sentence for a child that ended without its last line. */
 void training_explain_end(const struct proc_end *end, char *out, size_t out_size);

@@ -24,7 +24,10 @@ static void part(struct admin_part *out, bool ok, const char *state, const char 
     (void)chars_set(out->detail, sizeof(out->detail), detail);
 }
 
-void view_consumer(const struct amqp_consumer *consumer, const char *queue, bool required, int64_t last_at_ns,
+void view_consumer(const struct amqp_consumer *consumer,
+                   const char *queue,
+                   bool required,
+                   int64_t last_at_ns,
                    struct admin_consumer *out)
 {
     *out = (struct admin_consumer){.required = required, .last_at_ns = last_at_ns};
@@ -34,7 +37,8 @@ void view_consumer(const struct amqp_consumer *consumer, const char *queue, bool
         return;
     }
     enum amqp_consumer_state state = amqp_consumer_state(consumer);
-    part(&out->part, state == AMQP_CONSUMER_ACTIVE, amqp_consumer_state_name(state), amqp_consumer_error(consumer));
+    part(&out->part, state == AMQP_CONSUMER_ACTIVE, amqp_consumer_state_name(state),
+         amqp_consumer_error(consumer));
     out->n_received = amqp_consumer_n_received(consumer);
 }
 
@@ -42,13 +46,15 @@ static void connection(const struct amqp_conn *conn, struct admin_part *out)
 {
     bool ready = amqp_conn_state(conn) == AMQP_CONN_READY;
     bool blocked = amqp_conn_is_blocked(conn);
-    const char *state = blocked ? "blocked" : ready ? "connected" : amqp_conn_state_name(amqp_conn_state(conn));
+    const char *state = blocked ? "blocked"
+                        : ready ? "connected"
+                                : amqp_conn_state_name(amqp_conn_state(conn));
     part(out, ready && !blocked, state, amqp_conn_error(conn));
 }
 
 static void database(const struct worker *worker, struct admin_part *out)
 {
-    bool        ready = pg_client_is_ready(worker->writer);
+    bool ready = pg_client_is_ready(worker->writer);
     const char *error = pg_client_error(worker->writer);
     if (error[0] == '\0' && worker->recovery != NULL)
         error = recovery_error(worker->recovery);
@@ -62,7 +68,9 @@ static void strategy(struct worker *worker, size_t index, struct admin_strategy 
     bool warmup_enabled = worker->settings->warmup_mode_enabled;
     *out = (struct admin_strategy){
         .id = view.strategy_id,
-        .mode = !view.is_warmup ? ADMIN_MODE_MODEL : warmup_enabled ? ADMIN_MODE_WARMUP : ADMIN_MODE_FLAT,
+        .mode = !view.is_warmup  ? ADMIN_MODE_MODEL
+                : warmup_enabled ? ADMIN_MODE_WARMUP
+                                 : ADMIN_MODE_FLAT,
         .warmup_enabled = warmup_enabled,
         .active_version = view.model_version,
         .active_since_ns = view.active_since_ns,
@@ -103,7 +111,8 @@ const struct feature_set *view_feature_set(void *app, const struct strategy_id *
 
 static void storage(const struct worker *worker, struct admin_part *out)
 {
-    part(out, worker->storage_ok, worker->storage_ok ? "accessible" : "unavailable", worker->storage_error);
+    part(out, worker->storage_ok, worker->storage_ok ? "accessible" : "unavailable",
+         worker->storage_error);
 }
 
 void view_live(void *app, struct admin_live *out)

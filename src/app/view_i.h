@@ -7,10 +7,15 @@
 struct amqp_consumer;
 struct worker;
 
-void view_consumer(const struct amqp_consumer *consumer, const char *queue, bool required, int64_t last_at_ns,
+void view_consumer(const struct amqp_consumer *consumer,
+                   const char *queue,
+                   bool required,
+                   int64_t last_at_ns,
                    struct admin_consumer *out);
-const struct strategy_config *view_config(void *app, const struct strategy_id *strategy_id); /* or NULL */
-const struct feature_set     *view_feature_set(void *app, const struct strategy_id *strategy_id); /* or NULL */
+const struct strategy_config *view_config(void *app,
+                                          const struct strategy_id *strategy_id); /* or NULL */
+const struct feature_set *view_feature_set(void *app,
+                                           const struct strategy_id *strategy_id); /* or NULL */
 void view_live(void *app, struct admin_live *out);
 
 #endif

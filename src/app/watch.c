@@ -27,21 +27,21 @@
 
 struct watch_arguments {
     const char *env_file, *url, *market_file;
-    double      interval_s;
-    bool        once;
+    double interval_s;
+    bool once;
 };
 
 struct watch {
     struct watch_arguments arguments;
-    char                   url[512];
-    CURL                  *curl;
-    struct curl_slist     *headers;
-    struct json_reader    *reader;
-    struct buf             answer, screen, line, last_line;
-    struct watch_status    status;
-    struct watch_market    market;
-    size_t                 n_drawn; /* lines on the terminal to draw over */
-    bool                   is_terminal;
+    char url[512];
+    CURL *curl;
+    struct curl_slist *headers;
+    struct json_reader *reader;
+    struct buf answer, screen, line, last_line;
+    struct watch_status status;
+    struct watch_market market;
+    size_t n_drawn; /* lines on the terminal to draw over */
+    bool is_terminal;
 };
 
 static volatile sig_atomic_t stop_asked;
@@ -55,18 +55,19 @@ static void on_signal(int number)
 /* ---- arguments ---- */
 
 static const struct argp_option options[] = {
-    {"env-file",        'e', "FILE",    0, "Read settings from FILE; the environment wins (default: .env if it exists)", 0},
-    {"url",             'u', "URL",     0, "The admin port (default: from MODEL_SERVICE_HOST and _PORT)",              0},
-    {"interval",        'i', "SECONDS", 0, "How often to ask (default: 1)",                                            0},
-    {"simulate-status", 's', "FILE",    0, "Also show what `simulate --status-file FILE` writes",                      0},
-    {"once",            '1', NULL,      0, "Show the status once; exit 1 when nobody answers",                         0},
+    {"env-file", 'e', "FILE", 0,
+     "Read settings from FILE; the environment wins (default: .env if it exists)", 0},
+    {"url", 'u', "URL", 0, "The admin port (default: from MODEL_SERVICE_HOST and _PORT)", 0},
+    {"interval", 'i', "SECONDS", 0, "How often to ask (default: 1)", 0},
+    {"simulate-status", 's', "FILE", 0, "Also show what `simulate --status-file FILE` writes", 0},
+    {"once", '1', NULL, 0, "Show the status once; exit 1 when nobody answers", 0},
     {0},
 };
 
 static error_t parse_option(int key, char *value, struct argp_state *state)
 {
     struct watch_arguments *arguments = state->input;
-    char                   *end;
+    char *end;
     switch (key) {
     case 'e':
         arguments->env_file = value;
@@ -96,7 +97,8 @@ static error_t parse_option(int key, char *value, struct argp_state *state)
 static const struct argp argp = {
     .options = options,
     .parser = parse_option,
-    .doc = "Live status of a running worker: samples towards the next model, training, mode, signals, PnL, health.",
+    .doc = "Live status of a running worker: samples towards the next model, training, mode, "
+           "signals, PnL, health.",
 };
 
 /* ---- asking ---- */
@@ -117,8 +119,8 @@ static void not_reached(struct watch *watch, const char *why)
 static void read_answer(struct watch *watch)
 {
     struct json_object *root = NULL;
-    long                code = 0;
-    char                why[32];
+    long code = 0;
+    char why[32];
     curl_easy_getinfo(watch->curl, CURLINFO_RESPONSE_CODE, &code);
     if (code == 401) {
         not_reached(watch, "MODEL_SERVICE_API_KEY is not that of the worker");
@@ -147,7 +149,7 @@ static void fetch(struct watch *watch)
 static void read_market(struct watch *watch)
 {
     struct json_object *root = NULL;
-    const char         *path = watch->arguments.market_file;
+    const char *path = watch->arguments.market_file;
     if (path == NULL || !file_exists(path))
         return;
     buf_reset(&watch->answer);
@@ -185,15 +187,16 @@ static void show_on_terminal(struct watch *watch)
 
 static bool is_news(const struct watch *watch)
 {
-    size_t len = strcspn(buf_str(&watch->line), "\t"), last_len = strcspn(buf_str(&watch->last_line), "\t");
+    size_t len = strcspn(buf_str(&watch->line), "\t"),
+           last_len = strcspn(buf_str(&watch->last_line), "\t");
     return len != last_len || strncmp(buf_str(&watch->line), buf_str(&watch->last_line), len) != 0;
 }
 
 static void show_as_line(struct watch *watch)
 {
-    char            stamp[32];
-    time_t          now = time(NULL);
-    struct tm       utc;
+    char stamp[32];
+    time_t now = time(NULL);
+    struct tm utc;
     buf_reset(&watch->line);
     watch_line(&watch->status, &watch->line);
     if (!is_news(watch))
@@ -216,7 +219,8 @@ static void show_once(struct watch *watch)
 
 static void catch_signals(void)
 {
-    struct sigaction action = {.sa_handler = on_signal}; /* no SA_RESTART: a signal ends the sleep */
+    struct sigaction action = {.sa_handler =
+                                   on_signal}; /* no SA_RESTART: a signal ends the sleep */
     sigemptyset(&action.sa_mask);
     sigaction(SIGINT, &action, NULL);
     sigaction(SIGTERM, &action, NULL);
@@ -227,14 +231,16 @@ static void catch_signals(void)
 static void make_url(struct watch *watch, const struct settings *settings)
 {
     const char *host = settings->model_service_host;
-    bool        is_any = host[0] == '\0' || strcmp(host, "0.0.0.0") == 0;
-    bool        is_ipv6 = strchr(host, ':') != NULL;
+    bool is_any = host[0] == '\0' || strcmp(host, "0.0.0.0") == 0;
+    bool is_ipv6 = strchr(host, ':') != NULL;
     if (watch->arguments.url != NULL)
         snprintf(watch->url, sizeof(watch->url), "%s", watch->arguments.url);
     else
         snprintf(watch->url, sizeof(watch->url), "http://%s%s%s:%u", is_ipv6 ? "[" : "",
-                 is_any ? "127.0.0.1" : strcmp(host, "::") == 0 ? "::1" : host, is_ipv6 ? "]" : "",
-                 settings->model_service_port);
+                 is_any                    ? "127.0.0.1"
+                 : strcmp(host, "::") == 0 ? "::1"
+                                           : host,
+                 is_ipv6 ? "]" : "", settings->model_service_port);
     watch->url[strcspn(watch->url, " \t\r\n")] = '\0';
 }
 
@@ -304,9 +310,9 @@ static void watch_destroy(struct watch *watch)
 
 int role_watch(int argc, char **argv)
 {
-    struct watch    *watch = calloc(1, sizeof(*watch));
+    struct watch *watch = calloc(1, sizeof(*watch));
     struct settings *settings = calloc(1, sizeof(*settings));
-    int              code = EXIT_USAGE;
+    int code = EXIT_USAGE;
     if (watch == NULL || settings == NULL)
         abort();
     watch->arguments.interval_s = 1;

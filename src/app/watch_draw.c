@@ -12,7 +12,7 @@
 /* One line, cut to the width. */
 static void PRINTF(3, 4) put_line(struct buf *out, size_t width, const char *format, ...)
 {
-    char    line[LINE_MAX_BYTES];
+    char line[LINE_MAX_BYTES];
     va_list args;
     va_start(args, format);
     vsnprintf(line, sizeof(line), format, args);
@@ -51,16 +51,17 @@ static const char *percent(double share, char out[16])
 static void draw_strategy(const struct watch_strategy *s, size_t width, struct buf *out)
 {
     char cells[BAR_CELLS + 1], win[16];
-    put_line(out, width, "%-14s %s%s%s  %.0f signals, %.1f/min  settled %.0f, won %s  PnL %+.2f", s->id, s->mode,
-             s->version[0] == '\0' ? "" : " ", s->version, s->n_signals, s->signals_per_minute, s->n_settled,
-             percent(s->win_rate, win), s->pnl);
+    put_line(out, width, "%-14s %s%s%s  %.0f signals, %.1f/min  settled %.0f, won %s  PnL %+.2f",
+             s->id, s->mode, s->version[0] == '\0' ? "" : " ", s->version, s->n_signals,
+             s->signals_per_minute, s->n_settled, percent(s->win_rate, win), s->pnl);
     if (s->version[0] == '\0' || s->is_training)
-        put_line(out, width, "  samples      [%s] %.0f of %.0f effective (%.0f rows) to the %s model",
-                 bar(s->n_needed > 0 ? s->n_eff / s->n_needed : 0, cells), s->n_eff, s->n_needed, s->n_samples,
-                 s->version[0] == '\0' ? "first" : "next");
+        put_line(out, width,
+                 "  samples      [%s] %.0f of %.0f effective (%.0f rows) to the %s model",
+                 bar(s->n_needed > 0 ? s->n_eff / s->n_needed : 0, cells), s->n_eff, s->n_needed,
+                 s->n_samples, s->version[0] == '\0' ? "first" : "next");
     if (s->is_training)
-        put_line(out, width, "  training     [%s] %3.0f %% %s (%s)", bar(s->progress, cells), 100 * s->progress, s->stage,
-                 s->trigger);
+        put_line(out, width, "  training     [%s] %3.0f %% %s (%s)", bar(s->progress, cells),
+                 100 * s->progress, s->stage, s->trigger);
     if (s->verdict[0] != '\0')
         put_line(out, width, "  last verdict %s", s->verdict);
 }
@@ -72,11 +73,17 @@ static void draw_market(const struct watch_market *market, size_t width, struct 
         snprintf(pnl, sizeof(pnl), "%+.2f", market->pnl);
     if (isfinite(market->lag_s))
         snprintf(lag, sizeof(lag), "%.1f s", market->lag_s);
-    put_line(out, width, "market         %s %.19s at %.0fx  %.0f events, %.0f signals, %.0f fills  PnL %s  lag %s",
-             market->phase, market->time, market->speed, market->n_events, market->n_signals, market->n_filled, pnl, lag);
+    put_line(
+        out, width,
+        "market         %s %.19s at %.0fx  %.0f events, %.0f signals, %.0f fills  PnL %s  lag %s",
+        market->phase, market->time, market->speed, market->n_events, market->n_signals,
+        market->n_filled, pnl, lag);
 }
 
-void watch_draw(const struct watch_status *status, const struct watch_market *market, size_t width, struct buf *out)
+void watch_draw(const struct watch_status *status,
+                const struct watch_market *market,
+                size_t width,
+                struct buf *out)
 {
     char up[32], lag[32] = "-";
     if (!status->is_reached) {
@@ -84,11 +91,13 @@ void watch_draw(const struct watch_status *status, const struct watch_market *ma
     } else {
         if (isfinite(status->loop_lag_s))
             snprintf(lag, sizeof(lag), "%.1f ms", 1e3 * status->loop_lag_s);
-        put_line(out, width, "%s %s  up %s  %s%s%s  mode %s  %.1f signals/min  PnL %+.2f", status->service, status->version,
-                 duration(status->uptime_s, up), status->health, status->stopping ? ", stopping" : "",
-                 status->publishing ? "" : ", not publishing", status->mode, status->signals_per_minute, status->pnl);
-        put_line(out, width, "database %s  broker %s  outbox %.0f  quarantined %.0f  loop lag p99 %s", status->database,
-                 status->broker, status->outbox, status->quarantined, lag);
+        put_line(out, width, "%s %s  up %s  %s%s%s  mode %s  %.1f signals/min  PnL %+.2f",
+                 status->service, status->version, duration(status->uptime_s, up), status->health,
+                 status->stopping ? ", stopping" : "", status->publishing ? "" : ", not publishing",
+                 status->mode, status->signals_per_minute, status->pnl);
+        put_line(out, width,
+                 "database %s  broker %s  outbox %.0f  quarantined %.0f  loop lag p99 %s",
+                 status->database, status->broker, status->outbox, status->quarantined, lag);
         for (size_t i = 0; i < status->n_strategies; i++)
             draw_strategy(&status->strategies[i], width, out);
         if (status->problem[0] != '\0')
@@ -113,11 +122,12 @@ void watch_line(const struct watch_status *status, struct buf *out)
         buf_printf(out, "no answer: %s\t", status->problem);
         return;
     }
-    buf_printf(out, "%s mode=%s%s", status->health, status->mode, status->stopping ? " stopping" : "");
+    buf_printf(out, "%s mode=%s%s", status->health, status->mode,
+               status->stopping ? " stopping" : "");
     for (size_t i = 0; i < status->n_strategies; i++) {
         const struct watch_strategy *s = &status->strategies[i];
-        buf_printf(out, " | %s %s%s%s samples %d0 %%", s->id, s->mode, s->version[0] == '\0' ? "" : " ", s->version,
-                   tenths(s->n_eff, s->n_needed));
+        buf_printf(out, " | %s %s%s%s samples %d0 %%", s->id, s->mode,
+                   s->version[0] == '\0' ? "" : " ", s->version, tenths(s->n_eff, s->n_needed));
         if (s->is_training)
             buf_printf(out, ", training %s %d0 %%", s->stage, tenths(s->progress, 1));
         if (s->verdict[0] != '\0')

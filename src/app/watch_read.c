@@ -8,8 +8,8 @@
 static void read_text(struct json_object *object, const char *key, char *out, size_t size)
 {
     struct json_object *node = json_get(object, key);
-    struct slice        text = json_is_string(node) ? json_text(node) : (struct slice){"", 0};
-    size_t              len = text.len < size ? text.len : size - 1;
+    struct slice text = json_is_string(node) ? json_text(node) : (struct slice){"", 0};
+    size_t len = text.len < size ? text.len : size - 1;
     for (size_t i = 0; i < len; i++) /* what a terminal obeys does not get there */
         out[i] = text.ptr[i] >= ' ' && text.ptr[i] <= '~' ? text.ptr[i] : '?';
     out[len] = '\0';
@@ -46,7 +46,8 @@ static void read_strategy(struct json_object *node, struct watch_strategy *out)
 /* The first part that is not well, with why. */
 static void find_problem(struct json_object *root, struct watch_status *out)
 {
-    static const char *const parts[] = {"database", "consume_connection", "publish_connection", "model_storage"};
+    static const char *const parts[] = {"database", "consume_connection", "publish_connection",
+                                        "model_storage"};
     char state[32], detail[WATCH_TEXT_MAX - 64];
     for (size_t i = 0; i < COUNT_OF(parts) && out->problem[0] == '\0'; i++) {
         struct json_object *part = json_get(root, parts[i]);

@@ -89,9 +89,9 @@ void worker_after_ledger(struct worker *worker)
 void worker_mode_changed(struct worker *worker, const struct strategy_id *strategy_id)
 {
     const struct model_version_id *active = pipeline_active_version(worker->pipeline, strategy_id);
-    const char                    *mode = active != NULL ? "model" : "warmup";
-    log_info("app", "gate", NULL, EV("mode_changed"), F_STR("strategy_id", strategy_id->text), F_STR("mode", mode),
-             F_STR("version", active != NULL ? active->text : NULL));
+    const char *mode = active != NULL ? "model" : "warmup";
+    log_info("app", "gate", NULL, EV("mode_changed"), F_STR("strategy_id", strategy_id->text),
+             F_STR("mode", mode), F_STR("version", active != NULL ? active->text : NULL));
     metric_set(METRIC_model_is_active, active != NULL, strategy_id->text, NULL);
     struct json_writer *w = events_begin(worker->events, "mode.changed", strategy_id->text);
     json_w_key(w, "mode");
@@ -108,7 +108,7 @@ static void on_fallen_back(void *ctx, const struct admin_result *result)
 }
 
 struct fallback {
-    struct worker     *worker;
+    struct worker *worker;
     struct strategy_id strategy_id;
 };
 
@@ -116,7 +116,8 @@ static void on_rollback_tried(void *ctx, const struct admin_result *result)
 {
     struct worker *worker = ((struct fallback *)ctx)->worker;
     if (result->outcome != ADMIN_DONE)
-        activation_start(worker, &((struct fallback *)ctx)->strategy_id, NULL, "unverifiable", on_fallen_back, worker);
+        activation_start(worker, &((struct fallback *)ctx)->strategy_id, NULL, "unverifiable",
+                         on_fallen_back, worker);
     free(ctx);
 }
 
@@ -133,7 +134,7 @@ void worker_fall_back(struct worker *worker, const struct strategy_id *strategy_
 
 struct pending_action {
     admin_result_fn done;
-    void           *ctx;
+    void *ctx;
 };
 
 static void on_action_done(void *ctx, const struct admin_result *result)
@@ -162,7 +163,10 @@ static bool knows(const struct worker *worker, const struct strategy_id *strateg
     return pipeline_schema_hash(worker->pipeline, strategy_id) != NULL;
 }
 
-static void action_train(void *app, const struct strategy_id *strategy_id, admin_result_fn done, void *ctx)
+static void action_train(void *app,
+                         const struct strategy_id *strategy_id,
+                         admin_result_fn done,
+                         void *ctx)
 {
     struct worker *worker = app;
     if (!knows(worker, strategy_id)) {
@@ -175,7 +179,10 @@ static void action_train(void *app, const struct strategy_id *strategy_id, admin
     }
 }
 
-static void action_cancel(void *app, const struct strategy_id *strategy_id, admin_result_fn done, void *ctx)
+static void action_cancel(void *app,
+                          const struct strategy_id *strategy_id,
+                          admin_result_fn done,
+                          void *ctx)
 {
     struct worker *worker = app;
     if (!knows(worker, strategy_id))
@@ -186,13 +193,19 @@ static void action_cancel(void *app, const struct strategy_id *strategy_id, admi
         answer(done, ctx, ADMIN_CONFLICT, "No training runs for this strategy.");
 }
 
-static void action_activate(void *app, const struct model_version_id *version, const struct strategy_id *strategy_id,
-                            admin_result_fn done, void *ctx)
+static void action_activate(void *app,
+                            const struct model_version_id *version,
+                            const struct strategy_id *strategy_id,
+                            admin_result_fn done,
+                            void *ctx)
 {
     activation_start(app, strategy_id, version, "manual", on_action_done, action_new(done, ctx));
 }
 
-static void action_rollback(void *app, const struct strategy_id *strategy_id, admin_result_fn done, void *ctx)
+static void action_rollback(void *app,
+                            const struct strategy_id *strategy_id,
+                            admin_result_fn done,
+                            void *ctx)
 {
     activation_rollback(app, strategy_id, on_action_done, action_new(done, ctx));
 }
@@ -202,7 +215,8 @@ static void action_rollback(void *app, const struct strategy_id *strategy_id, ad
 struct pg_options worker_pg_options(const struct worker *worker, const char *name)
 {
     const struct settings *s = worker->settings;
-    static const char *const sslmodes[] = {"disable", "prefer", "require", "verify-ca", "verify-full"};
+    static const char *const sslmodes[] = {"disable", "prefer", "require", "verify-ca",
+                                           "verify-full"};
     return (struct pg_options){
         .host = s->postgres_host,
         .port = (uint16_t)s->postgres_port,
@@ -223,7 +237,8 @@ static enum al_err create_database(struct worker *worker)
     struct pg_options reader = worker_pg_options(worker, "admin");
     reader.statement_timeout_ms = ADMIN_STATEMENT_MS;
     enum al_err err = pg_client_create(worker->loop, &writer, NULL, NULL, &worker->writer);
-    return err == AL_OK ? pg_client_create(worker->loop, &reader, NULL, NULL, &worker->reader) : err;
+    return err == AL_OK ? pg_client_create(worker->loop, &reader, NULL, NULL, &worker->reader)
+                        : err;
 }
 
 static enum al_err create_broker(struct worker *worker)
@@ -281,7 +296,8 @@ static enum al_err create_core(struct worker *worker)
         .seed = worker->seed,
     };
     effects_init(&worker->effects);
-    market_clock_init(&worker->clock, worker->settings->clock == SETTING_CLOCK_MARKET, worker->settings->clock_speed);
+    market_clock_init(&worker->clock, worker->settings->clock == SETTING_CLOCK_MARKET,
+                      worker->settings->clock_speed);
     worker->next_tick_ns = 0;
     return pipeline_create(&options, &worker->pipeline);
 }
@@ -319,11 +335,13 @@ static void check_storage(struct worker *worker, int64_t wall_ns)
         return;
     worker->storage_checked_ns = wall_ns;
     const char *store = worker->settings->model_storage_path;
-    bool        was_ok = worker->storage_ok;
+    bool was_ok = worker->storage_ok;
     worker->storage_ok = file_check_writable(store) == AL_OK;
-    (void)chars_set(worker->storage_error, sizeof(worker->storage_error), worker->storage_ok ? "" : err_text());
+    (void)chars_set(worker->storage_error, sizeof(worker->storage_error),
+                    worker->storage_ok ? "" : err_text());
     if (was_ok && !worker->storage_ok)
-        log_warn("app", "train", NULL, EV("model_storage_unavailable"), F_STR("why", worker->storage_error));
+        log_warn("app", "train", NULL, EV("model_storage_unavailable"),
+                 F_STR("why", worker->storage_error));
     if (!was_ok && worker->storage_ok)
         log_info("app", "train", NULL, EV("model_storage_accessible"), F_STR("path", store));
 }
@@ -332,7 +350,8 @@ static void measure_lag(struct worker *worker)
 {
     uint64_t now_ns = uv_hrtime(), due_ns = worker->tick_due_hr_ns;
     if (due_ns != 0)
-        metric_observe(METRIC_loop_lag_seconds, now_ns > due_ns ? (double)(now_ns - due_ns) / 1e9 : 0, NULL, NULL);
+        metric_observe(METRIC_loop_lag_seconds,
+                       now_ns > due_ns ? (double)(now_ns - due_ns) / 1e9 : 0, NULL, NULL);
     worker->tick_due_hr_ns = now_ns + TICK_MS * 1000000ULL;
 }
 
@@ -340,8 +359,8 @@ static bool is_drained(const struct worker *worker)
 {
     bool written = ledger_count(worker->ledger) == 0;
     bool sent = !worker->publishes || outbox_count(worker->outbox) == 0;
-    return intake_is_idle(worker->intake) && written && sent && training_is_idle(worker->training) &&
-           worker->n_activations == 0;
+    return intake_is_idle(worker->intake) && written && sent &&
+           training_is_idle(worker->training) && worker->n_activations == 0;
 }
 
 static void stop(struct worker *worker);
@@ -349,7 +368,7 @@ static void stop(struct worker *worker);
 static void on_tick(uv_timer_t *timer)
 {
     struct worker *worker = timer->data;
-    int64_t        wall_ns = worker_wall_ns(worker);
+    int64_t wall_ns = worker_wall_ns(worker);
     measure_lag(worker);
     check_storage(worker, wall_ns);
     if (worker->state == WORKER_RUNNING || worker->state == WORKER_DRAINING) {
@@ -364,7 +383,8 @@ static void on_tick(uv_timer_t *timer)
         notify_send(worker->settings->notify_socket, "WATCHDOG=1");
         worker->watchdog_due_ns = wall_ns + worker->watchdog_ns / 2;
     }
-    if (worker->state == WORKER_DRAINING && (is_drained(worker) || wall_ns >= worker->drain_until_ns))
+    if (worker->state == WORKER_DRAINING &&
+        (is_drained(worker) || wall_ns >= worker->drain_until_ns))
         stop(worker);
 }
 
@@ -372,7 +392,8 @@ static void on_tick(uv_timer_t *timer)
 
 const char *worker_state_name(enum worker_state state)
 {
-    static const char *const names[] = {"starting", "recovering", "running", "draining", "stopping", "stopped"};
+    static const char *const names[] = {"starting", "recovering", "running",
+                                        "draining", "stopping",   "stopped"};
     return names[state];
 }
 
@@ -417,7 +438,8 @@ static void drain(struct worker *worker)
     if (!running)
         return;
     /* Closing takes its own time; what is left of the limit after it goes to draining. */
-    int64_t drain_ns = (int64_t)worker->settings->shutdown_drain_seconds * NS_PER_S - CLOSE_TIMEOUT_MS * NS_PER_MS;
+    int64_t drain_ns =
+        (int64_t)worker->settings->shutdown_drain_seconds * NS_PER_S - CLOSE_TIMEOUT_MS * NS_PER_MS;
     worker->drain_until_ns += drain_ns > 0 ? drain_ns : 0;
     feed_stop(worker->feed);
     intake_stop(worker->intake);

@@ -30,8 +30,8 @@ enum worker_state {
     WORKER_STARTING,   /* waiting for the database, migrating */
     WORKER_RECOVERING, /* loading the state */
     WORKER_RUNNING,
-    WORKER_DRAINING,   /* nothing more is taken in; what was taken is finished */
-    WORKER_STOPPING,   /* closing */
+    WORKER_DRAINING, /* nothing more is taken in; what was taken is finished */
+    WORKER_STOPPING, /* closing */
     WORKER_STOPPED,
 };
 const char *worker_state_name(enum worker_state state);
@@ -46,47 +46,47 @@ struct training;
 struct recovery;
 
 struct worker {
-    uv_loop_t              *loop;
-    struct settings        *settings; /* written by SIGHUP only */
+    uv_loop_t *loop;
+    struct settings *settings; /* written by SIGHUP only */
     struct strategy_config *strategies;
-    size_t                  n_strategies;
-    enum worker_state       state;
-    bool                    publishes; /* false: --no-publish */
-    int                     exit_code;
-    uint64_t                seed;
-    int                     n_activations; /* under way */
-    bool                    storage_ok;    /* the model store could be written when last tried */
-    char                    storage_error[256];
-    int64_t                 started_at_ns;
+    size_t n_strategies;
+    enum worker_state state;
+    bool publishes; /* false: --no-publish */
+    int exit_code;
+    uint64_t seed;
+    int n_activations; /* under way */
+    bool storage_ok;   /* the model store could be written when last tried */
+    char storage_error[256];
+    int64_t started_at_ns;
 
     struct market_clock clock;
-    struct pipeline    *pipeline;
-    struct effects      effects;
-    int64_t             next_tick_ns; /* decision clock */
+    struct pipeline *pipeline;
+    struct effects effects;
+    int64_t next_tick_ns; /* decision clock */
 
     struct amqp_conn *consuming, *publishing;
     struct pg_client *writer, *reader;
-    struct feed      *feed;
-    struct intake    *intake;
-    struct ledger    *ledger;
-    struct outbox    *outbox;
-    struct events    *events;
-    struct training  *training;
-    struct funds     *funds;
-    struct recovery  *recovery;
+    struct feed *feed;
+    struct intake *intake;
+    struct ledger *ledger;
+    struct outbox *outbox;
+    struct events *events;
+    struct training *training;
+    struct funds *funds;
+    struct recovery *recovery;
 
-    struct http_server  *http;
+    struct http_server *http;
     struct admin_context admin;
 
     struct amqp_declaration declarations[2]; /* what must exist before we publish */
-    int64_t  storage_checked_ns, drain_until_ns, watchdog_ns, watchdog_due_ns;
+    int64_t storage_checked_ns, drain_until_ns, watchdog_ns, watchdog_due_ns;
     uint64_t tick_due_hr_ns;
     void (*reload)(struct worker *worker); /* SIGHUP */
     const char *env_file;
 
-    uv_timer_t  tick;
+    uv_timer_t tick;
     uv_signal_t on_term, on_int, on_hup;
-    int         n_closing; /* parts that have not reported closed yet */
+    int n_closing; /* parts that have not reported closed yet */
 };
 
 #define ALPHALOOP_VERSION "0.1.0"
@@ -97,7 +97,7 @@ MUST_CHECK enum al_err worker_start(struct worker *worker);
 void worker_deinit(struct worker *worker);
 
 int64_t worker_wall_ns(const struct worker *worker);
-int64_t worker_now_ns(struct worker *worker);        /* the decision clock */
+int64_t worker_now_ns(struct worker *worker); /* the decision clock */
 /* Perform what the core asked for. Called after every call into the pipeline. */
 void worker_perform(struct worker *worker);
 /* The core cannot be asked for more than it has room to answer. */

@@ -8,8 +8,10 @@
 
 __extension__ typedef unsigned __int128 al_u128;
 
-#define UNITS_LIMIT      ((al_i128)1000000000000LL * DECIMAL_SCALE) /* 10^12 in units: the first value that is too large */
-#define DIGITS_KEPT      37                                         /* 10^37 times 10 still fits 128 bits */
+#define UNITS_LIMIT                                                                                \
+    ((al_i128)1000000000000LL *                                                                    \
+     DECIMAL_SCALE)         /* 10^12 in units: the first value that is too large */
+#define DIGITS_KEPT      37 /* 10^37 times 10 still fits 128 bits */
 #define EXPONENT_CLAMP   100000000L
 #define POWER_OF_TEN_MAX 38
 
@@ -96,10 +98,10 @@ static bool divide(struct u256 a, al_u128 divisor, al_u128 *quotient)
 /* Text being read: the significant digits so far and the power of ten they stand at. */
 struct reading {
     const char *at, *end;
-    al_u128     digits;
-    int         n_kept;
-    bool        sticky, any_digit;
-    long        exponent;
+    al_u128 digits;
+    int n_kept;
+    bool sticky, any_digit;
+    long exponent;
 };
 
 static bool at_digit(const struct reading *r)
@@ -162,7 +164,7 @@ static enum al_err scale(const struct reading *r, bool negative, struct decimal 
 enum al_err decimal_parse(struct slice text, struct decimal *out)
 {
     struct reading r = {.at = text.ptr, .end = text.ptr + text.len};
-    bool           negative = false, fits = true;
+    bool negative = false, fits = true;
     if (text.len > 0 && (*r.at == '+' || *r.at == '-'))
         negative = *r.at++ == '-';
     read_digits(&r, false);
@@ -179,8 +181,8 @@ enum al_err decimal_parse(struct slice text, struct decimal *out)
 
 size_t decimal_format(struct decimal value, char out[DECIMAL_TEXT_MAX])
 {
-    char    reversed[DECIMAL_TEXT_MAX];
-    size_t  n = 0, len = 0;
+    char reversed[DECIMAL_TEXT_MAX];
+    size_t n = 0, len = 0;
     al_u128 rest = magnitude(value.units);
     for (; n < 9 || rest > 0; n++) {
         if (n == 8)
@@ -278,8 +280,8 @@ enum al_err decimal_div(struct decimal a, struct decimal b, struct decimal *out)
     return fit((a.units < 0) != (b.units < 0), units, out);
 }
 
-enum al_err decimal_increment_price(struct decimal q1, struct decimal p1, struct decimal q2, struct decimal p2,
-                                    struct decimal *out)
+enum al_err decimal_increment_price(
+    struct decimal q1, struct decimal p1, struct decimal q2, struct decimal p2, struct decimal *out)
 {
     al_u128 units;
     if (q1.units < 0 || q2.units <= q1.units)

@@ -36,7 +36,7 @@ static size_t vset(char text[ERR_TEXT_MAX], const char *format, va_list args)
 
 enum al_err err_set(enum al_err err, const char *format, ...)
 {
-    char    text[ERR_TEXT_MAX];
+    char text[ERR_TEXT_MAX];
     va_list args;
     va_start(args, format);
     size_t len = vset(text, format, args);
@@ -57,7 +57,7 @@ static size_t append(char text[ERR_TEXT_MAX], size_t len, const char *more)
 
 enum al_err err_add(enum al_err err, const char *format, ...)
 {
-    char    text[ERR_TEXT_MAX];
+    char text[ERR_TEXT_MAX];
     va_list args;
     va_start(args, format);
     size_t len = vset(text, format, args);

@@ -20,15 +20,15 @@
 #define NUMBER_TEXT_MAX 64  /* longer numbers go through the scratch buffer */
 
 struct json_reader {
-    size_t     max_bytes;
-    int        max_depth;
+    size_t max_bytes;
+    int max_depth;
     struct buf scratch; /* the string being decoded */
 };
 
 struct scan {
     struct json_reader *reader;
-    const char         *begin, *at, *end;
-    enum al_err         err;
+    const char *begin, *at, *end;
+    enum al_err err;
 };
 
 struct json_reader *json_reader_create(size_t max_bytes, int max_depth)
@@ -84,7 +84,10 @@ static int hex4(const char *at, const char *end)
         return -1;
     for (int i = 0; i < 4; i++) {
         char c = at[i];
-        int  digit = c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
+        int digit = c >= '0' && c <= '9'   ? c - '0'
+                    : c >= 'a' && c <= 'f' ? c - 'a' + 10
+                    : c >= 'A' && c <= 'F' ? c - 'A' + 10
+                                           : -1;
         if (digit < 0)
             return -1;
         value = value << 4 | digit;
@@ -122,11 +125,13 @@ static bool read_unicode_escape(struct scan *s)
         put_utf8(&s->reader->scratch, (unsigned)high);
         return true;
     }
-    int low = s->end - s->at >= 6 && s->at[0] == '\\' && s->at[1] == 'u' ? hex4(s->at + 2, s->end) : -1;
+    int low =
+        s->end - s->at >= 6 && s->at[0] == '\\' && s->at[1] == 'u' ? hex4(s->at + 2, s->end) : -1;
     if (high > 0xdbff || low < 0xdc00 || low > 0xdfff)
         return refuse(s, AL_EPARSE, "half of a surrogate pair");
     s->at += 6;
-    put_utf8(&s->reader->scratch, 0x10000u + ((unsigned)(high - 0xd800) << 10) + (unsigned)(low - 0xdc00));
+    put_utf8(&s->reader->scratch,
+             0x10000u + ((unsigned)(high - 0xd800) << 10) + (unsigned)(low - 0xdc00));
     return true;
 }
 
@@ -239,7 +244,10 @@ static bool read_number(struct scan *s, struct json_object **out)
     return *out != NULL || refuse(s, AL_ENOMEM, "out of memory");
 }
 
-static bool read_word(struct scan *s, const char *word, struct json_object *value, struct json_object **out)
+static bool read_word(struct scan *s,
+                      const char *word,
+                      struct json_object *value,
+                      struct json_object **out)
 {
     size_t len = strlen(word);
     *out = value;
@@ -295,21 +303,23 @@ static bool read_array(struct scan *s, int depth, struct json_object *array)
 /* json-c's keys are C strings. A key that holds NUL cannot be asked for, so its member is read and dropped. */
 static bool read_member(struct scan *s, int depth, struct json_object *object)
 {
-    struct slice        key;
+    struct slice key;
     struct json_object *value = NULL;
-    char                small[NUMBER_TEXT_MAX];
+    char small[NUMBER_TEXT_MAX];
     if (s->at == s->end || *s->at != '"')
         return refuse(s, AL_EPARSE, "an object's key must be a string");
     if (!read_string(s, &key))
         return false;
-    bool  keep = key.len == 0 || memchr(key.ptr, '\0', key.len) == NULL;
+    bool keep = key.len == 0 || memchr(key.ptr, '\0', key.len) == NULL;
     char *name = key.len < sizeof small ? small : malloc(key.len + 1);
     if (name == NULL)
         return refuse(s, AL_ENOMEM, "out of memory");
     memcpy(name, key.ptr, key.len);
     name[key.len] = '\0';
     skip_blanks(s);
-    bool done = s->at < s->end && *s->at == ':' ? true : refuse(s, AL_EPARSE, "no ':' after an object's key");
+    bool done = s->at < s->end && *s->at == ':'
+                    ? true
+                    : refuse(s, AL_EPARSE, "no ':' after an object's key");
     if (done) {
         s->at++;
         skip_blanks(s);
@@ -378,7 +388,8 @@ static bool read_value(struct scan *s, int depth, struct json_object **out)
     default:
         if (*s->at == '-' || is_digit(s->at, s->end))
             return read_number(s, out);
-        return length_at(s->at, s->end) == 0 ? refuse(s, AL_EINVAL, "not UTF-8") : refuse(s, AL_EPARSE, "not a value");
+        return length_at(s->at, s->end) == 0 ? refuse(s, AL_EINVAL, "not UTF-8")
+                                             : refuse(s, AL_EPARSE, "not a value");
     }
 }
 
@@ -396,13 +407,14 @@ enum al_err json_read(struct json_reader *reader, struct slice text, struct json
         return AL_OK;
     json_object_put(*out);
     *out = NULL;
-    refuse(&s, length_at(s.at, s.end) == 0 ? AL_EINVAL : AL_EPARSE, "something follows the document");
+    refuse(&s, length_at(s.at, s.end) == 0 ? AL_EINVAL : AL_EPARSE,
+           "something follows the document");
     return s.err;
 }
 
 struct slice json_serialized(struct json_object *node)
 {
-    size_t      length;
+    size_t length;
     const char *text = json_object_to_json_string_length(node, JSON_C_TO_STRING_PLAIN, &length);
     return (struct slice){text, length};
 }
@@ -475,7 +487,8 @@ bool json_walk(struct json_object *object, struct json_cursor *cursor)
 struct slice json_text(struct json_object *node)
 {
     if (json_is_string(node))
-        return (struct slice){json_object_get_string(node), (size_t)json_object_get_string_len(node)};
+        return (struct slice){json_object_get_string(node),
+                              (size_t)json_object_get_string_len(node)};
     if (!json_is_number(node))
         return (struct slice){"", 0};
     const char *source = json_object_get_userdata(node);
@@ -539,7 +552,7 @@ enum al_err json_number_or_text(struct json_object *node, double *out)
 enum al_err json_i64(struct json_object *node, int64_t *out)
 {
     double value;
-    char  *end;
+    char *end;
     if (json_double(node, &value) != AL_OK)
         return AL_EPARSE;
     const char *text = json_text(node).ptr;

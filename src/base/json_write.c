@@ -69,7 +69,12 @@ void json_w_end_array(struct json_writer *w)
 
 static size_t sequence_length(const unsigned char *b, size_t left)
 {
-    size_t len = b[0] < 0x80 ? 1 : b[0] < 0xc2 ? 0 : b[0] < 0xe0 ? 2 : b[0] < 0xf0 ? 3 : b[0] < 0xf5 ? 4 : 0;
+    size_t len = b[0] < 0x80   ? 1
+                 : b[0] < 0xc2 ? 0
+                 : b[0] < 0xe0 ? 2
+                 : b[0] < 0xf0 ? 3
+                 : b[0] < 0xf5 ? 4
+                               : 0;
     if (len > left)
         return 0;
     for (size_t i = 1; i < len; i++) {
@@ -84,7 +89,7 @@ static size_t sequence_length(const unsigned char *b, size_t left)
 static void put_special(struct buf *out, unsigned char c)
 {
     static const char from[] = "\"\\\b\f\n\r\t", to[] = "\"\\bfnrt";
-    const char       *found = c == '\0' ? NULL : strchr(from, c);
+    const char *found = c == '\0' ? NULL : strchr(from, c);
     if (found != NULL) {
         buf_putc(out, '\\');
         buf_putc(out, to[found - from]);
@@ -96,7 +101,7 @@ static void put_special(struct buf *out, unsigned char c)
 static void put_quoted(struct buf *out, struct slice text)
 {
     const unsigned char *b = (const unsigned char *)text.ptr;
-    size_t               plain = 0, i = 0;
+    size_t plain = 0, i = 0;
     buf_putc(out, '"');
     while (i < text.len) {
         size_t len = sequence_length(b + i, text.len - i);

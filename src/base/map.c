@@ -13,7 +13,7 @@
 #define SLOTS_FIRST 16
 
 struct map_slot {
-    void         *value; /* NULL: never used; &tomb: removed */
+    void *value; /* NULL: never used; &tomb: removed */
     unsigned char key[];
 };
 
@@ -21,7 +21,8 @@ static char tomb;
 
 static size_t slot_size(const struct map *map)
 {
-    return sizeof(struct map_slot) + (map->key_size + sizeof(void *) - 1) / sizeof(void *) * sizeof(void *);
+    return sizeof(struct map_slot) +
+           (map->key_size + sizeof(void *) - 1) / sizeof(void *) * sizeof(void *);
 }
 
 static struct map_slot *slot_at(const struct map *map, size_t index)

@@ -25,8 +25,8 @@ void rng_seed(struct rng *rng, uint64_t seed)
 uint64_t rng_u64(struct rng *rng)
 {
     uint64_t *s = rng->s;
-    uint64_t  result = rotl(s[1] * 5, 7) * 9;
-    uint64_t  t = s[1] << 17;
+    uint64_t result = rotl(s[1] * 5, 7) * 9;
+    uint64_t t = s[1] << 17;
     s[2] ^= s[0];
     s[3] ^= s[1];
     s[1] ^= s[2];

@@ -9,7 +9,8 @@ double stats_normal_upper(double a)
 {
     assert(a > 0 && a <= 0.5);
     double t = sqrt(-2 * log(a));
-    double z = t - (2.515517 + 0.802853 * t + 0.010328 * t * t) / (1 + 1.432788 * t + 0.189269 * t * t + 0.001308 * t * t * t);
+    double z = t - (2.515517 + 0.802853 * t + 0.010328 * t * t) /
+                       (1 + 1.432788 * t + 0.189269 * t * t + 0.001308 * t * t * t);
     for (int i = 0; i < 4; i++)
         z += (0.5 * erfc(z / sqrt(2)) - a) / (exp(-z * z / 2) / sqrt(TWO_PI));
     return z;

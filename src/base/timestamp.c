@@ -24,7 +24,8 @@ static void date_of_days(int64_t days, struct civil_time *out)
     days += 719468;
     int64_t era = (days >= 0 ? days : days - 146096) / 146097;
     int64_t day_of_era = days - era * 146097;
-    int64_t year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36524 - day_of_era / 146096) / 365;
+    int64_t year_of_era =
+        (day_of_era - day_of_era / 1460 + day_of_era / 36524 - day_of_era / 146096) / 365;
     int64_t day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
     int64_t month_from_march = (5 * day_of_year + 2) / 153;
     out->day = (int)(day_of_year - (153 * month_from_march + 2) / 5 + 1);
@@ -70,16 +71,18 @@ static bool take_byte(struct slice *text, char byte)
 
 static bool take_date(struct slice *text, struct civil_time *civil)
 {
-    return take_digits(text, 4, &civil->year) && take_byte(text, '-') && take_digits(text, 2, &civil->month) &&
-           take_byte(text, '-') && take_digits(text, 2, &civil->day) && civil->year >= YEAR_MIN &&
+    return take_digits(text, 4, &civil->year) && take_byte(text, '-') &&
+           take_digits(text, 2, &civil->month) && take_byte(text, '-') &&
+           take_digits(text, 2, &civil->day) && civil->year >= YEAR_MIN &&
            civil->year <= YEAR_MAX && civil->month >= 1 && civil->month <= 12 && civil->day >= 1 &&
            civil->day <= days_in_month(civil->year, civil->month);
 }
 
 static bool take_time(struct slice *text, struct civil_time *civil)
 {
-    return take_digits(text, 2, &civil->hour) && take_byte(text, ':') && take_digits(text, 2, &civil->minute) &&
-           take_byte(text, ':') && take_digits(text, 2, &civil->second) && civil->hour <= 23 && civil->minute <= 59 &&
+    return take_digits(text, 2, &civil->hour) && take_byte(text, ':') &&
+           take_digits(text, 2, &civil->minute) && take_byte(text, ':') &&
+           take_digits(text, 2, &civil->second) && civil->hour <= 23 && civil->minute <= 59 &&
            civil->second <= 59;
 }
 
@@ -115,14 +118,15 @@ static bool take_zone(struct slice *text, int64_t *offset_s)
 
 enum al_err timestamp_parse(struct slice text, int64_t *ts_ns)
 {
-    struct slice      rest = text;
+    struct slice rest = text;
     struct civil_time civil = {0};
-    int64_t           offset_s;
+    int64_t offset_s;
     bool fits = take_date(&rest, &civil) && (take_byte(&rest, 'T') || take_byte(&rest, ' ')) &&
-                take_time(&rest, &civil) && take_fraction(&rest, &civil.ns) && take_zone(&rest, &offset_s) &&
-                rest.len == 0;
+                take_time(&rest, &civil) && take_fraction(&rest, &civil.ns) &&
+                take_zone(&rest, &offset_s) && rest.len == 0;
     if (!fits)
-        return err_set(AL_EPARSE, "not a time of the form YYYY-MM-DDThh:mm:ss[.fraction][Z|+hh:mm]");
+        return err_set(AL_EPARSE,
+                       "not a time of the form YYYY-MM-DDThh:mm:ss[.fraction][Z|+hh:mm]");
     *ts_ns = timestamp_from_civil(&civil) - offset_s * NS_PER_S;
     return AL_OK;
 }
@@ -136,7 +140,7 @@ void timestamp_to_civil(int64_t ts_ns, struct civil_time *out)
 {
     int64_t days = floor_div(ts_ns, NS_PER_DAY);
     int64_t in_day_ns = ts_ns - days * NS_PER_DAY;
-    int     second_of_day = (int)(in_day_ns / NS_PER_S);
+    int second_of_day = (int)(in_day_ns / NS_PER_S);
     date_of_days(days, out);
     out->hour = second_of_day / 3600;
     out->minute = second_of_day / 60 % 60;
@@ -156,7 +160,8 @@ size_t timestamp_format(int64_t ts_ns, char out[TIMESTAMP_TEXT_MAX])
 {
     struct civil_time civil;
     timestamp_to_civil(ts_ns, &civil);
-    int len = snprintf(out, TIMESTAMP_TEXT_MAX, "%04d-%02d-%02dT%02d:%02d:%02d.%06dZ", civil.year, civil.month,
-                       civil.day, civil.hour, civil.minute, civil.second, (int)(civil.ns / NS_PER_US));
+    int len = snprintf(out, TIMESTAMP_TEXT_MAX, "%04d-%02d-%02dT%02d:%02d:%02d.%06dZ", civil.year,
+                       civil.month, civil.day, civil.hour, civil.minute, civil.second,
+                       (int)(civil.ns / NS_PER_US));
     return (size_t)len;
 }

@@ -6,7 +6,12 @@
 size_t utf8_length(const char *at, size_t left)
 {
     const unsigned char *b = (const unsigned char *)at;
-    size_t len = b[0] < 0x80 ? 1 : b[0] < 0xc2 ? 0 : b[0] < 0xe0 ? 2 : b[0] < 0xf0 ? 3 : b[0] < 0xf5 ? 4 : 0;
+    size_t len = b[0] < 0x80   ? 1
+                 : b[0] < 0xc2 ? 0
+                 : b[0] < 0xe0 ? 2
+                 : b[0] < 0xf0 ? 3
+                 : b[0] < 0xf5 ? 4
+                               : 0;
     if (len == 0 || len > left)
         return 0;
     for (size_t i = 1; i < len; i++) {

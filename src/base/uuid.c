@@ -24,7 +24,7 @@ static bool dash_before(size_t byte)
 enum al_err uuid_parse(struct slice text, struct uuid *out)
 {
     struct uuid id;
-    size_t      at = 0;
+    size_t at = 0;
     if (text.len != UUID_TEXT_MAX - 1)
         return err_set(AL_EPARSE, "a uuid has 36 characters, not %zu", text.len);
     for (size_t i = 0; i < sizeof id.bytes; i++) {
@@ -43,7 +43,7 @@ enum al_err uuid_parse(struct slice text, struct uuid *out)
 void uuid_format(struct uuid id, char out[UUID_TEXT_MAX])
 {
     static const char digits[] = "0123456789abcdef";
-    char             *to = out;
+    char *to = out;
     for (size_t i = 0; i < sizeof id.bytes; i++) {
         if (dash_before(i))
             *to++ = '-';
@@ -64,9 +64,9 @@ static void mark(struct uuid *id, uint8_t version)
 struct uuid uuid_v7(int64_t now_ns, struct rng *rng)
 {
     struct uuid id;
-    uint64_t    ms = (uint64_t)(now_ns / NS_PER_MS);
-    uint64_t    fraction = (uint64_t)(now_ns % NS_PER_MS) * 4096 / (uint64_t)NS_PER_MS;
-    uint64_t    chance = rng_u64(rng);
+    uint64_t ms = (uint64_t)(now_ns / NS_PER_MS);
+    uint64_t fraction = (uint64_t)(now_ns % NS_PER_MS) * 4096 / (uint64_t)NS_PER_MS;
+    uint64_t chance = rng_u64(rng);
     for (int i = 0; i < 6; i++)
         id.bytes[i] = (uint8_t)(ms >> (40 - 8 * i));
     id.bytes[6] = (uint8_t)(fraction >> 8);
@@ -79,7 +79,7 @@ struct uuid uuid_v7(int64_t now_ns, struct rng *rng)
 struct uuid uuid_derive(struct slice content)
 {
     struct sha256 hash;
-    struct uuid   id;
+    struct uuid id;
     sha256_of(content.ptr, content.len, &hash);
     memcpy(id.bytes, hash.bytes, sizeof id.bytes);
     mark(&id, 8);

@@ -4,7 +4,9 @@
 #include <assert.h>
 #include <math.h>
 
-static struct label label_at(const struct label_entry *entry, const struct price_bar *bar, enum barrier barrier,
+static struct label label_at(const struct label_entry *entry,
+                             const struct price_bar *bar,
+                             enum barrier barrier,
                              int64_t t1_ns)
 {
     double gross = side_sign(entry->side) * (bar->mid / entry->price - 1.0);
@@ -20,17 +22,22 @@ static struct label label_at(const struct label_entry *entry, const struct price
 }
 
 /* The last bar before the entry must be near enough to it: otherwise the path starts too late or in a hole. */
-static bool reaches_back(const struct price_path *path, size_t index, const struct label_rule *rule, int64_t ts_ns)
+static bool reaches_back(const struct price_path *path,
+                         size_t index,
+                         const struct label_rule *rule,
+                         int64_t ts_ns)
 {
     return index > 0 && ts_ns - price_path_at(path, index - 1)->ts_close_ns <= rule->gap_max_ns;
 }
 
-enum al_err label_triple_barrier(const struct price_path *path, const struct label_rule *rule,
-                                 const struct label_entry *entry, struct label *label)
+enum al_err label_triple_barrier(const struct price_path *path,
+                                 const struct label_rule *rule,
+                                 const struct label_entry *entry,
+                                 struct label *label)
 {
     assert(rule->sigma_h > 0 && entry->price > 0 && entry->side != SIDE_NONE);
     int64_t end_ns = entry->ts_ns + rule->horizon_ns;
-    size_t  index = price_path_after(path, entry->ts_ns);
+    size_t index = price_path_after(path, entry->ts_ns);
     if (index == path->count && price_path_newest_ns(path) < entry->ts_ns)
         return AL_ESHORT;
     if (!reaches_back(path, index, rule, entry->ts_ns))
@@ -38,7 +45,7 @@ enum al_err label_triple_barrier(const struct price_path *path, const struct lab
     const struct price_bar *last = price_path_at(path, index - 1);
     for (; index < path->count; index++) {
         const struct price_bar *bar = price_path_at(path, index);
-        int64_t                 seen_until_ns = bar->ts_close_ns < end_ns ? bar->ts_close_ns : end_ns;
+        int64_t seen_until_ns = bar->ts_close_ns < end_ns ? bar->ts_close_ns : end_ns;
         if (seen_until_ns - last->ts_close_ns > rule->gap_max_ns)
             return err_set(AL_ENOTFOUND, "a hole of %.0f s in the label's span",
                            (double)(bar->ts_close_ns - last->ts_close_ns) / 1e9);
@@ -47,7 +54,7 @@ enum al_err label_triple_barrier(const struct price_path *path, const struct lab
             return AL_OK;
         }
         double moved = side_sign(entry->side) * (bar->mid / entry->price - 1.0);
-        bool   up = moved >= rule->barrier_up * rule->sigma_h;
+        bool up = moved >= rule->barrier_up * rule->sigma_h;
         if (up || moved <= -rule->barrier_down * rule->sigma_h) {
             *label = label_at(entry, bar, up ? BARRIER_UPPER : BARRIER_LOWER, bar->ts_close_ns);
             return AL_OK;
@@ -95,7 +102,10 @@ bool cost_model_is_fit(const struct cost_model *model)
     return standard_error == 0.0 || fabs(model->error) < COST_MODEL_T_MAX * standard_error;
 }
 
-struct label_entry cost_model_entry(const struct cost_model *model, enum side side, double mid, int64_t decided_at_ns)
+struct label_entry cost_model_entry(const struct cost_model *model,
+                                    enum side side,
+                                    double mid,
+                                    int64_t decided_at_ns)
 {
     return (struct label_entry){
         .side = side,

@@ -28,17 +28,22 @@ struct split split_at(const struct label_span *spans, size_t begin, size_t end, 
 bool split_may_teach(const struct split *split, const struct label_span *span)
 {
     bool meets_test = span->t1_ns >= split->test_from_ns && span->t0_ns <= split->test_until_ns;
-    bool embargoed = span->t0_ns > split->test_until_ns && span->t0_ns <= split->test_until_ns + split->embargo_ns;
+    bool embargoed = span->t0_ns > split->test_until_ns &&
+                     span->t0_ns <= split->test_until_ns + split->embargo_ns;
     return span->available_at_ns <= split->cut_ns && !meets_test && !embargoed;
 }
 
-size_t split_teachers(const struct split *split, const struct label_span *spans, size_t n, uint32_t *rows)
+size_t split_teachers(const struct split *split,
+                      const struct label_span *spans,
+                      size_t n,
+                      uint32_t *rows)
 {
     size_t count = 0;
     for (size_t i = 0; i < n; i++) {
         if (!split_may_teach(split, &spans[i]))
             continue;
-        assert(spans[i].available_at_ns <= split->cut_ns && spans[i].t1_ns < split->cut_ns && i < split->test_begin);
+        assert(spans[i].available_at_ns <= split->cut_ns && spans[i].t1_ns < split->cut_ns &&
+               i < split->test_begin);
         rows[count++] = (uint32_t)i;
     }
     return count;
@@ -61,15 +66,20 @@ static bool has_teacher(const struct split *split, const struct label_span *span
     return false;
 }
 
-static enum al_err make_block(const struct label_span *spans, size_t begin, size_t end, int64_t embargo_ns, struct split *out)
+static enum al_err make_block(
+    const struct label_span *spans, size_t begin, size_t end, int64_t embargo_ns, struct split *out)
 {
     if (begin >= end)
         return err_set(AL_ESHORT, "a block of rows is empty");
     *out = split_at(spans, begin, end, embargo_ns);
-    return has_teacher(out, spans) ? AL_OK : err_set(AL_ESHORT, "no row was known before the block began");
+    return has_teacher(out, spans) ? AL_OK
+                                   : err_set(AL_ESHORT, "no row was known before the block began");
 }
 
-enum al_err split_walk_forward(const struct split_rule *rule, const struct label_span *spans, size_t n, struct split *folds,
+enum al_err split_walk_forward(const struct split_rule *rule,
+                               const struct label_span *spans,
+                               size_t n,
+                               struct split *folds,
                                struct split *holdout)
 {
     assert(rule->n_folds >= 1 && rule->holdout_fraction > 0 && rule->holdout_fraction < 1);
@@ -79,11 +89,11 @@ enum al_err split_walk_forward(const struct split_rule *rule, const struct label
         return err_set(AL_ESHORT, "there are no rows");
     int64_t share_ns = (int64_t)((double)(spans[n - 1].t0_ns - spans[0].t0_ns) * EMBARGO_SHARE);
     int64_t embargo_ns = rule->horizon_ns > share_ns ? rule->horizon_ns : share_ns;
-    size_t  last = block_begin(spans, n, (size_t)((double)n * (1 - rule->holdout_fraction)));
-    size_t  n_blocks = rule->n_folds + 1;
+    size_t last = block_begin(spans, n, (size_t)((double)n * (1 - rule->holdout_fraction)));
+    size_t n_blocks = rule->n_folds + 1;
     for (size_t i = 1; i < n_blocks; i++) {
-        size_t      begin = block_begin(spans, n, last * i / n_blocks);
-        size_t      end = i + 1 == n_blocks ? last : block_begin(spans, n, last * (i + 1) / n_blocks);
+        size_t begin = block_begin(spans, n, last * i / n_blocks);
+        size_t end = i + 1 == n_blocks ? last : block_begin(spans, n, last * (i + 1) / n_blocks);
         enum al_err err = make_block(spans, begin, end, embargo_ns, &folds[i - 1]);
         if (err != AL_OK)
             return err_add(err, "fold %zu of %u", i, rule->n_folds);

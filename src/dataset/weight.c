@@ -10,10 +10,10 @@
 #define SPAN_MIN_NS 1000000
 
 struct end {
-    int64_t  ts_ns;
+    int64_t ts_ns;
     uint32_t row;
     uint32_t group;
-    bool     is_begin;
+    bool is_begin;
 };
 
 /* By group and time; at one instant the order of begins and ends does not matter, because no time passes between them. */
@@ -54,7 +54,10 @@ struct walk {
 };
 
 /* u[row] holds minus the integral at the begin until the end is met. */
-static void meet_end(struct walk *walk, const struct end *end, const struct weight_row *row, double *u)
+static void meet_end(struct walk *walk,
+                     const struct end *end,
+                     const struct weight_row *row,
+                     double *u)
 {
     if (end->is_begin) {
         *u = -walk->integral;
@@ -96,7 +99,8 @@ static double raw_weight(const struct weight_rule *rule, const struct weight_row
     assert(row->propensity > 0 && row->propensity <= 1 && row->fill_fraction >= 0);
     double age_s = fmax(0, (double)(rule->cut_ns - row->t0_ns) / 1e9);
     double decay = rule->half_life_s > 0 ? exp2(-age_s / rule->half_life_s) : 1;
-    return u * decay * fmin(1 / (double)row->propensity, rule->propensity_cap) * (double)row->fill_fraction;
+    return u * decay * fmin(1 / (double)row->propensity, rule->propensity_cap) *
+           (double)row->fill_fraction;
 }
 
 double weight_n_eff(const float *w, size_t n)
@@ -111,11 +115,14 @@ double weight_n_eff(const float *w, size_t n)
     return squares > 0 ? sum * sum / squares : 0;
 }
 
-enum al_err weight_rows(const struct weight_rule *rule, const struct weight_row *rows, size_t n, float *w,
+enum al_err weight_rows(const struct weight_rule *rule,
+                        const struct weight_row *rows,
+                        size_t n,
+                        float *w,
                         struct weight_summary *summary)
 {
     struct walk walk;
-    double      sum = 0;
+    double sum = 0;
     *summary = (struct weight_summary){0};
     double *u = malloc((n > 0 ? n : 1) * sizeof *u);
     if (u == NULL)

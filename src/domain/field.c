@@ -20,8 +20,9 @@ static enum reason document_reason(enum al_err err)
     }
 }
 
-static bool
-refuse_document(struct order_event_refusal *refusal, enum reason reason, const char *detail)
+static bool refuse_document(struct order_event_refusal *refusal,
+                            enum reason reason,
+                            const char *detail)
 {
     refusal->reason = reason;
     refusal->field[0] = '\0';
@@ -86,8 +87,9 @@ bool field_number(struct json_object *node, double *out)
     return true;
 }
 
-struct json_object *
-field_first(struct json_object *object, const char *const *names, const char **found)
+struct json_object *field_first(struct json_object *object,
+                                const char *const *names,
+                                const char **found)
 {
     for (; *names != NULL; names++) {
         struct json_object *node = json_get(object, *names);

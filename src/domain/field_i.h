@@ -24,8 +24,9 @@ bool refuse_field(struct order_event_refusal *refusal,
 bool field_number(struct json_object *node, double *out);
 
 /* The first member that is there and not null; its name in *found (may be NULL). The list ends with NULL. */
-struct json_object *
-field_first(struct json_object *object, const char *const *names, const char **found);
+struct json_object *field_first(struct json_object *object,
+                                const char *const *names,
+                                const char **found);
 
 /* A trace id: the body's if it is one, else the header's, else "". Returns how many bad ones were dropped. */
 uint32_t field_trace(struct json_object *node, struct slice header_trace, struct trace_id *out);

@@ -38,8 +38,8 @@ static bool time_from_whole(int64_t value, int64_t *ts_ns)
     static const struct {
         int64_t below, ns;
     } units[] = {
-        {100000000000LL,       NS_PER_S },
-        {100000000000000LL,    NS_PER_MS},
+        {100000000000LL, NS_PER_S},
+        {100000000000000LL, NS_PER_MS},
         {100000000000000000LL, NS_PER_US},
     };
     if (value <= 0)
@@ -75,7 +75,7 @@ static bool time_from_text(struct slice text, int64_t *ts_ns)
 static bool read_time(struct json_object *node, int64_t *ts_ns)
 {
     int64_t read_ns = 0;
-    bool    is_text = json_is_string(node) || json_is_number(node);
+    bool is_text = json_is_string(node) || json_is_number(node);
     if (!is_text || !time_from_text(json_text(node), &read_ns) || read_ns <= 0)
         return false;
     *ts_ns = read_ns;
@@ -189,8 +189,10 @@ static bool is_wanted(double value, enum wanted wanted)
     return wanted == ABOVE_0 ? value > 0 : value >= 0;
 }
 
-static bool
-refuse_number(struct reading *r, const char *name, enum wanted wanted, struct json_object *node)
+static bool refuse_number(struct reading *r,
+                          const char *name,
+                          enum wanted wanted,
+                          struct json_object *node)
 {
     const char *expected =
         wanted == ABOVE_0 ? "a finite number above 0" : "a finite number not below 0";
@@ -330,14 +332,8 @@ int64_t candle_interval_parse(struct slice text)
         char unit;
         int64_t ns;
     } units[] = {
-        {'s', NS_PER_S      },
-        {'m', NS_PER_MIN    },
-        {'h', NS_PER_H      },
-        {'H', NS_PER_H      },
-        {'d', NS_PER_DAY    },
-        {'D', NS_PER_DAY    },
-        {'w', 7 * NS_PER_DAY},
-        {'W', 7 * NS_PER_DAY},
+        {'s', NS_PER_S},   {'m', NS_PER_MIN}, {'h', NS_PER_H},       {'H', NS_PER_H},
+        {'d', NS_PER_DAY}, {'D', NS_PER_DAY}, {'w', 7 * NS_PER_DAY}, {'W', 7 * NS_PER_DAY},
     };
     int64_t count = 0, unit_ns = NS_PER_MIN;
     size_t at = 0;
@@ -462,7 +458,7 @@ bool market_event_parse(struct json_reader *reader,
                         struct market_event *event,
                         struct order_event_refusal *refusal)
 {
-    struct reading      r = {.topic = {"", 0}, .type = {"", 0}, .event = event, .refusal = refusal};
+    struct reading r = {.topic = {"", 0}, .type = {"", 0}, .event = event, .refusal = refusal};
     struct json_object *root;
     memset(event, 0, sizeof *event);
     memset(refusal, 0, sizeof *refusal);

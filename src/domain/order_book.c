@@ -26,8 +26,10 @@ static size_t find_level(const struct book_level *levels, size_t n_levels, doubl
     return low;
 }
 
-static void
-set_level(struct book_level *levels, size_t *n_levels, struct book_level level, int sign)
+static void set_level(struct book_level *levels,
+                      size_t *n_levels,
+                      struct book_level level,
+                      int sign)
 {
     size_t at = find_level(levels, *n_levels, level.price, sign);
     bool exists = at < *n_levels && levels[at].price == level.price;

@@ -41,8 +41,10 @@ struct reading {
 
 /* ---- strict fields ---- */
 
-static bool
-refuse_order_field(struct reading *r, enum reason reason, const char *name, const char *expected)
+static bool refuse_order_field(struct reading *r,
+                               enum reason reason,
+                               const char *name,
+                               const char *expected)
 {
     char path[64];
     snprintf(path, sizeof path, "%s%s", r->shape->prefix, name);
@@ -180,8 +182,10 @@ static bool read_fees(struct reading *r)
 }
 
 /* A time that may be missing or bad: then the next source is asked. */
-static bool
-context_time(struct reading *r, struct json_object *object, const char *name, int64_t *out)
+static bool context_time(struct reading *r,
+                         struct json_object *object,
+                         const char *name,
+                         int64_t *out)
 {
     struct json_object *node = json_get(object, name);
     int64_t ts_ns;

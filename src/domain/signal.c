@@ -121,21 +121,21 @@ static const struct {
     const char *field;
     check_fn check;
 } checks[] = {
-    {"signal_id",            check_signal_id    },
-    {"signal_type",          check_signal_type  },
-    {"asset",                check_asset        },
-    {"amount",               check_amount       },
-    {"confidence",           check_confidence   },
-    {"timestamp",            check_timestamp    },
-    {"strategy_id",          check_strategy_id  },
-    {"model_version",        check_model_version},
-    {"market_data_snapshot", check_snapshot     },
-    {"propensity",           check_propensity   },
-    {"risk_score",           check_risk_score   },
-    {"reasons",              check_reasons      },
-    {"technical_indicators", check_indicators   },
-    {"exit_fraction",        check_exit         },
-    {"trace_id",             check_trace_id     },
+    {"signal_id", check_signal_id},
+    {"signal_type", check_signal_type},
+    {"asset", check_asset},
+    {"amount", check_amount},
+    {"confidence", check_confidence},
+    {"timestamp", check_timestamp},
+    {"strategy_id", check_strategy_id},
+    {"model_version", check_model_version},
+    {"market_data_snapshot", check_snapshot},
+    {"propensity", check_propensity},
+    {"risk_score", check_risk_score},
+    {"reasons", check_reasons},
+    {"technical_indicators", check_indicators},
+    {"exit_fraction", check_exit},
+    {"trace_id", check_trace_id},
 };
 
 bool signal_is_valid(const struct decision *decision,
@@ -200,8 +200,9 @@ static void write_depth(struct json_writer *w, const struct snapshot *snapshot)
     json_w_end_object(w);
 }
 
-static void
-write_indicators(struct json_writer *w, const struct decision *d, const struct signal_extra *x)
+static void write_indicators(struct json_writer *w,
+                             const struct decision *d,
+                             const struct signal_extra *x)
 {
     json_w_key(w, "technical_indicators");
     if (x->indicator_names == NULL || x->n_indicators == 0) {
@@ -214,8 +215,9 @@ write_indicators(struct json_writer *w, const struct decision *d, const struct s
     json_w_end_object(w);
 }
 
-static void
-write_snapshot(struct json_writer *w, const struct decision *d, const struct signal_extra *x)
+static void write_snapshot(struct json_writer *w,
+                           const struct decision *d,
+                           const struct signal_extra *x)
 {
     json_w_key(w, "market_data_snapshot");
     json_w_object(w);
@@ -228,8 +230,9 @@ write_snapshot(struct json_writer *w, const struct decision *d, const struct sig
     json_w_end_object(w);
 }
 
-static void
-write_reasoning(struct json_writer *w, const struct decision *d, const struct signal_extra *x)
+static void write_reasoning(struct json_writer *w,
+                            const struct decision *d,
+                            const struct signal_extra *x)
 {
     struct buf text = BUF_INIT(512);
     if (x->reasoning != NULL)
@@ -248,8 +251,9 @@ write_reasoning(struct json_writer *w, const struct decision *d, const struct si
     buf_deinit(&text);
 }
 
-static void
-write_exit(struct json_writer *w, const struct decision *d, const struct signal_extra *x)
+static void write_exit(struct json_writer *w,
+                       const struct decision *d,
+                       const struct signal_extra *x)
 {
     write_text(w, "exit_reason", reason_name(d->reason));
     write_number(w, "exit_fraction", x->exit_fraction);
@@ -264,8 +268,9 @@ static void write_entry(struct json_writer *w, const struct decision *d)
         write_text(w, "heuristic", d->heuristic);
 }
 
-static void
-write_metadata(struct json_writer *w, const struct decision *d, const struct signal_extra *x)
+static void write_metadata(struct json_writer *w,
+                           const struct decision *d,
+                           const struct signal_extra *x)
 {
     json_w_key(w, "metadata");
     json_w_object(w);

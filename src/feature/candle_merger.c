@@ -39,8 +39,9 @@ static int64_t span_of(const struct candle_merger *merger, int64_t ts_ns)
     return ts_ns - modulo(ts_ns - merger->phase_ns, merger->interval_ns);
 }
 
-static void
-slot_emit(struct candle_merger *merger, struct candle_slot *slot, struct candles_out *out)
+static void slot_emit(struct candle_merger *merger,
+                      struct candle_slot *slot,
+                      struct candles_out *out)
 {
     if (!slot->is_open)
         return;
@@ -66,8 +67,9 @@ static void shift_phase(struct candle_merger *merger, int64_t ts_open_ns)
 }
 
 /* The slot of the span at ts_open_ns, opened if need be; NULL when that span is over. */
-static struct candle_slot *
-slot_for(struct candle_merger *merger, int64_t ts_open_ns, struct candles_out *out)
+static struct candle_slot *slot_for(struct candle_merger *merger,
+                                    int64_t ts_open_ns,
+                                    struct candles_out *out)
 {
     struct candle_slot *previous = &merger->previous, *current = &merger->current;
     if (merger->finished_ns != TIMESTAMP_NONE && ts_open_ns < merger->finished_ns)
@@ -90,8 +92,9 @@ slot_for(struct candle_merger *merger, int64_t ts_open_ns, struct candles_out *o
     return current;
 }
 
-static bool
-is_alive(const struct candle_merger *merger, enum candle_source source, int64_t ts_open_ns)
+static bool is_alive(const struct candle_merger *merger,
+                     enum candle_source source,
+                     int64_t ts_open_ns)
 {
     int64_t seen_ns = merger->seen_ns[source];
     return seen_ns != TIMESTAMP_NONE && seen_ns >= ts_open_ns - 2 * merger->interval_ns;
@@ -121,8 +124,9 @@ static void emit_what_is_over(struct candle_merger *merger, struct candles_out *
 }
 
 /* The previous span goes first when the current one is known to be complete. */
-static void
-emit_through(struct candle_merger *merger, struct candle_slot *slot, struct candles_out *out)
+static void emit_through(struct candle_merger *merger,
+                         struct candle_slot *slot,
+                         struct candles_out *out)
 {
     if (slot == &merger->current)
         slot_emit(merger, &merger->previous, out);

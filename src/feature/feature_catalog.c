@@ -68,8 +68,9 @@ const struct feature_set_row *feature_set_row_at(size_t index)
 }
 
 /* The value of an option in a row: its own, or the indicator's default. */
-static double
-row_option(const struct feature_row *row, const struct indicator *indicator, size_t index)
+static double row_option(const struct feature_row *row,
+                         const struct indicator *indicator,
+                         size_t index)
 {
     return isnan(row->options[index]) ? indicator->options[index].value : row->options[index];
 }
@@ -285,8 +286,9 @@ static const char how_to[] =
     "trained on the old\n"
     "numbers are refused rather than fed with the new ones.\n";
 
-static void
-markdown_options(const struct feature_row *row, const struct indicator *indicator, struct buf *out)
+static void markdown_options(const struct feature_row *row,
+                             const struct indicator *indicator,
+                             struct buf *out)
 {
     for (size_t i = 0; i < indicator_n_options(indicator); i++)
         buf_printf(out, "%s%s %g", i == 0 ? "" : ", ", indicator->options[i].name,

@@ -170,8 +170,9 @@ static bool slot_is_warm(const struct feed_slot *slot, int64_t now_ns)
     return slot->n_inputs >= slot->warmup_inputs && now_ns - slot->first_ns >= slot->warmup_ns;
 }
 
-static struct feed_verdict
-candle_verdict(const struct feed_slot *slot, const struct market_limits *limits, int64_t now_ns)
+static struct feed_verdict candle_verdict(const struct feed_slot *slot,
+                                          const struct market_limits *limits,
+                                          int64_t now_ns)
 {
     if (!slot_is_warm(slot, now_ns))
         return (struct feed_verdict){.reason = REASON_features_warming_up};

@@ -64,8 +64,9 @@ static enum al_err option_set(struct feature_column *column, struct slice name, 
     return fail(AL_ENOTFOUND, name, "the indicator has no such option");
 }
 
-static enum al_err
-options_parse(struct feature_column *column, struct slice name, struct slice list)
+static enum al_err options_parse(struct feature_column *column,
+                                 struct slice name,
+                                 struct slice list)
 {
     while (trim(list).len > 0) {
         struct slice item = list;
@@ -96,8 +97,9 @@ static void column_from_row(struct feature_column *column, const struct feature_
     }
 }
 
-static enum al_err
-column_from_expression(struct feature_column *column, struct slice name, struct slice expression)
+static enum al_err column_from_expression(struct feature_column *column,
+                                          struct slice name,
+                                          struct slice expression)
 {
     struct slice list = {0};
     bool has_list = cut(&expression, '(', &list);
@@ -121,8 +123,9 @@ static enum al_err timeframe_parse(struct slice name, struct slice text, int64_t
     return AL_OK;
 }
 
-static enum al_err
-column_resolve(struct slice name, int64_t timeframe_ns, struct feature_column *column)
+static enum al_err column_resolve(struct slice name,
+                                  int64_t timeframe_ns,
+                                  struct feature_column *column)
 {
     struct slice base = name, behind = {0};
     enum al_err err = AL_OK;

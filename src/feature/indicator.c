@@ -47,8 +47,9 @@ size_t indicator_n_options(const struct indicator *indicator)
     return n;
 }
 
-static enum al_err
-option_check(const struct indicator *indicator, const struct indicator_option *option, double value)
+static enum al_err option_check(const struct indicator *indicator,
+                                const struct indicator_option *option,
+                                double value)
 {
     if (!(value >= option->min && value <= option->max))
         return err_set(AL_EINVAL, "%s: option %s must be from %g to %g, not %g", indicator->name,

@@ -263,8 +263,9 @@ static bool levels_are_valid(const struct book_level *levels, size_t n_levels)
 }
 
 /* A message that cannot be used leaves a hole in the book: it must begin again with a snapshot. */
-static bool
-on_book(struct market_state *state, const struct market_event *event, struct market_update *update)
+static bool on_book(struct market_state *state,
+                    const struct market_event *event,
+                    struct market_update *update)
 {
     if (event->book.n_bids > BOOK_DEPTH_MAX || event->book.n_asks > BOOK_DEPTH_MAX ||
         !levels_are_valid(event->book.bids, event->book.n_bids) ||
@@ -306,8 +307,8 @@ static bool take_kline(struct market_state *state,
         if (timeframe->kline_ts_ns != TIMESTAMP_NONE && ts_event_ns < timeframe->kline_ts_ns)
             break;
         timeframe->kline_ts_ns = ts_event_ns;
-        used = candle_merger_on_kline(
-            &timeframe->merger, &kline->candle, kline->confirmed, &finished);
+        used =
+            candle_merger_on_kline(&timeframe->merger, &kline->candle, kline->confirmed, &finished);
         give_candles(state, timeframe, &finished, update);
         if (!used)
             state->counts.n_late[MARKET_KLINE]++;
@@ -340,8 +341,9 @@ static bool on_kline(struct market_state *state,
     return used;
 }
 
-static bool
-trade_is_usable(struct market_state *state, const struct trade *trade, int64_t newest_ok_ns)
+static bool trade_is_usable(struct market_state *state,
+                            const struct trade *trade,
+                            int64_t newest_ok_ns)
 {
     if (!price_is_valid(trade->price) || !(trade->qty > 0) || !qty_is_valid(trade->qty) ||
         trade->ts_event_ns > newest_ok_ns || trade->ts_event_ns < 0) {
@@ -394,8 +396,9 @@ static void update_begin(struct market_update *update, int64_t ts_ns, bool is_li
     update->n_candles = 0;
 }
 
-static bool
-is_out_of_time(struct market_state *state, const struct market_event *event, int64_t newest_ok_ns)
+static bool is_out_of_time(struct market_state *state,
+                           const struct market_event *event,
+                           int64_t newest_ok_ns)
 {
     enum market_kind kind = event->kind;
     if (kind == MARKET_TRADES) /* judged trade by trade */

@@ -31,8 +31,9 @@ const struct order_book *market_state_book(const struct market_state *state,
 }
 
 /* Why there is no quote. */
-static enum reason
-missing_quote(const struct market_state *state, int64_t now_ns, const struct market_limits *limits)
+static enum reason missing_quote(const struct market_state *state,
+                                 int64_t now_ns,
+                                 const struct market_limits *limits)
 {
     struct market_quote ticker, book;
     bool has_ticker = state_ticker_quote(state, &ticker), has_book = state_book_quote(state, &book);
@@ -46,8 +47,9 @@ missing_quote(const struct market_state *state, int64_t now_ns, const struct mar
 }
 
 /* The ticker's figure while the ticker is fresh, else what the candles of the last 24 h add up to. */
-static double
-volume_24h(const struct market_state *state, int64_t now_ns, const struct market_limits *limits)
+static double volume_24h(const struct market_state *state,
+                         int64_t now_ns,
+                         const struct market_limits *limits)
 {
     bool fresh = state->seen_ns[MARKET_TICKER] != TIMESTAMP_NONE &&
                  state->seen_ns[MARKET_TICKER] >= fresh_since(now_ns, limits->ticker_ns);

@@ -34,8 +34,12 @@ double bar_close(const struct bar *bar)
 void bar_take(struct bar *bar, int64_t ts_open_ns, int64_t interval_ns, struct candle *out)
 {
     assert(!bar->is_empty);
-    *out = (struct candle){.ts_open_ns = ts_open_ns, .interval_ns = interval_ns, .open = bar->open,
-                           .high = bar->high, .low = bar->low, .close = bar->close,
+    *out = (struct candle){.ts_open_ns = ts_open_ns,
+                           .interval_ns = interval_ns,
+                           .open = bar->open,
+                           .high = bar->high,
+                           .low = bar->low,
+                           .close = bar->close,
                            .volume = bar->volume};
     bar->is_empty = true;
 }

@@ -5,13 +5,13 @@
 #include "alphaloop/domain/market.h"
 
 struct bar {
-    bool   is_empty;
+    bool is_empty;
     double open, high, low, close, volume;
 };
 
-void   bar_init(struct bar *bar);
-bool   bar_is_empty(const struct bar *bar);
-void   bar_add(struct bar *bar, double price, double qty);
+void bar_init(struct bar *bar);
+bool bar_is_empty(const struct bar *bar);
+void bar_add(struct bar *bar, double price, double qty);
 double bar_close(const struct bar *bar); /* the last price ever added; 0 before the first */
 
 /* The finished candle. The next one starts empty, but remembers the last price. Asserts that it is not empty. */

@@ -16,8 +16,8 @@ enum { COLUMNS_MAX = 64, FIELDS_MAX = 6, NUMBER_TEXT_MAX = 64 };
 /* The fields of each kind, in the order their values are read in; time first. */
 static const struct schema {
     enum csv_kind kind;
-    size_t        n_fields;
-    const char   *fields[FIELDS_MAX];
+    size_t n_fields;
+    const char *fields[FIELDS_MAX];
 } schemas[] = {
     {CSV_CANDLES, 6, {"ts_ms", "open", "high", "low", "close", "volume"}},
     {CSV_TRADES, 4, {"ts_ms", "price", "qty", "side"}},
@@ -25,13 +25,13 @@ static const struct schema {
 };
 
 struct csv_reader {
-    struct buf           waiting;
-    size_t               start;
-    bool                 is_ended, has_failed, skips_line; /* skips_line: inside a line that was too long */
-    uint64_t             line, n_refused;
+    struct buf waiting;
+    size_t start;
+    bool is_ended, has_failed, skips_line; /* skips_line: inside a line that was too long */
+    uint64_t line, n_refused;
     const struct schema *schema;
-    size_t               column_of[FIELDS_MAX];
-    int64_t              last_ts_ns;
+    size_t column_of[FIELDS_MAX];
+    int64_t last_ts_ns;
 };
 
 const char *csv_kind_name(enum csv_kind kind)
@@ -106,10 +106,11 @@ static enum line_result long_line(struct csv_reader *reader, size_t n_bytes, boo
 static enum line_result next_line(struct csv_reader *reader, struct slice *line)
 {
     const char *from = buf_str(&reader->waiting) + reader->start;
-    size_t      n_left = reader->waiting.len - reader->start;
+    size_t n_left = reader->waiting.len - reader->start;
     const char *end = n_left > 0 ? memchr(from, '\n', n_left) : NULL;
     if (end == NULL && !reader->is_ended)
-        return n_left > CSV_LINE_MAX || reader->skips_line ? long_line(reader, n_left, false) : LINE_HUNGRY;
+        return n_left > CSV_LINE_MAX || reader->skips_line ? long_line(reader, n_left, false)
+                                                           : LINE_HUNGRY;
     if (end == NULL && n_left == 0 && !reader->skips_line)
         return LINE_NONE;
     size_t n_line = end != NULL ? (size_t)(end - from) : n_left;
@@ -140,7 +141,10 @@ static size_t split(struct slice line, struct slice fields[COLUMNS_MAX])
 
 /* ---- the header ---- */
 
-static bool schema_fits(const struct schema *schema, const struct slice *names, size_t n_names, size_t *column_of)
+static bool schema_fits(const struct schema *schema,
+                        const struct slice *names,
+                        size_t n_names,
+                        size_t *column_of)
 {
     for (size_t f = 0; f < schema->n_fields; f++) {
         size_t column = 0;
@@ -173,7 +177,8 @@ static enum csv_step read_header(struct csv_reader *reader, struct slice line)
         }
     }
     return fail(reader, "the header is that of no candles, trades or quotes file "
-                        "(ts_ms,open,high,low,close,volume / ts_ms,price,qty,side / ts_ms,bid,ask,bid_qty,ask_qty)");
+                        "(ts_ms,open,high,low,close,volume / ts_ms,price,qty,side / "
+                        "ts_ms,bid,ask,bid_qty,ask_qty)");
 }
 
 /* ---- rows ---- */
@@ -204,7 +209,8 @@ static enum al_err read_time(struct slice text, int64_t *ts_ns)
         return err_set(AL_EPARSE, "ts_ms: milliseconds since 1970 expected");
     for (size_t i = 0; i < text.len; i++) {
         if (text.ptr[i] < '0' || text.ptr[i] > '9')
-            return err_set(AL_EPARSE, "ts_ms: '%.*s' is not a whole number", (int)text.len, text.ptr);
+            return err_set(AL_EPARSE, "ts_ms: '%.*s' is not a whole number", (int)text.len,
+                           text.ptr);
         ms = ms * 10 + (text.ptr[i] - '0');
     }
     if (ms > INT64_MAX / NS_PER_MS / 2)
@@ -217,12 +223,17 @@ static enum al_err check_above(const char *name, double value, double floor_valu
 {
     if (value > floor_value || (may_equal && value == floor_value))
         return AL_OK;
-    return err_set(AL_ERANGE, "%s: %g is not %s %g", name, value, may_equal ? "at least" : "above", floor_value);
+    return err_set(AL_ERANGE, "%s: %g is not %s %g", name, value, may_equal ? "at least" : "above",
+                   floor_value);
 }
 
 static enum al_err fill_candle(const double *v, int64_t ts_ns, struct csv_row *row)
 {
-    row->candle = (struct candle){.ts_open_ns = ts_ns, .open = v[1], .high = v[2], .low = v[3], .close = v[4],
+    row->candle = (struct candle){.ts_open_ns = ts_ns,
+                                  .open = v[1],
+                                  .high = v[2],
+                                  .low = v[3],
+                                  .close = v[4],
                                   .volume = v[5]};
     enum al_err err = check_above("low", v[3], 0, false);
     if (err == AL_OK)
@@ -232,9 +243,13 @@ static enum al_err fill_candle(const double *v, int64_t ts_ns, struct csv_row *r
     return err;
 }
 
-static enum al_err fill_trade(const double *v, int64_t ts_ns, struct slice side, struct csv_row *row)
+static enum al_err fill_trade(const double *v,
+                              int64_t ts_ns,
+                              struct slice side,
+                              struct csv_row *row)
 {
-    row->trade = (struct trade){.ts_event_ns = ts_ns, .price = v[1], .qty = v[2], .side = SIDE_NONE};
+    row->trade =
+        (struct trade){.ts_event_ns = ts_ns, .price = v[1], .qty = v[2], .side = SIDE_NONE};
     enum al_err err = check_above("price", v[1], 0, false);
     if (err == AL_OK)
         err = check_above("qty", v[2], 0, false);
@@ -259,14 +274,14 @@ static enum al_err fill_quote(const double *v, struct csv_row *row)
 static enum al_err read_row(struct csv_reader *reader, struct slice line, struct csv_row *row)
 {
     const struct schema *schema = reader->schema;
-    struct slice         columns[COLUMNS_MAX], side = {"", 0};
-    double               values[FIELDS_MAX] = {0};
-    size_t               n_columns = split(line, columns);
+    struct slice columns[COLUMNS_MAX], side = {"", 0};
+    double values[FIELDS_MAX] = {0};
+    size_t n_columns = split(line, columns);
     for (size_t f = 0; f < schema->n_fields; f++) {
         if (reader->column_of[f] >= n_columns)
             return err_set(AL_EPARSE, "%s: the column is missing", schema->fields[f]);
         struct slice text = columns[reader->column_of[f]];
-        enum al_err  err = AL_OK;
+        enum al_err err = AL_OK;
         if (f == 0)
             err = read_time(text, &row->ts_ns);
         else if (schema->kind == CSV_TRADES && f == 3)

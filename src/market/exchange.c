@@ -17,28 +17,33 @@ enum { SIGNALS_REMEMBERED = 65536, MESSAGE_MAX = 16384 };
 
 struct exchange {
     struct exchange_options options;
-    struct rng              rng;
-    struct json_reader     *reader;
-    struct buf              message;
-    struct decimal          fee_rate;
-    size_t                  n_assets, n_open;
-    struct exchange_asset   assets[EXCHANGE_ASSETS_MAX];
-    struct exchange_order  *open[EXCHANGE_ORDERS_MAX];
-    struct map              seen;                     /* signal ids, the newest SIGNALS_REMEMBERED */
-    struct uuid             seen_ring[SIGNALS_REMEMBERED];
-    uint64_t                n_seen;
-    struct exchange_stats   stats;
-    exchange_emit_fn        emit; /* of the call under way */
-    void                   *ctx;
+    struct rng rng;
+    struct json_reader *reader;
+    struct buf message;
+    struct decimal fee_rate;
+    size_t n_assets, n_open;
+    struct exchange_asset assets[EXCHANGE_ASSETS_MAX];
+    struct exchange_order *open[EXCHANGE_ORDERS_MAX];
+    struct map seen; /* signal ids, the newest SIGNALS_REMEMBERED */
+    struct uuid seen_ring[SIGNALS_REMEMBERED];
+    uint64_t n_seen;
+    struct exchange_stats stats;
+    exchange_emit_fn emit; /* of the call under way */
+    void *ctx;
 };
 
 /* ---- life ---- */
 
 void exchange_options_default(struct exchange_options *options)
 {
-    *options = (struct exchange_options){.seed = 1, .fee_bps = 1, .slippage_bps = 0.2, .latency_min_ns = 30 * NS_PER_MS,
-                                         .latency_mean_ns = 120 * NS_PER_MS, .reject_probability = 0.02,
-                                         .partial_probability = 0.15, .cancel_probability = 0.2,
+    *options = (struct exchange_options){.seed = 1,
+                                         .fee_bps = 1,
+                                         .slippage_bps = 0.2,
+                                         .latency_min_ns = 30 * NS_PER_MS,
+                                         .latency_mean_ns = 120 * NS_PER_MS,
+                                         .reject_probability = 0.02,
+                                         .partial_probability = 0.15,
+                                         .cancel_probability = 0.2,
                                          .position_interval_ns = 30 * NS_PER_S};
 }
 
@@ -53,7 +58,8 @@ static enum al_err options_check(const struct exchange_options *o)
         return err_set(AL_EINVAL, "fee_bps: %g is not in -100..1000", o->fee_bps);
     if (!(o->slippage_bps >= 0 && o->slippage_bps <= 1000))
         return err_set(AL_EINVAL, "slippage_bps: %g is not in 0..1000", o->slippage_bps);
-    if (o->latency_min_ns < 0 || o->latency_mean_ns < 0 || o->latency_min_ns > NS_PER_DAY || o->latency_mean_ns > NS_PER_DAY)
+    if (o->latency_min_ns < 0 || o->latency_mean_ns < 0 || o->latency_min_ns > NS_PER_DAY ||
+        o->latency_mean_ns > NS_PER_DAY)
         return err_set(AL_EINVAL, "latency: not in 0..1 day");
     if (!is_probability(o->reject_probability) || !is_probability(o->partial_probability) ||
         !is_probability(o->cancel_probability))
@@ -125,7 +131,8 @@ static void take_close(struct exchange_asset *asset, double close)
 {
     if (asset->last_close > 0) {
         double change = log(close / asset->last_close);
-        asset->volatility = sqrt(0.94 * asset->volatility * asset->volatility + 0.06 * change * change);
+        asset->volatility =
+            sqrt(0.94 * asset->volatility * asset->volatility + 0.06 * change * change);
     }
     asset->last_close = close;
 }
@@ -135,7 +142,8 @@ void exchange_market(struct exchange *exchange, const struct market_event *event
     struct exchange_asset *asset = asset_slot(exchange, &event->asset);
     if (asset == NULL)
         return;
-    if (event->kind == MARKET_BOOK && !event->book.is_delta && event->book.n_bids > 0 && event->book.n_asks > 0)
+    if (event->kind == MARKET_BOOK && !event->book.is_delta && event->book.n_bids > 0 &&
+        event->book.n_asks > 0)
         take_prices(asset, event->book.bids[0].price, event->book.asks[0].price);
     if (event->kind == MARKET_TICKER) {
         take_prices(asset, event->ticker.bid_price, event->ticker.ask_price);
@@ -148,14 +156,17 @@ void exchange_market(struct exchange *exchange, const struct market_event *event
 
 /* ---- saying what happened ---- */
 
-static void say_order(struct exchange *x, const struct exchange_order *order, enum order_event_type type, int64_t ts_ns)
+static void say_order(struct exchange *x,
+                      const struct exchange_order *order,
+                      enum order_event_type type,
+                      int64_t ts_ns)
 {
     buf_reset(&x->message);
-    exchange_write_order(order, type, uuid_v7(ts_ns, &x->rng), &x->assets[order->asset], x->options.is_dry_run, ts_ns,
-                         &x->message);
+    exchange_write_order(order, type, uuid_v7(ts_ns, &x->rng), &x->assets[order->asset],
+                         x->options.is_dry_run, ts_ns, &x->message);
     assert(buf_ok(&x->message));
-    x->emit(x->ctx, &(struct exchange_message){EXCHANGE_ORDER_EVENT, buf_slice(&x->message), order->signal.trace_id.text,
-                                               ts_ns});
+    x->emit(x->ctx, &(struct exchange_message){EXCHANGE_ORDER_EVENT, buf_slice(&x->message),
+                                               order->signal.trace_id.text, ts_ns});
 }
 
 static void say_position(struct exchange *x, struct exchange_asset *asset, int64_t ts_ns)
@@ -163,8 +174,8 @@ static void say_position(struct exchange *x, struct exchange_asset *asset, int64
     buf_reset(&x->message);
     exchange_write_position(asset, x->options.is_dry_run, ts_ns, &x->message);
     assert(buf_ok(&x->message));
-    x->emit(x->ctx,
-            &(struct exchange_message){EXCHANGE_POSITION, buf_slice(&x->message), asset->last_trace.text, ts_ns});
+    x->emit(x->ctx, &(struct exchange_message){EXCHANGE_POSITION, buf_slice(&x->message),
+                                               asset->last_trace.text, ts_ns});
     bool repeats = decimal_sign(asset->size) != 0 && x->options.position_interval_ns > 0;
     asset->report_ns = repeats ? ts_ns + x->options.position_interval_ns : INT64_MAX;
 }
@@ -172,7 +183,11 @@ static void say_position(struct exchange *x, struct exchange_asset *asset, int64
 /* ---- positions ---- */
 
 /* A signed fill changes the position: the part against it realizes profit, the rest opens or adds at the fill's price. */
-static void position_fill(struct exchange *x, struct exchange_asset *asset, struct decimal fill, double price, int64_t ts_ns)
+static void position_fill(struct exchange *x,
+                          struct exchange_asset *asset,
+                          struct decimal fill,
+                          double price,
+                          int64_t ts_ns)
 {
     double size = decimal_to_double(asset->size), q = decimal_to_double(fill);
     double closing = size * q < 0 ? fmin(fabs(size), fabs(q)) : 0, opening = fabs(q) - closing;
@@ -192,7 +207,8 @@ static void position_fill(struct exchange *x, struct exchange_asset *asset, stru
 
 static int64_t latency(struct exchange *x)
 {
-    return x->options.latency_min_ns + (int64_t)rng_exponential(&x->rng, (double)x->options.latency_mean_ns);
+    return x->options.latency_min_ns +
+           (int64_t)rng_exponential(&x->rng, (double)x->options.latency_mean_ns);
 }
 
 static void draw_fate(struct exchange *x, struct exchange_order *order)
@@ -211,8 +227,8 @@ static void draw_fate(struct exchange *x, struct exchange_order *order)
 static struct decimal quantity_for(struct decimal amount, const struct exchange_asset *asset)
 {
     struct decimal mid, quantity;
-    if (decimal_from_double((asset->bid + asset->ask) / 2, &mid) != AL_OK || decimal_sign(mid) <= 0 ||
-        decimal_div(amount, mid, &quantity) != AL_OK)
+    if (decimal_from_double((asset->bid + asset->ask) / 2, &mid) != AL_OK ||
+        decimal_sign(mid) <= 0 || decimal_div(amount, mid, &quantity) != AL_OK)
         return DECIMAL_ZERO;
     quantity.units -= quantity.units % 100;
     return quantity;
@@ -221,8 +237,10 @@ static struct decimal quantity_for(struct decimal amount, const struct exchange_
 static struct decimal fill_price(struct exchange *x, const struct exchange_order *order)
 {
     const struct exchange_asset *asset = &x->assets[order->asset];
-    double slip = x->options.slippage_bps > 0 ? rng_exponential(&x->rng, x->options.slippage_bps) * BPS : 0;
-    double price = order->signal.side == SIDE_BUY ? asset->ask * (1 + slip) : asset->bid * (1 - slip);
+    double slip =
+        x->options.slippage_bps > 0 ? rng_exponential(&x->rng, x->options.slippage_bps) * BPS : 0;
+    double price =
+        order->signal.side == SIDE_BUY ? asset->ask * (1 + slip) : asset->bid * (1 - slip);
     struct decimal exact;
     if (decimal_from_double(price, &exact) != AL_OK || decimal_sign(exact) <= 0)
         exact = (struct decimal){1};
@@ -243,7 +261,10 @@ static struct decimal part_of(struct exchange *x, const struct exchange_order *o
     return left;
 }
 
-static bool add_fill(struct exchange *x, struct exchange_order *order, struct decimal part, struct decimal price)
+static bool add_fill(struct exchange *x,
+                     struct exchange_order *order,
+                     struct decimal part,
+                     struct decimal price)
 {
     struct decimal value, fee;
     if (decimal_sign(part) <= 0 || decimal_mul(part, price, &value) != AL_OK ||
@@ -251,7 +272,8 @@ static bool add_fill(struct exchange *x, struct exchange_order *order, struct de
         return false;
     struct exchange_asset *asset = &x->assets[order->asset];
     if (decimal_add(order->filled, part, &order->filled) != AL_OK ||
-        decimal_add(order->value, value, &order->value) != AL_OK || decimal_add(order->fees, fee, &order->fees) != AL_OK)
+        decimal_add(order->value, value, &order->value) != AL_OK ||
+        decimal_add(order->fees, fee, &order->fees) != AL_OK)
         return false;
     asset->realized -= decimal_to_double(fee);
     asset->last_trace = order->signal.trace_id;
@@ -302,7 +324,10 @@ static enum al_err remember(struct exchange *x, struct uuid signal_id)
     return AL_OK;
 }
 
-static struct exchange_order *order_create(struct exchange *x, const struct exchange_signal *signal, size_t asset, int64_t now_ns)
+static struct exchange_order *order_create(struct exchange *x,
+                                           const struct exchange_signal *signal,
+                                           size_t asset,
+                                           int64_t now_ns)
 {
     struct exchange_order *order = calloc(1, sizeof *order);
     if (order == NULL)
@@ -317,7 +342,9 @@ static struct exchange_order *order_create(struct exchange *x, const struct exch
     return order;
 }
 
-static enum al_err accept_signal(struct exchange *x, const struct exchange_signal *signal, int64_t now_ns)
+static enum al_err accept_signal(struct exchange *x,
+                                 const struct exchange_signal *signal,
+                                 int64_t now_ns)
 {
     if (map_get(&x->seen, &signal->signal_id) != NULL) {
         x->stats.n_duplicates++;
@@ -339,8 +366,8 @@ static enum al_err accept_signal(struct exchange *x, const struct exchange_signa
     return AL_OK;
 }
 
-enum al_err
-exchange_signal(struct exchange *exchange, struct slice body, int64_t now_ns, exchange_emit_fn emit, void *ctx)
+enum al_err exchange_signal(
+    struct exchange *exchange, struct slice body, int64_t now_ns, exchange_emit_fn emit, void *ctx)
 {
     struct exchange_signal signal;
     exchange->emit = emit;
@@ -357,8 +384,8 @@ exchange_signal(struct exchange *exchange, struct slice body, int64_t now_ns, ex
 /* ---- what is due ---- */
 
 struct due {
-    int64_t                at_ns;
-    size_t                 order; /* index in open; SIZE_MAX when it is a position */
+    int64_t at_ns;
+    size_t order; /* index in open; SIZE_MAX when it is a position */
     struct exchange_asset *asset;
 };
 

@@ -17,10 +17,11 @@ static enum al_err read_numbers(struct json_object *root, struct exchange_signal
     if (json_double(json_get(root, "amount"), &amount) != AL_OK || !(amount > 0) ||
         decimal_from_double(amount, &signal->amount) != AL_OK)
         return bad_field("amount", "a number above 0");
-    if (json_double(json_get(root, "confidence"), &signal->confidence) != AL_OK || signal->confidence < 0 ||
-        signal->confidence > 1)
+    if (json_double(json_get(root, "confidence"), &signal->confidence) != AL_OK ||
+        signal->confidence < 0 || signal->confidence > 1)
         return bad_field("confidence", "a number in 0..1");
-    if (json_double(json_get(json_get(root, "market_data_snapshot"), "price"), &signal->price) != AL_OK)
+    if (json_double(json_get(json_get(root, "market_data_snapshot"), "price"), &signal->price) !=
+        AL_OK)
         return bad_field("market_data_snapshot.price", "a number");
     return AL_OK;
 }
@@ -50,7 +51,8 @@ static enum al_err read_members(struct json_object *root, struct exchange_signal
     enum al_err err = read_names(root, signal);
     if (err == AL_OK)
         err = read_numbers(root, signal);
-    if (err == AL_OK && timestamp_parse(json_text(json_get(root, "timestamp")), &signal->ts_ns) != AL_OK)
+    if (err == AL_OK &&
+        timestamp_parse(json_text(json_get(root, "timestamp")), &signal->ts_ns) != AL_OK)
         err = bad_field("timestamp", "an ISO 8601 time");
     if (err == AL_OK && !json_is_bool(json_get(root, "is_warmup")))
         err = bad_field("is_warmup", "true or false");
@@ -59,7 +61,9 @@ static enum al_err read_members(struct json_object *root, struct exchange_signal
     return err;
 }
 
-enum al_err exchange_read_signal(struct json_reader *reader, struct slice body, struct exchange_signal *signal)
+enum al_err exchange_read_signal(struct json_reader *reader,
+                                 struct slice body,
+                                 struct exchange_signal *signal)
 {
     struct json_object *root = NULL;
     memset(signal, 0, sizeof *signal);
@@ -124,13 +128,17 @@ static void put_bool(struct json_writer *w, const char *key, bool value)
 static struct decimal average_price(const struct exchange_order *order)
 {
     struct decimal average = DECIMAL_ZERO;
-    if (decimal_sign(order->filled) > 0 && decimal_div(order->value, order->filled, &average) != AL_OK)
+    if (decimal_sign(order->filled) > 0 &&
+        decimal_div(order->value, order->filled, &average) != AL_OK)
         average = DECIMAL_ZERO;
     return average;
 }
 
-static void put_order(
-    struct json_writer *w, const struct exchange_order *order, enum order_event_type type, bool is_dry_run, int64_t ts_ns)
+static void put_order(struct json_writer *w,
+                      const struct exchange_order *order,
+                      enum order_event_type type,
+                      bool is_dry_run,
+                      int64_t ts_ns)
 {
     bool has_fill = decimal_sign(order->filled) > 0;
     json_w_key(w, "order");
@@ -157,20 +165,26 @@ static void put_order(
     json_w_end_object(w);
 }
 
-static void put_execution_details(struct json_writer *w, const struct exchange_order *order, int64_t ts_ns)
+static void put_execution_details(struct json_writer *w,
+                                  const struct exchange_order *order,
+                                  int64_t ts_ns)
 {
     struct decimal remaining = DECIMAL_ZERO;
     if (decimal_sub(order->quantity, order->filled, &remaining) != AL_OK)
         remaining = DECIMAL_ZERO;
     json_w_key(w, "execution_details");
     json_w_object(w);
-    put_double(w, "execution_latency_seconds", (double)(ts_ns - order->created_ns) / (double)NS_PER_S);
-    put_double(w, "fill_percentage", 100 * decimal_to_double(order->filled) / decimal_to_double(order->quantity));
+    put_double(w, "execution_latency_seconds",
+               (double)(ts_ns - order->created_ns) / (double)NS_PER_S);
+    put_double(w, "fill_percentage",
+               100 * decimal_to_double(order->filled) / decimal_to_double(order->quantity));
     put_decimal(w, "remaining_quantity", remaining);
     json_w_end_object(w);
 }
 
-static void put_market_conditions(struct json_writer *w, const struct exchange_asset *asset, int64_t ts_ns)
+static void put_market_conditions(struct json_writer *w,
+                                  const struct exchange_asset *asset,
+                                  int64_t ts_ns)
 {
     json_w_key(w, "market_conditions");
     json_w_object(w);
@@ -192,7 +206,8 @@ static void put_signal(struct json_writer *w, const struct exchange_signal *sign
     put_decimal(w, "amount", signal->amount);
     put_double(w, "confidence", signal->confidence);
     put_str(w, "strategy_id", signal->strategy_id.text);
-    put_str(w, "model_version", signal->model_version.text[0] != '\0' ? signal->model_version.text : NULL);
+    put_str(w, "model_version",
+            signal->model_version.text[0] != '\0' ? signal->model_version.text : NULL);
     put_bool(w, "is_warmup", signal->is_warmup);
     put_number(w, "price", signal->price);
     put_time(w, "timestamp", signal->ts_ns);
@@ -200,12 +215,12 @@ static void put_signal(struct json_writer *w, const struct exchange_signal *sign
 }
 
 void exchange_write_order(const struct exchange_order *order,
-                          enum order_event_type        type,
-                          struct uuid                  event_id,
+                          enum order_event_type type,
+                          struct uuid event_id,
                           const struct exchange_asset *asset,
-                          bool                         is_dry_run,
-                          int64_t                      ts_ns,
-                          struct buf                  *out)
+                          bool is_dry_run,
+                          int64_t ts_ns,
+                          struct buf *out)
 {
     struct json_writer w;
     json_w_init(&w, out);
@@ -230,10 +245,13 @@ double exchange_unrealized(const struct exchange_asset *asset)
     return decimal_to_double(asset->size) * ((asset->bid + asset->ask) / 2 - asset->entry);
 }
 
-void exchange_write_position(const struct exchange_asset *asset, bool is_dry_run, int64_t ts_ns, struct buf *out)
+void exchange_write_position(const struct exchange_asset *asset,
+                             bool is_dry_run,
+                             int64_t ts_ns,
+                             struct buf *out)
 {
     struct json_writer w;
-    bool   is_open = decimal_sign(asset->size) != 0;
+    bool is_open = decimal_sign(asset->size) != 0;
     double unrealized = is_open ? exchange_unrealized(asset) : 0;
     double cost = fabs(decimal_to_double(asset->size)) * asset->entry;
     json_w_init(&w, out);

@@ -24,7 +24,7 @@ const char *gateway_queue(enum market_kind kind)
 /* At most 8 decimals without trailing zeros: what exchanges print. */
 static void write_number(struct json_writer *w, double value)
 {
-    char   text[64];
+    char text[64];
     size_t len = (size_t)snprintf(text, sizeof text, "%.8f", value);
     while (text[len - 1] == '0')
         len--;
@@ -52,7 +52,10 @@ static void write_ticker(struct json_writer *w, const struct market_event *event
     write_member(w, "ask1Size", t->ask_qty);
 }
 
-static void write_levels(struct json_writer *w, const char *key, const struct book_level *levels, size_t n_levels)
+static void write_levels(struct json_writer *w,
+                         const char *key,
+                         const struct book_level *levels,
+                         size_t n_levels)
 {
     json_w_key(w, key);
     json_w_array(w);
@@ -87,7 +90,7 @@ static void interval_text(int64_t interval_ns, char out[24])
 static void write_kline(struct json_writer *w, const struct market_event *event)
 {
     const struct candle *c = &event->kline.candle;
-    char                 interval[24];
+    char interval[24];
     interval_text(c->interval_ns, interval);
     json_w_key(w, "start");
     json_w_i64(w, c->ts_open_ns / NS_PER_MS);
@@ -121,7 +124,8 @@ static void write_trades(struct json_writer *w, const struct market_event *event
 
 static void write_payload(struct json_writer *w, const struct market_event *event)
 {
-    static void (*const writers[MARKET_KIND_COUNT])(struct json_writer *, const struct market_event *) = {
+    static void (*const writers[MARKET_KIND_COUNT])(struct json_writer *,
+                                                    const struct market_event *) = {
         [MARKET_TICKER] = write_ticker, [MARKET_BOOK] = write_book, [MARKET_KLINE] = write_kline};
     if (event->kind == MARKET_TRADES) {
         json_w_array(w);
@@ -142,8 +146,8 @@ static void write_topic(struct json_writer *w, const struct market_event *event)
     char topic[80], interval[24] = "";
     if (event->kind == MARKET_KLINE)
         interval_text(event->kline.candle.interval_ns, interval);
-    snprintf(topic, sizeof topic, "%s%s%s.%s", topics[event->kind].prefix, interval[0] != '\0' ? "." : "", interval,
-             event->asset.text);
+    snprintf(topic, sizeof topic, "%s%s%s.%s", topics[event->kind].prefix,
+             interval[0] != '\0' ? "." : "", interval, event->asset.text);
     json_w_key(w, "topic");
     json_w_str(w, topic);
 }
@@ -151,15 +155,16 @@ static void write_topic(struct json_writer *w, const struct market_event *event)
 static struct uuid event_id_of(const struct market_event *event, uint64_t sequence)
 {
     char text[96];
-    int  len = snprintf(text, sizeof text, "%s/%s/%" PRIu64 "/%" PRId64, topics[event->kind].event_type,
-                        event->asset.text, sequence, event->ts_event_ns);
+    int len =
+        snprintf(text, sizeof text, "%s/%s/%" PRIu64 "/%" PRId64, topics[event->kind].event_type,
+                 event->asset.text, sequence, event->ts_event_ns);
     return uuid_derive((struct slice){text, (size_t)len});
 }
 
 void gateway_write(const struct market_event *event, uint64_t sequence, struct buf *out)
 {
     struct json_writer w;
-    char               id[UUID_TEXT_MAX];
+    char id[UUID_TEXT_MAX];
     uuid_format(event_id_of(event, sequence), id);
     json_w_init(&w, out);
     json_w_object(&w);

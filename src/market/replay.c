@@ -15,24 +15,24 @@
 #define MINUTES_A_DAY 1440
 
 struct day_volume {
-    double  minutes[MINUTES_A_DAY];
+    double minutes[MINUTES_A_DAY];
     int64_t minute; /* the newest */
-    double  sum;
+    double sum;
 };
 
 struct replay {
     struct replay_options options;
-    int64_t               interval_ns;
-    size_t                n_held;
-    struct csv_row        held[REPLAY_LOOK_AHEAD];
-    struct day_volume     day;
-    struct bar candle;     /* of trades and quotes */
-    int64_t               candle_open_ns;
-    int64_t               last_book_ns;
-    int64_t               now_ns;     /* of the last event */
-    struct market_event   event;      /* scratch */
-    market_event_fn       emit;       /* of the call under way */
-    void                 *ctx;
+    int64_t interval_ns;
+    size_t n_held;
+    struct csv_row held[REPLAY_LOOK_AHEAD];
+    struct day_volume day;
+    struct bar candle; /* of trades and quotes */
+    int64_t candle_open_ns;
+    int64_t last_book_ns;
+    int64_t now_ns;            /* of the last event */
+    struct market_event event; /* scratch */
+    market_event_fn emit;      /* of the call under way */
+    void *ctx;
 };
 
 enum al_err replay_create(const struct replay_options *options, struct replay **out)
@@ -41,9 +41,11 @@ enum al_err replay_create(const struct replay_options *options, struct replay **
     if (options->asset.text[0] == '\0')
         return err_set(AL_EINVAL, "replay: no asset");
     if (options->interval_ns < 0)
-        return err_set(AL_EINVAL, "replay: interval_ns %" PRId64 " is below 0", options->interval_ns);
+        return err_set(AL_EINVAL, "replay: interval_ns %" PRId64 " is below 0",
+                       options->interval_ns);
     if (!(options->half_spread_bps > 0 && options->half_spread_bps <= 1000))
-        return err_set(AL_EINVAL, "replay: half_spread_bps %g is not in (0, 1000]", options->half_spread_bps);
+        return err_set(AL_EINVAL, "replay: half_spread_bps %g is not in (0, 1000]",
+                       options->half_spread_bps);
     struct replay *replay = calloc(1, sizeof *replay);
     if (replay == NULL)
         return err_set(AL_ENOMEM, "replay");
@@ -105,7 +107,10 @@ static void emit_trade(struct replay *r, int64_t ts_ns, const struct trade *trad
     r->emit(r->ctx, event);
 }
 
-static void emit_book_and_ticker(struct replay *r, int64_t ts_ns, double last, const struct quote *quote)
+static void emit_book_and_ticker(struct replay *r,
+                                 int64_t ts_ns,
+                                 double last,
+                                 const struct quote *quote)
 {
     struct market_event *event = event_begin(r, MARKET_BOOK, ts_ns);
     event->book.is_delta = false;
@@ -114,8 +119,11 @@ static void emit_book_and_ticker(struct replay *r, int64_t ts_ns, double last, c
     event->book.asks[0] = (struct book_level){quote->ask, quote->ask_qty};
     r->emit(r->ctx, event);
     event = event_begin(r, MARKET_TICKER, ts_ns);
-    event->ticker = (struct ticker_update){.last_price = last, .volume_24h = r->day.sum, .bid_price = quote->bid,
-                                           .ask_price = quote->ask, .bid_qty = quote->bid_qty,
+    event->ticker = (struct ticker_update){.last_price = last,
+                                           .volume_24h = r->day.sum,
+                                           .bid_price = quote->bid,
+                                           .ask_price = quote->ask,
+                                           .bid_qty = quote->bid_qty,
                                            .ask_qty = quote->ask_qty};
     r->emit(r->ctx, event);
     r->last_book_ns = ts_ns;
@@ -141,15 +149,18 @@ static void emit_candle(struct replay *r, int64_t ts_ns, const struct candle *ca
 static void walk_candle(struct replay *r, const struct csv_row *row)
 {
     const struct candle *c = &row->candle;
-    int64_t d = r->interval_ns, at[] = {row->ts_ns, row->ts_ns + d / 4, row->ts_ns + d / 2, row->ts_ns + d - NS_PER_MS};
-    bool    low_first = c->open - c->low <= c->high - c->open;
-    double  price[] = {c->open, low_first ? c->low : c->high, low_first ? c->high : c->low, c->close};
-    double  qty = c->volume / 4;
+    int64_t d = r->interval_ns,
+            at[] = {row->ts_ns, row->ts_ns + d / 4, row->ts_ns + d / 2, row->ts_ns + d - NS_PER_MS};
+    bool low_first = c->open - c->low <= c->high - c->open;
+    double price[] = {c->open, low_first ? c->low : c->high, low_first ? c->high : c->low,
+                      c->close};
+    double qty = c->volume / 4;
     for (size_t i = 0; i < COUNT_OF(price); i++) {
         bool is_up = i > 0 ? price[i] >= price[i - 1] : low_first;
         day_add(&r->day, at[i], qty);
         if (qty > 0)
-            emit_trade(r, at[i], &(struct trade){at[i], price[i], qty, is_up ? SIDE_BUY : SIDE_SELL});
+            emit_trade(r, at[i],
+                       &(struct trade){at[i], price[i], qty, is_up ? SIDE_BUY : SIDE_SELL});
         emit_around(r, at[i], price[i], fmax(qty, 1));
     }
     struct candle whole = *c;

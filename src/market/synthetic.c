@@ -27,10 +27,11 @@ static const double DRIFT_BPS_PER_S = 0.135; /* at alpha = 1 and edge = 1 */
 static const double SIGMA_BPS_PER_SQRT_S = 2.1;
 static const double SIGMA_HALF_LIFE_S = 600.0, SIGMA_LOG_SD = 0.35;
 static const double SPREAD_HALF_LIFE_S = 30.0, SPREAD_LOG_SD = 0.25;
-static const double HINT_HALF_LIFE_S = 3.0;         /* of the noise over what the book and the trades show of alpha */
-static const double HINT_ALPHA = 0.7;               /* correlation of a hint with alpha; the rest is that noise */
+static const double HINT_HALF_LIFE_S =
+    3.0; /* of the noise over what the book and the trades show of alpha */
+static const double HINT_ALPHA = 0.7; /* correlation of a hint with alpha; the rest is that noise */
 static const double BOOK_TILT = 0.9, TRADE_TILT = 0.6;
-static const double COMMON_SHARE = 0.25;            /* of the noise variance that all assets have together */
+static const double COMMON_SHARE = 0.25; /* of the noise variance that all assets have together */
 static const double TRADES_PER_S = 1.5;
 static const double LEVEL_NOTIONAL = 20000.0, TRADE_NOTIONAL = 1500.0; /* quote currency, medians */
 static const double LEVEL_LOG_SD = 0.4, TRADE_LOG_SD = 1.0;
@@ -49,19 +50,23 @@ struct latent { /* one asset's path */
 
 struct synthetic {
     struct synthetic_options options;
-    struct rng               path, dress;
-    double                   step_s;
-    int64_t                  now_ns;
-    struct latent            latents[SYNTHETIC_ASSETS_MAX];
-    struct market_event      event; /* scratch: one event is large */
+    struct rng path, dress;
+    double step_s;
+    int64_t now_ns;
+    struct latent latents[SYNTHETIC_ASSETS_MAX];
+    struct market_event event; /* scratch: one event is large */
 };
 
 /* ---- options ---- */
 
 void synthetic_options_default(struct synthetic_options *options)
 {
-    *options = (struct synthetic_options){.seed = 1, .n_assets = 2, .start_ns = 1767225600LL * NS_PER_S,
-                                          .step_ns = NS_PER_S, .edge = 1.0, .half_spread_bps = 0.5};
+    *options = (struct synthetic_options){.seed = 1,
+                                          .n_assets = 2,
+                                          .start_ns = 1767225600LL * NS_PER_S,
+                                          .step_ns = NS_PER_S,
+                                          .edge = 1.0,
+                                          .half_spread_bps = 0.5};
     static const char *const names[] = {"BTCUSDT", "ETHUSDT"};
     for (size_t i = 0; i < COUNT_OF(names); i++)
         memcpy(options->assets[i].text, names[i], strlen(names[i]));
@@ -70,15 +75,18 @@ void synthetic_options_default(struct synthetic_options *options)
 static enum al_err options_check(const struct synthetic_options *o)
 {
     if (o->n_assets < 1 || o->n_assets > SYNTHETIC_ASSETS_MAX)
-        return err_set(AL_EINVAL, "n_assets: %zu is not in 1..%d", o->n_assets, SYNTHETIC_ASSETS_MAX);
+        return err_set(AL_EINVAL, "n_assets: %zu is not in 1..%d", o->n_assets,
+                       SYNTHETIC_ASSETS_MAX);
     if (o->step_ns < 100 * NS_PER_MS || o->step_ns > NS_PER_MIN || NS_PER_MIN % o->step_ns != 0)
-        return err_set(AL_EINVAL, "step_ns: %lld is not a divisor of a minute from 100 ms up", (long long)o->step_ns);
+        return err_set(AL_EINVAL, "step_ns: %lld is not a divisor of a minute from 100 ms up",
+                       (long long)o->step_ns);
     if (!(o->edge >= 0 && o->edge <= 5))
         return err_set(AL_EINVAL, "edge: %g is not in 0..5", o->edge);
     if (!(o->half_spread_bps > 0 && o->half_spread_bps <= 100))
         return err_set(AL_EINVAL, "half_spread_bps: %g is not in (0, 100]", o->half_spread_bps);
     if (o->start_ns < 0 || o->start_ns > INT64_MAX / 2)
-        return err_set(AL_EINVAL, "start_ns: %lld is not a time after 1970", (long long)o->start_ns);
+        return err_set(AL_EINVAL, "start_ns: %lld is not a time after 1970",
+                       (long long)o->start_ns);
     return AL_OK;
 }
 
@@ -155,7 +163,10 @@ static void best_prices(const struct synthetic *s, const struct latent *l, doubl
         *ask = *bid + l->tick;
 }
 
-static struct market_event *event_begin(struct synthetic *s, size_t asset, enum market_kind kind, int64_t ts_ns)
+static struct market_event *event_begin(struct synthetic *s,
+                                        size_t asset,
+                                        enum market_kind kind,
+                                        int64_t ts_ns)
 {
     struct market_event *event = &s->event;
     event->kind = kind;
@@ -165,9 +176,10 @@ static struct market_event *event_begin(struct synthetic *s, size_t asset, enum 
     return event;
 }
 
-static void emit_book(struct synthetic *s, size_t asset, double bid, double ask, market_event_fn emit, void *ctx)
+static void emit_book(
+    struct synthetic *s, size_t asset, double bid, double ask, market_event_fn emit, void *ctx)
 {
-    struct latent       *l = &s->latents[asset];
+    struct latent *l = &s->latents[asset];
     struct market_event *event = event_begin(s, asset, MARKET_BOOK, s->now_ns);
     double hint = HINT_ALPHA * l->alpha + sqrt(1 - HINT_ALPHA * HINT_ALPHA) * l->book_hint;
     double tilt = exp(0.5 * BOOK_TILT * hint), median = LEVEL_NOTIONAL / bid;
@@ -175,19 +187,26 @@ static void emit_book(struct synthetic *s, size_t asset, double bid, double ask,
     event->book.n_bids = event->book.n_asks = SYNTHETIC_BOOK_LEVELS;
     double gap = fmax(l->tick, round((ask - bid) / l->tick) * l->tick);
     for (size_t i = 0; i < SYNTHETIC_BOOK_LEVELS; i++) {
-        event->book.bids[i] = (struct book_level){bid - (double)i * gap, tilt * lognormal(&s->dress, median, LEVEL_LOG_SD)};
-        event->book.asks[i] = (struct book_level){ask + (double)i * gap, lognormal(&s->dress, median, LEVEL_LOG_SD) / tilt};
+        event->book.bids[i] = (struct book_level){
+            bid - (double)i * gap, tilt * lognormal(&s->dress, median, LEVEL_LOG_SD)};
+        event->book.asks[i] = (struct book_level){
+            ask + (double)i * gap, lognormal(&s->dress, median, LEVEL_LOG_SD) / tilt};
     }
     emit(ctx, event);
 }
 
-static void emit_ticker(struct synthetic *s, size_t asset, double bid, double ask, market_event_fn emit, void *ctx)
+static void emit_ticker(
+    struct synthetic *s, size_t asset, double bid, double ask, market_event_fn emit, void *ctx)
 {
-    struct latent       *l = &s->latents[asset];
+    struct latent *l = &s->latents[asset];
     struct market_event *event = event_begin(s, asset, MARKET_TICKER, s->now_ns);
     double median = LEVEL_NOTIONAL / bid;
-    event->ticker = (struct ticker_update){.last_price = bar_close(&l->candle), .volume_24h = l->volume_24h,
-                                           .bid_price = bid, .ask_price = ask, .bid_qty = median, .ask_qty = median};
+    event->ticker = (struct ticker_update){.last_price = bar_close(&l->candle),
+                                           .volume_24h = l->volume_24h,
+                                           .bid_price = bid,
+                                           .ask_price = ask,
+                                           .bid_qty = median,
+                                           .ask_qty = median};
     emit(ctx, event);
 }
 
@@ -203,7 +222,8 @@ static size_t arrivals(struct rng *rng, double mean)
     return n;
 }
 
-static void emit_trades(struct synthetic *s, size_t asset, double bid, double ask, market_event_fn emit, void *ctx)
+static void emit_trades(
+    struct synthetic *s, size_t asset, double bid, double ask, market_event_fn emit, void *ctx)
 {
     struct latent *l = &s->latents[asset];
     size_t n = arrivals(&s->dress, TRADES_PER_S * s->step_s * exp(SIGMA_LOG_SD * l->log_sigma));
@@ -213,8 +233,9 @@ static void emit_trades(struct synthetic *s, size_t asset, double bid, double as
     struct market_event *event = event_begin(s, asset, MARKET_TRADES, s->now_ns);
     for (size_t i = 0; i < n; i++) {
         enum side side = rng_uniform(&s->dress) < prob_buy ? SIDE_BUY : SIDE_SELL;
-        int64_t   ts = s->now_ns - s->options.step_ns + s->options.step_ns / (int64_t)(n + 1) * (int64_t)(i + 1);
-        double    qty = lognormal(&s->dress, TRADE_NOTIONAL / bid, TRADE_LOG_SD);
+        int64_t ts = s->now_ns - s->options.step_ns +
+                     s->options.step_ns / (int64_t)(n + 1) * (int64_t)(i + 1);
+        double qty = lognormal(&s->dress, TRADE_NOTIONAL / bid, TRADE_LOG_SD);
         event->trades.trades[i] = (struct trade){ts, side == SIDE_BUY ? ask : bid, qty, side};
         bar_add(&l->candle, event->trades.trades[i].price, qty);
         l->volume_24h += qty;
@@ -241,7 +262,7 @@ static void emit_candle(struct synthetic *s, size_t asset, market_event_fn emit,
 static void dress_asset(struct synthetic *s, size_t asset, market_event_fn emit, void *ctx)
 {
     struct latent *l = &s->latents[asset];
-    double         hint_phi = decay(s->step_s, HINT_HALF_LIFE_S), bid, ask;
+    double hint_phi = decay(s->step_s, HINT_HALF_LIFE_S), bid, ask;
     ou_step(&l->log_spread, decay(s->step_s, SPREAD_HALF_LIFE_S), &s->dress);
     ou_step(&l->book_hint, hint_phi, &s->dress);
     ou_step(&l->trade_hint, hint_phi, &s->dress);
@@ -264,11 +285,13 @@ static double first_price(size_t asset)
 static void latent_init(struct synthetic *s, size_t asset)
 {
     struct latent *l = &s->latents[asset];
-    double         price = first_price(asset);
-    *l = (struct latent){.alpha = rng_normal(&s->path), .log_sigma = rng_normal(&s->path), .log_price = log(price)};
+    double price = first_price(asset);
+    *l = (struct latent){
+        .alpha = rng_normal(&s->path), .log_sigma = rng_normal(&s->path), .log_price = log(price)};
     l->log_spread = rng_normal(&s->dress);
     l->tick = pow(10, floor(log10(price)) - 6);
-    l->volume_24h = 86400 * TRADES_PER_S * TRADE_NOTIONAL / price * exp(TRADE_LOG_SD * TRADE_LOG_SD / 2);
+    l->volume_24h =
+        86400 * TRADES_PER_S * TRADE_NOTIONAL / price * exp(TRADE_LOG_SD * TRADE_LOG_SD / 2);
     bar_init(&l->candle);
 }
 
@@ -321,12 +344,13 @@ void synthetic_set_edge(struct synthetic *synthetic, double edge)
 static double shock_sum(double phi, double n)
 {
     double k = n - 1;
-    return k - 2 * phi * (1 - pow(phi, k)) / (1 - phi) + phi * phi * (1 - pow(phi, 2 * k)) / (1 - phi * phi);
+    return k - 2 * phi * (1 - pow(phi, k)) / (1 - phi) +
+           phi * phi * (1 - pow(phi, 2 * k)) / (1 - phi * phi);
 }
 
 void synthetic_truth(const struct synthetic *synthetic,
-                     size_t                  asset_index,
-                     int64_t                 horizon_ns,
+                     size_t asset_index,
+                     int64_t horizon_ns,
                      struct synthetic_truth *truth)
 {
     assert(asset_index < synthetic->options.n_assets && horizon_ns >= synthetic->options.step_ns);
@@ -344,18 +368,20 @@ void synthetic_truth(const struct synthetic *synthetic,
 
 struct outcome {
     struct synthetic_truth truth;
-    double                 realized;
+    double realized;
 };
 
 static int by_prob_up(const void *a, const void *b)
 {
-    double x = ((const struct outcome *)a)->truth.prob_up, y = ((const struct outcome *)b)->truth.prob_up;
+    double x = ((const struct outcome *)a)->truth.prob_up,
+           y = ((const struct outcome *)b)->truth.prob_up;
     return (x > y) - (x < y);
 }
 
 static int by_confidence(const void *a, const void *b)
 {
-    double x = fabs(((const struct outcome *)a)->truth.alpha), y = fabs(((const struct outcome *)b)->truth.alpha);
+    double x = fabs(((const struct outcome *)a)->truth.alpha),
+           y = fabs(((const struct outcome *)b)->truth.alpha);
     return (x < y) - (x > y);
 }
 
@@ -375,7 +401,10 @@ static double auc_of(struct outcome *outcomes, size_t n)
     return n_up > 0 && n_down > 0 ? (rank_sum - n_up * (n_up + 1) / 2) / (n_up * n_down) : 0.5;
 }
 
-static void score_best(struct outcome *outcomes, size_t n, double cost_bps, struct synthetic_best *best)
+static void score_best(struct outcome *outcomes,
+                       size_t n,
+                       double cost_bps,
+                       struct synthetic_best *best)
 {
     best->auc = auc_of(outcomes, n);
     size_t n_right = 0, n_half = n / 2;
@@ -398,15 +427,15 @@ static void score_best(struct outcome *outcomes, size_t n, double cost_bps, stru
 }
 
 enum al_err synthetic_best(const struct synthetic_options *options,
-                           int64_t                         horizon_ns,
-                           double                          cost_bps,
-                           size_t                          n_decisions,
-                           struct synthetic_best          *best)
+                           int64_t horizon_ns,
+                           double cost_bps,
+                           size_t n_decisions,
+                           struct synthetic_best *best)
 {
     if (n_decisions < 4 || n_decisions > 10000000 || horizon_ns < options->step_ns)
         return err_set(AL_EINVAL, "n_decisions or horizon_ns out of range");
     struct synthetic *s;
-    enum al_err       err = synthetic_create(options, &s);
+    enum al_err err = synthetic_create(options, &s);
     if (err != AL_OK || s == NULL)
         return err;
     struct outcome *outcomes = calloc(n_decisions + options->n_assets, sizeof *outcomes);

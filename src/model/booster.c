@@ -35,8 +35,8 @@ static enum al_err library_error(const struct xgb *xgb, const char *what)
 
 /* ---- rows ---- */
 
-static enum al_err
-set_info(const struct xgb *xgb, void *matrix, const char *field, const float *values, size_t n)
+static enum al_err set_info(
+    const struct xgb *xgb, void *matrix, const char *field, const float *values, size_t n)
 {
     char array[160];
     snprintf(array, sizeof array,
@@ -47,8 +47,8 @@ set_info(const struct xgb *xgb, void *matrix, const char *field, const float *va
     return AL_OK;
 }
 
-static enum al_err
-matrix_create(const struct xgb *xgb, const float *x, size_t n_rows, size_t n_cols, void **out)
+static enum al_err matrix_create(
+    const struct xgb *xgb, const float *x, size_t n_rows, size_t n_cols, void **out)
 {
     char array[160];
     snprintf(array, sizeof array,
@@ -59,8 +59,9 @@ matrix_create(const struct xgb *xgb, const float *x, size_t n_rows, size_t n_col
     return AL_OK;
 }
 
-static enum al_err
-labelled_matrix_create(const struct xgb *xgb, const struct model_rows *rows, void **out)
+static enum al_err labelled_matrix_create(const struct xgb *xgb,
+                                          const struct model_rows *rows,
+                                          void **out)
 {
     enum al_err err = matrix_create(xgb, rows->x, rows->n_rows, rows->n_cols, out);
     if (err == AL_OK)
@@ -260,8 +261,9 @@ static enum al_err keep_best(struct fitting *f, struct model **out)
     return AL_OK;
 }
 
-enum al_err
-booster_fit(const struct booster_recipe *recipe, const struct model_fit *fit, struct model **out)
+enum al_err booster_fit(const struct booster_recipe *recipe,
+                        const struct model_fit *fit,
+                        struct model **out)
 {
     struct fitting f = {.fit = fit};
     if (fit->train.n_rows == 0 || fit->train.n_cols == 0)

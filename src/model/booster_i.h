@@ -19,8 +19,9 @@ struct booster_recipe {
     const struct booster_setting *settings; /* fixed ones, name NULL ends */
 };
 
-enum al_err
-booster_fit(const struct booster_recipe *recipe, const struct model_fit *fit, struct model **out);
+enum al_err booster_fit(const struct booster_recipe *recipe,
+                        const struct model_fit *fit,
+                        struct model **out);
 size_t booster_n_rounds(const struct model *model);
 enum al_err booster_predict(
     const struct model *model, const float *x, size_t n_rows, size_t n_cols, float *margins);

@@ -57,8 +57,10 @@ static struct newton platt_derivatives(const struct platt_rows *rows, const stru
 }
 
 /* Halve the step until the loss falls enough (Armijo). False when no step does. */
-static bool
-platt_step(const struct platt_rows *rows, const struct newton *d, struct platt *p, double *loss)
+static bool platt_step(const struct platt_rows *rows,
+                       const struct newton *d,
+                       struct platt *p,
+                       double *loss)
 {
     double det = d->h_aa * d->h_bb - d->h_ab * d->h_ab;
     double da = -(d->h_bb * d->g_a - d->h_ab * d->g_b) / det,
@@ -134,8 +136,10 @@ struct moments {
     double w, q, net, qq, q_net; /* weighted means but for w */
 };
 
-static struct moments
-value_moments(const double *q, const float *net, const float *weights, size_t n)
+static struct moments value_moments(const double *q,
+                                    const float *net,
+                                    const float *weights,
+                                    size_t n)
 {
     struct moments m = {0};
     for (size_t i = 0; i < n; i++) {
@@ -265,8 +269,8 @@ void calibration_write(const struct calibration *calibration, struct json_writer
     json_w_end_object(w);
 }
 
-static enum al_err
-read_number(struct json_object *object, const char *name, double min, double max, double *out)
+static enum al_err read_number(
+    struct json_object *object, const char *name, double min, double max, double *out)
 {
     struct json_object *node = json_get(object, name);
     if (node == NULL || json_double(node, out) != AL_OK)

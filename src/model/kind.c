@@ -44,8 +44,9 @@ void model_params_default(const struct model_kind *kind, struct model_params *ou
         out->values[i] = kind->params[i].value_default;
 }
 
-static enum al_err
-check_value(const struct model_kind *kind, const struct model_param_spec *spec, double value)
+static enum al_err check_value(const struct model_kind *kind,
+                               const struct model_param_spec *spec,
+                               double value)
 {
     bool fits = isfinite(value) && value >= spec->min && value <= spec->max;
     if (fits && (!spec->is_integer || value == floor(value)))

@@ -502,8 +502,9 @@ const struct manifest_file *manifest_find_file(const struct manifest *manifest, 
     return NULL;
 }
 
-enum al_err
-manifest_check_file(const struct manifest *manifest, const char *name, struct slice bytes)
+enum al_err manifest_check_file(const struct manifest *manifest,
+                                const char *name,
+                                struct slice bytes)
 {
     const struct manifest_file *file = manifest_find_file(manifest, name);
     struct sha256 hash;

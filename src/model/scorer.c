@@ -104,11 +104,9 @@ static enum al_err check_files(const struct manifest *m, const struct model_file
     const struct {
         const char *name;
         struct slice bytes;
-    } wanted[] = {
-        {TREES_FILE_NAME, files->trees},
-        {PROBE_FILE_NAME, files->probe},
-        {MODEL_FILE_NAME, files->model}
-    };
+    } wanted[] = {{TREES_FILE_NAME, files->trees},
+                  {PROBE_FILE_NAME, files->probe},
+                  {MODEL_FILE_NAME, files->model}};
     for (size_t i = 0; i < COUNT_OF(wanted); i++) {
         enum al_err err = manifest_check_file(m, wanted[i].name, wanted[i].bytes);
         if (err != AL_OK)
@@ -207,8 +205,10 @@ const char *scorer_note(const struct scorer *scorer)
     return scorer->note;
 }
 
-enum al_err
-scorer_margins(const struct scorer *scorer, const float *x, size_t n_rows, float *margins)
+enum al_err scorer_margins(const struct scorer *scorer,
+                           const float *x,
+                           size_t n_rows,
+                           float *margins)
 {
     if (scorer->trees == NULL)
         return scorer->kind->predict(scorer->model, x, n_rows, scorer->manifest.n_features,
@@ -217,8 +217,9 @@ scorer_margins(const struct scorer *scorer, const float *x, size_t n_rows, float
     return AL_OK;
 }
 
-enum al_err
-scorer_predict(const struct scorer *scorer, const float *oriented_row, struct prediction *out)
+enum al_err scorer_predict(const struct scorer *scorer,
+                           const float *oriented_row,
+                           struct prediction *out)
 {
     float margin;
     enum al_err err = scorer_margins(scorer, oriented_row, 1, &margin);

@@ -83,8 +83,9 @@ static void pad(const struct lane_group *group,
     pad(group, lane, nodes, is_leaf ? at : node->right, 2 * heap + 2, depth_left - 1);
 }
 
-static enum al_err
-group_fill(struct lane_group *group, const struct tree_node *nodes, const uint32_t *tree_nodes)
+static enum al_err group_fill(struct lane_group *group,
+                              const struct tree_node *nodes,
+                              const uint32_t *tree_nodes)
 {
     size_t n_leaves = (size_t)1 << group->depth;
     group->splits = calloc((n_leaves - 1) * LANES + 1, sizeof *group->splits);

@@ -11,8 +11,10 @@
 #define MODEL_JSON_MAX   (1024U * 1024 * 1024)
 #define MODEL_JSON_DEPTH 32
 
-static enum al_err
-read_u32(struct json_object *node, const char *field, uint32_t max, uint32_t *out)
+static enum al_err read_u32(struct json_object *node,
+                            const char *field,
+                            uint32_t max,
+                            uint32_t *out)
 {
     char text[24];
     struct slice source = json_text(node);
@@ -70,12 +72,9 @@ static enum al_err find_arrays(struct json_object *tree, uint32_t n_nodes, struc
         const char *name;
         struct json_object **into;
     } wanted[] = {
-        {"left_children",    &out->left        },
-        {"right_children",   &out->right       },
-        {"split_indices",    &out->features    },
-        {"split_conditions", &out->values      },
-        {"default_left",     &out->default_left},
-        {"split_type",       &out->split_type  },
+        {"left_children", &out->left},        {"right_children", &out->right},
+        {"split_indices", &out->features},    {"split_conditions", &out->values},
+        {"default_left", &out->default_left}, {"split_type", &out->split_type},
     };
     for (size_t i = 0; i < COUNT_OF(wanted); i++) {
         *wanted[i].into = json_get(tree, wanted[i].name);

@@ -18,12 +18,12 @@
 static const char *const level_names[] = {"debug", "info", "warn", "error"};
 
 static struct {
-    char           service[64];
+    char service[64];
     enum log_level level;
-    log_sink_fn    sink;
-    void          *ctx;
-    int64_t        now_ns;
-    struct buf     line;
+    log_sink_fn sink;
+    void *ctx;
+    int64_t now_ns;
+    struct buf line;
 } self = {.service = "model-service", .level = LOG_INFO, .line = {.max = 16 * LINE_MAX_BYTES}};
 
 static void to_stderr(void *ctx, struct slice line)
@@ -48,7 +48,7 @@ void log_set_level(enum log_level level)
 bool log_level_parse(struct slice text, enum log_level *out)
 {
     static const struct {
-        const char    *name;
+        const char *name;
         enum log_level level;
     } names[] = {{"DEBUG", LOG_DEBUG}, {"INFO", LOG_INFO},   {"WARNING", LOG_WARN},
                  {"WARN", LOG_WARN},   {"ERROR", LOG_ERROR}, {"CRITICAL", LOG_ERROR}};
@@ -109,7 +109,10 @@ static void write_value(struct json_writer *w, const struct log_field *field)
     }
 }
 
-static void write_head(struct json_writer *w, enum log_level level, const char *room, const char *step)
+static void write_head(struct json_writer *w,
+                       enum log_level level,
+                       const char *room,
+                       const char *step)
 {
     json_w_object(w);
     json_w_key(w, "ts");
@@ -128,7 +131,8 @@ static void write_head(struct json_writer *w, enum log_level level, const char *
 static bool write_field(struct json_writer *w, const struct log_field *field)
 {
     size_t len = self.line.len;
-    bool   text_cut = field->type == LOG_FIELD_STR && field->str != NULL && strlen(field->str) > VALUE_MAX_BYTES;
+    bool text_cut =
+        field->type == LOG_FIELD_STR && field->str != NULL && strlen(field->str) > VALUE_MAX_BYTES;
     json_w_key(w, field->key);
     write_value(w, field);
     if (self.line.len + CUT_MARK_BYTES <= LINE_MAX_BYTES)
@@ -137,11 +141,14 @@ static bool write_field(struct json_writer *w, const struct log_field *field)
     return false;
 }
 
-void log_fields(enum log_level level, const char *room, const char *step, const char *trace_id,
+void log_fields(enum log_level level,
+                const char *room,
+                const char *step,
+                const char *trace_id,
                 const struct log_field *fields)
 {
     struct json_writer w;
-    bool               whole = true;
+    bool whole = true;
     if (level < self.level)
         return;
     metric_add(METRIC_log_lines_total, 1, level_names[level], NULL);

@@ -17,7 +17,7 @@ enum metric_kind { counter, gauge, histogram };
 
 static const struct row {
     enum metric_kind kind;
-    const char      *name, *labels, *help;
+    const char *name, *labels, *help;
 } rows[METRIC_COUNT] = {
 #define METRIC(kind, name, labels, help) {kind, #name, labels, help},
 #include "alphaloop/tbl/metrics.def"
@@ -25,25 +25,26 @@ static const struct row {
 };
 
 /* Upper bounds in seconds, from a tenth of a millisecond to half an hour; the last bucket has none. */
-static const double bounds[] = {0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25,
-                                0.5,    1,       2.5,    5,     10,     30,    60,   120,   300,  600, 1800};
+static const double bounds[] = {0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025,
+                                0.05,   0.1,     0.25,   0.5,   1,      2.5,   5,    10,
+                                30,     60,      120,    300,   600,    1800};
 #define BUCKETS (sizeof bounds / sizeof bounds[0] + 1)
 
 struct distribution {
     uint64_t counts[BUCKETS];
     uint64_t count;
-    double   sum;
+    double sum;
 };
 
 struct series {
-    char                 label1[LABEL_TEXT_MAX], label2[LABEL_TEXT_MAX];
-    double               value;
+    char label1[LABEL_TEXT_MAX], label2[LABEL_TEXT_MAX];
+    double value;
     struct distribution *distribution; /* histograms only */
 };
 
 static struct {
     struct series *items;
-    size_t         count, cap;
+    size_t count, cap;
 } tables[METRIC_COUNT];
 
 static int label_count(const struct row *row)
@@ -124,7 +125,7 @@ void metric_observe(enum metric metric, double value, const char *label1, const 
 {
     assert(rows[metric].kind == histogram);
     struct distribution *d = series_of(metric, label1, label2)->distribution;
-    size_t               bucket = 0;
+    size_t bucket = 0;
     if (isnan(value))
         return;
     while (bucket < BUCKETS - 1 && value > bounds[bucket])
@@ -149,7 +150,7 @@ double metric_quantile(enum metric metric, double q, const char *label1, const c
     if (series == NULL || series->distribution->count == 0)
         return NAN;
     const struct distribution *d = series->distribution;
-    double                     rank = q * (double)d->count, below = 0;
+    double rank = q * (double)d->count, below = 0;
     for (size_t i = 0; i < BUCKETS - 1; i++) {
         double in_bucket = (double)d->counts[i];
         if (in_bucket > 0 && below + in_bucket >= rank) {
@@ -189,7 +190,8 @@ static void put_escaped(struct buf *out, const char *text)
     }
 }
 
-static void put_label(struct buf *out, const char *name, int name_len, const char *value, bool first)
+static void put_label(
+    struct buf *out, const char *name, int name_len, const char *value, bool first)
 {
     buf_printf(out, "%s%.*s=\"", first ? "{" : ",", name_len, name);
     put_escaped(out, value);
@@ -207,14 +209,19 @@ static void put_number(struct buf *out, double value)
 }
 
 /* One line: name{labels} value. `bound` is the value of the label "le", NULL when there is none. */
-static void put_line(struct buf *out, const struct row *row, const struct series *series, const char *suffix,
-                     const char *bound, double value)
+static void put_line(struct buf *out,
+                     const struct row *row,
+                     const struct series *series,
+                     const char *suffix,
+                     const char *bound,
+                     double value)
 {
-    int         n_labels = label_count(row);
+    int n_labels = label_count(row);
     const char *comma = strchr(row->labels, ',');
     buf_printf(out, "alphaloop_%s%s", row->name, suffix);
     if (n_labels >= 1)
-        put_label(out, row->labels, comma == NULL ? (int)strlen(row->labels) : (int)(comma - row->labels),
+        put_label(out, row->labels,
+                  comma == NULL ? (int)strlen(row->labels) : (int)(comma - row->labels),
                   series->label1, true);
     if (n_labels == 2)
         put_label(out, comma + 1, (int)strlen(comma + 1), series->label2, false);

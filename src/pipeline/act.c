@@ -19,13 +19,13 @@ enum step_result { STEP_NEXT, STEP_DROP };
 
 /* One walk along the line. */
 struct journey {
-    struct pipeline    *pipeline;
-    struct pair        *pair;
+    struct pipeline *pipeline;
+    struct pair *pair;
     struct market_desk *market;
     const struct strategy_config *config;
-    int64_t             now_ns;
-    struct decision    *decision; /* filled step by step; the journey's until it is stored */
-    struct entry_choice choice;   /* the model's, with what sizing needs of it */
+    int64_t now_ns;
+    struct decision *decision;  /* filled step by step; the journey's until it is stored */
+    struct entry_choice choice; /* the model's, with what sizing needs of it */
 };
 
 static enum step_result drop(struct journey *j, enum reason reason)
@@ -39,8 +39,8 @@ static enum step_result drop(struct journey *j, enum reason reason)
 
 static enum step_result step_snapshot(struct journey *j)
 {
-    enum reason reason =
-        market_state_snapshot(j->market->market, j->now_ns, &j->pair->freshness, &j->decision->snapshot);
+    enum reason reason = market_state_snapshot(j->market->market, j->now_ns, &j->pair->freshness,
+                                               &j->decision->snapshot);
     if (reason != REASON_NONE)
         return drop(j, reason);
     double sigma = j->decision->snapshot.volatility;
@@ -52,11 +52,12 @@ static enum step_result step_snapshot(struct journey *j)
 static struct position_features position_of(const struct journey *j)
 {
     const struct position_track *track = &j->market->position;
-    bool                         open = position_track_is_open(track);
-    double                       bound = j->pair->desk->position_scale;
+    bool open = position_track_is_open(track);
+    double bound = j->pair->desk->position_scale;
     return (struct position_features){
         .is_known = track->known,
-        .size_fraction = open ? decimal_to_double(track->last.size) * j->decision->snapshot.mid / bound : 0,
+        .size_fraction =
+            open ? decimal_to_double(track->last.size) * j->decision->snapshot.mid / bound : 0,
         .unrealized_pnl_pct = open ? track->last.unrealized_pnl_pct : 0,
         .n_open_orders = (double)j->market->n_open_orders,
     };
@@ -65,8 +66,9 @@ static struct position_features position_of(const struct journey *j)
 static enum step_result step_features(struct journey *j)
 {
     struct position_features position = position_of(j);
-    enum reason reason = feature_engine_vector(j->pair->engine, j->market->market, &j->pair->freshness, &position,
-                                               j->now_ns, j->decision->features);
+    enum reason reason =
+        feature_engine_vector(j->pair->engine, j->market->market, &j->pair->freshness, &position,
+                              j->now_ns, j->decision->features);
     if (reason != REASON_NONE)
         return drop(j, reason);
     j->decision->n_features = j->pair->desk->features->n_columns;
@@ -88,8 +90,9 @@ static enum step_result predict_warmup(struct journey *j)
         .volume_ratio = moves.volume_ratio,
         .volatility_ratio = moves.volatility_ratio,
     };
-    struct warmup_choice choice = warmup_choose(j->pair->desk->heuristic_weights, &input,
-                                                settings->warmup_randomness_level, &j->pipeline->rng);
+    struct warmup_choice choice =
+        warmup_choose(j->pair->desk->heuristic_weights, &input, settings->warmup_randomness_level,
+                      &j->pipeline->rng);
     if (choice.side == SIDE_NONE)
         return drop(j, choice.reason);
     j->decision->side = choice.side;
@@ -102,9 +105,9 @@ static enum step_result predict_warmup(struct journey *j)
 
 static enum step_result predict_model(struct journey *j)
 {
-    struct desk        *desk = j->pair->desk;
+    struct desk *desk = j->pair->desk;
     struct action_value values[3] = {0};
-    float               oriented[FEATURES_MAX];
+    float oriented[FEATURES_MAX];
     for (enum side side = SIDE_BUY; side <= SIDE_SELL; side++) {
         feature_orient(desk->features, j->decision->features, side, oriented);
         struct prediction prediction;
@@ -135,8 +138,9 @@ static enum step_result step_decide(struct journey *j)
     if (j->decision->side == SIDE_NONE)
         return STEP_DROP;
     if (j->decision->is_warmup)
-        j->decision->amount = size_warmup(&desk->warmup_sizing, j->pipeline->settings->warmup_randomness_level,
-                                          &j->pipeline->rng);
+        j->decision->amount =
+            size_warmup(&desk->warmup_sizing, j->pipeline->settings->warmup_randomness_level,
+                        &j->pipeline->rng);
     else
         j->decision->amount = size_model(&desk->sizing, j->choice.explored ? 0 : j->choice.v_lower);
     if (j->decision->side == SIDE_BUY)
@@ -184,12 +188,8 @@ static const struct {
     const char *name;
     enum step_result (*run)(struct journey *j);
 } line[] = {
-    {"snapshot", step_snapshot},
-    {"features", step_features},
-    {"predict", step_predict},
-    {"decide", step_decide},
-    {"limit", step_limit},
-    {"publish", step_publish},
+    {"snapshot", step_snapshot}, {"features", step_features}, {"predict", step_predict},
+    {"decide", step_decide},     {"limit", step_limit},       {"publish", step_publish},
 };
 
 /* A signal or an abstention that froze features goes to the ledger and is followed to its outcome. Without features there
@@ -197,7 +197,7 @@ static const struct {
 static bool worth_keeping(struct journey *j)
 {
     struct pair *pair = j->pair;
-    enum reason  reason = j->decision->reason;
+    enum reason reason = j->decision->reason;
     if (j->decision->n_features > 0) {
         pair->last_reason = REASON_NONE;
         return true;
@@ -212,7 +212,7 @@ static bool worth_keeping(struct journey *j)
 
 static void write_body(struct journey *j, struct buf *body)
 {
-    const struct desk  *desk = j->pair->desk;
+    const struct desk *desk = j->pair->desk;
     struct signal_extra extra = {
         .risk_score = risk_score(&j->decision->snapshot, j->decision->sigma_h),
         .indicator_names = desk->feature_names,
@@ -224,7 +224,8 @@ static void write_body(struct journey *j, struct buf *body)
 static void keep(struct journey *j, struct effects *effects)
 {
     struct decision *decision = j->decision;
-    bool follow = decision->n_features > 0 && (decision->side != SIDE_NONE || j->config->training.use_market_evidence);
+    bool follow = decision->n_features > 0 &&
+                  (decision->side != SIDE_NONE || j->config->training.use_market_evidence);
     if (follow)
         (void)learn_open(j->pipeline, decision);
     struct effect *effect = effects_push(effects, EFFECT_store_decision);
@@ -238,7 +239,8 @@ static void walk(struct journey *j, struct effects *effects)
     enum step_result result = STEP_NEXT;
     for (size_t i = 0; i < COUNT_OF(line) && result == STEP_NEXT; i++) {
         result = line[i].run(j);
-        step_count("act", line[i].name, result == STEP_NEXT ? "next" : reason_name(j->decision->reason));
+        step_count("act", line[i].name,
+                   result == STEP_NEXT ? "next" : reason_name(j->decision->reason));
     }
     j->pair->desk->n_decisions++;
     j->pair->desk->n_abstained += result == STEP_DROP;
@@ -266,7 +268,10 @@ static void freeze_identity(struct journey *j, const struct market_event *event)
         uuid_format(decision->decision_id, decision->trace_id.text);
 }
 
-static void decide(struct pipeline *pipeline, struct pair *pair, const struct market_event *event, int64_t now_ns,
+static void decide(struct pipeline *pipeline,
+                   struct pair *pair,
+                   const struct market_event *event,
+                   int64_t now_ns,
                    struct effects *effects)
 {
     struct journey j = {
@@ -313,7 +318,9 @@ static bool is_due(const struct pair *pair, const struct market_update *update, 
     return now_ns >= pair->next_decision_ns;
 }
 
-static void take_in(struct market_desk *market, const struct market_update *update, struct effects *effects)
+static void take_in(struct market_desk *market,
+                    const struct market_update *update,
+                    struct effects *effects)
 {
     for (size_t i = 0; i < market->n_pairs; i++)
         feature_engine_on_update(market->pairs[i].engine, update);
@@ -327,7 +334,10 @@ static void take_in(struct market_desk *market, const struct market_update *upda
     }
 }
 
-void act_on_market(struct pipeline *pipeline, const struct market_event *event, int64_t now_ns, struct effects *effects)
+void act_on_market(struct pipeline *pipeline,
+                   const struct market_event *event,
+                   int64_t now_ns,
+                   struct effects *effects)
 {
     assert(effects_room(effects) >= EFFECTS_PER_CALL);
     struct market_desk *market = pipeline_market(pipeline, &event->asset);
@@ -353,9 +363,11 @@ void act_pause(struct pipeline *pipeline, bool paused)
     pipeline->paused = paused;
 }
 
-void pipeline_restore_candle(struct pipeline *pipeline, const struct asset *asset, const struct candle *candle)
+void pipeline_restore_candle(struct pipeline *pipeline,
+                             const struct asset *asset,
+                             const struct candle *candle)
 {
-    struct market_desk  *market = pipeline_market(pipeline, asset);
+    struct market_desk *market = pipeline_market(pipeline, asset);
     struct market_update update;
     if (market == NULL || !market_state_on_stored_candle(market->market, candle, &update))
         return;

@@ -30,11 +30,13 @@
 
 /* ---- match: from orders to the decision behind them ---- */
 
-static void count_open_order(struct pipeline *pipeline, const struct order_fact *fact, int64_t now_ns)
+static void count_open_order(struct pipeline *pipeline,
+                             const struct order_fact *fact,
+                             int64_t now_ns)
 {
     const struct order_id *id = &fact->state->order_id;
-    struct open_order     *order = map_get(&pipeline->open_orders, id);
-    struct market_desk    *market = pipeline_market(pipeline, &fact->state->asset);
+    struct open_order *order = map_get(&pipeline->open_orders, id);
+    struct market_desk *market = pipeline_market(pipeline, &fact->state->asset);
     if (market == NULL)
         return;
     if (fact->state->ended && order != NULL) {
@@ -55,8 +57,8 @@ static void count_open_order(struct pipeline *pipeline, const struct order_fact 
 
 static void forget_lost_orders(struct pipeline *pipeline, int64_t now_ns)
 {
-    size_t             cursor = 0;
-    const void        *key;
+    size_t cursor = 0;
+    const void *key;
     struct open_order *order;
     while ((order = map_next(&pipeline->open_orders, &cursor, &key)) != NULL) {
         if (now_ns - order->since_ns < OPEN_ORDER_AGE_MAX_NS)
@@ -73,7 +75,8 @@ static void forget_lost_orders(struct pipeline *pipeline, int64_t now_ns)
 
 static int64_t label_due_ns(const struct open_decision *item, const struct desk *desk)
 {
-    int64_t entry_ns = item->last_fill_ns != TIMESTAMP_NONE ? item->last_fill_ns : item->decision.decided_at_ns;
+    int64_t entry_ns =
+        item->last_fill_ns != TIMESTAMP_NONE ? item->last_fill_ns : item->decision.decided_at_ns;
     return entry_ns + item->decision.horizon_ns + desk->config->settlement_lag_ns;
 }
 
@@ -86,11 +89,14 @@ static void add_fill(struct open_decision *item, const struct execution *executi
     item->is_dry_run = execution->is_dry_run;
     if (item->last_fill_ns == TIMESTAMP_NONE || execution->executed_at_ns > item->last_fill_ns)
         item->last_fill_ns = execution->executed_at_ns;
-    if (item->last_fill_recv_ns == TIMESTAMP_NONE || execution->ts_recv_ns > item->last_fill_recv_ns)
+    if (item->last_fill_recv_ns == TIMESTAMP_NONE ||
+        execution->ts_recv_ns > item->last_fill_recv_ns)
         item->last_fill_recv_ns = execution->ts_recv_ns;
 }
 
-static void follow_fill(struct pipeline *pipeline, struct open_decision *item, const struct execution *execution,
+static void follow_fill(struct pipeline *pipeline,
+                        struct open_decision *item,
+                        const struct execution *execution,
                         bool order_ended)
 {
     const struct desk *desk = pipeline_desk(pipeline, &item->decision.strategy_id);
@@ -102,7 +108,10 @@ static void follow_fill(struct pipeline *pipeline, struct open_decision *item, c
     open_decisions_reschedule(&pipeline->open, item, due_ns);
 }
 
-void learn_on_order(struct pipeline *pipeline, const struct order_fact *fact, int64_t now_ns, struct effects *effects)
+void learn_on_order(struct pipeline *pipeline,
+                    const struct order_fact *fact,
+                    int64_t now_ns,
+                    struct effects *effects)
 {
     (void)effects;
     count_open_order(pipeline, fact, now_ns);
@@ -135,7 +144,9 @@ static struct label_entry own_entry(const struct open_decision *item)
     };
 }
 
-static void learn_costs(struct market_desk *market, const struct open_decision *item, const struct label_entry *entry)
+static void learn_costs(struct market_desk *market,
+                        const struct open_decision *item,
+                        const struct label_entry *entry)
 {
     double slippage = side_sign(entry->side) * (entry->price / item->decision.snapshot.mid - 1.0);
     double delay_ns = (double)(entry->ts_ns - item->decision.decided_at_ns);
@@ -143,20 +154,23 @@ static void learn_costs(struct market_desk *market, const struct open_decision *
 }
 
 struct outcome {
-    bool               known; /* false: this action becomes no sample */
-    enum evidence      evidence;
+    bool known; /* false: this action becomes no sample */
+    enum evidence evidence;
     struct label_entry entry;
-    struct label       label;
+    struct label label;
 };
 
 /* Both actions of one decision. AL_ESHORT: ask again later; AL_ENOTFOUND: the market left a hole. */
-static enum al_err settle(struct pipeline *pipeline, const struct open_decision *item, struct outcome out[3])
+static enum al_err settle(struct pipeline *pipeline,
+                          const struct open_decision *item,
+                          struct outcome out[3])
 {
     struct market_desk *market = pipeline_market(pipeline, &item->decision.asset);
-    const struct desk  *desk = pipeline_desk(pipeline, &item->decision.strategy_id);
-    struct label_rule   rule = rule_of(&item->decision, market);
+    const struct desk *desk = pipeline_desk(pipeline, &item->decision.strategy_id);
+    struct label_rule rule = rule_of(&item->decision, market);
     bool filled = item->filled_quantity > 0;
-    bool by_market = desk->config->training.use_market_evidence && cost_model_is_fit(&market->costs);
+    bool by_market =
+        desk->config->training.use_market_evidence && cost_model_is_fit(&market->costs);
     for (enum side side = SIDE_BUY; side <= SIDE_SELL; side++) {
         bool own = filled && side == item->decision.side;
         if (!own && !by_market)
@@ -165,7 +179,8 @@ static enum al_err settle(struct pipeline *pipeline, const struct open_decision 
                               : cost_model_entry(&market->costs, side, item->decision.snapshot.mid,
                                                  item->decision.decided_at_ns);
         out[side].evidence = own ? EVIDENCE_OWN_FILL : EVIDENCE_MARKET;
-        enum al_err err = label_triple_barrier(&market->path, &rule, &out[side].entry, &out[side].label);
+        enum al_err err =
+            label_triple_barrier(&market->path, &rule, &out[side].entry, &out[side].label);
         if (err != AL_OK)
             return err;
         out[side].known = true;
@@ -181,17 +196,22 @@ static double fill_fraction_of(const struct open_decision *item)
     return wanted > 0 ? fmin(1.0, item->filled_notional / wanted) : 1.0;
 }
 
-static void push_sample(const struct open_decision *item, const struct desk *desk, enum side side,
-                        const struct outcome *outcome, int64_t now_ns, struct effects *effects)
+static void push_sample(const struct open_decision *item,
+                        const struct desk *desk,
+                        enum side side,
+                        const struct outcome *outcome,
+                        int64_t now_ns,
+                        struct effects *effects)
 {
     const struct decision *decision = &item->decision;
-    bool                   own = outcome->evidence == EVIDENCE_OWN_FILL;
-    struct sample         *sample = calloc(1, sizeof(*sample));
+    bool own = outcome->evidence == EVIDENCE_OWN_FILL;
+    struct sample *sample = calloc(1, sizeof(*sample));
     assert(sample != NULL);
     int64_t known_ns = outcome->label.t1_ns;
     if (own && item->last_fill_recv_ns > known_ns)
         known_ns = item->last_fill_recv_ns;
-    if (known_ns > now_ns) /* receipt is on the wall's clock, which a replayed market does not share */
+    if (known_ns >
+        now_ns) /* receipt is on the wall's clock, which a replayed market does not share */
         known_ns = now_ns;
     *sample = (struct sample){
         .decision_id = decision->decision_id,
@@ -242,7 +262,10 @@ static double news_in(struct pair *pair, const struct decision *decision)
 }
 
 /* What the serving model promised is held against what came; what an earlier one left open is not its doing. */
-static void watch_model(struct desk *desk, struct pair *pair, const struct open_decision *item, bool won)
+static void watch_model(struct desk *desk,
+                        struct pair *pair,
+                        const struct open_decision *item,
+                        bool won)
 {
     const struct decision *decision = &item->decision;
     if (desk->scorer != NULL &&
@@ -250,7 +273,9 @@ static void watch_model(struct desk *desk, struct pair *pair, const struct open_
         trigger_on_outcome(&desk->trigger, decision->confidence, won, news_in(pair, decision));
 }
 
-static void account_own(struct desk *desk, struct pair *pair, const struct open_decision *item,
+static void account_own(struct desk *desk,
+                        struct pair *pair,
+                        const struct open_decision *item,
                         const struct label *label)
 {
     desk->n_settled++;
@@ -270,12 +295,15 @@ static void push_drop(const struct open_decision *item, enum reason reason, stru
 }
 
 /* A decision whose outcome is known becomes its samples. */
-static void push_samples(struct pipeline *pipeline, const struct open_decision *item, const struct outcome outcomes[3],
-                         int64_t now_ns, struct effects *effects)
+static void push_samples(struct pipeline *pipeline,
+                         const struct open_decision *item,
+                         const struct outcome outcomes[3],
+                         int64_t now_ns,
+                         struct effects *effects)
 {
-    struct desk        *desk = pipeline_desk(pipeline, &item->decision.strategy_id);
+    struct desk *desk = pipeline_desk(pipeline, &item->decision.strategy_id);
     struct market_desk *market = pipeline_market(pipeline, &item->decision.asset);
-    bool                any = false;
+    bool any = false;
     for (enum side side = SIDE_BUY; side <= SIDE_SELL; side++) {
         if (!outcomes[side].known)
             continue;
@@ -288,7 +316,8 @@ static void push_samples(struct pipeline *pipeline, const struct open_decision *
     }
     step_count("learn", "sample", any ? "next" : "drop");
     if (!any)
-        push_drop(item, item->decision.side == SIDE_NONE ? REASON_cost_model_unfit : REASON_no_fill, effects);
+        push_drop(item, item->decision.side == SIDE_NONE ? REASON_cost_model_unfit : REASON_no_fill,
+                  effects);
 }
 
 static bool awaits_fill(const struct open_decision *item)
@@ -296,7 +325,10 @@ static bool awaits_fill(const struct open_decision *item)
     return item->decision.side != SIDE_NONE && item->filled_quantity <= 0 && !item->order_ended;
 }
 
-static void label_one(struct pipeline *pipeline, struct open_decision *item, int64_t now_ns, struct effects *effects)
+static void label_one(struct pipeline *pipeline,
+                      struct open_decision *item,
+                      int64_t now_ns,
+                      struct effects *effects)
 {
     int64_t fill_by_ns = item->decision.expires_at_ns + FILL_WAIT_NS;
     if (awaits_fill(item) && now_ns < fill_by_ns) {
@@ -304,7 +336,7 @@ static void label_one(struct pipeline *pipeline, struct open_decision *item, int
         return;
     }
     struct outcome outcomes[3] = {0};
-    enum al_err    err = settle(pipeline, item, outcomes);
+    enum al_err err = settle(pipeline, item, outcomes);
     if (err == AL_ESHORT && now_ns < item->give_up_ns) {
         open_decisions_reschedule(&pipeline->open, item, now_ns + NS_PER_S);
         return;
@@ -319,15 +351,18 @@ static void label_one(struct pipeline *pipeline, struct open_decision *item, int
 static void label_due(struct pipeline *pipeline, int64_t now_ns, struct effects *effects)
 {
     struct open_decision *item;
-    while (effects_room(effects) > EFFECTS_PER_CALL && (item = open_decisions_due(&pipeline->open, now_ns)) != NULL)
+    while (effects_room(effects) > EFFECTS_PER_CALL &&
+           (item = open_decisions_due(&pipeline->open, now_ns)) != NULL)
         label_one(pipeline, item, now_ns, effects);
 }
 
 bool learn_open(struct pipeline *pipeline, const struct decision *decision)
 {
     const struct desk *desk = pipeline_desk(pipeline, &decision->strategy_id);
-    int64_t due_ns = decision->decided_at_ns + decision->horizon_ns + desk->config->settlement_lag_ns;
-    return open_decisions_add(&pipeline->open, decision, due_ns, due_ns + FILL_WAIT_NS + LABEL_WAIT_NS) != NULL;
+    int64_t due_ns =
+        decision->decided_at_ns + decision->horizon_ns + desk->config->settlement_lag_ns;
+    return open_decisions_add(&pipeline->open, decision, due_ns,
+                              due_ns + FILL_WAIT_NS + LABEL_WAIT_NS) != NULL;
 }
 
 /* ---- train and gate ---- */
@@ -344,7 +379,9 @@ static void train_due(struct desk *desk, int64_t now_ns, struct effects *effects
 }
 
 /* The app reports every start, by trigger or by hand, before it returns to the loop: the trigger is asked only once. */
-void learn_on_training_start(struct pipeline *pipeline, const struct strategy_id *strategy_id, int64_t now_ns)
+void learn_on_training_start(struct pipeline *pipeline,
+                             const struct strategy_id *strategy_id,
+                             int64_t now_ns)
 {
     struct desk *desk = pipeline_desk(pipeline, strategy_id);
     assert(desk != NULL);
@@ -352,8 +389,11 @@ void learn_on_training_start(struct pipeline *pipeline, const struct strategy_id
     trigger_on_start(&desk->trigger, now_ns);
 }
 
-void learn_on_training_end(struct pipeline *pipeline, const struct strategy_id *strategy_id, bool had_result,
-                           uint64_t n_samples_needed, int64_t now_ns)
+void learn_on_training_end(struct pipeline *pipeline,
+                           const struct strategy_id *strategy_id,
+                           bool had_result,
+                           uint64_t n_samples_needed,
+                           int64_t now_ns)
 {
     struct desk *desk = pipeline_desk(pipeline, strategy_id);
     assert(desk != NULL);
@@ -365,7 +405,9 @@ void learn_on_training_end(struct pipeline *pipeline, const struct strategy_id *
     trigger_on_end(&desk->trigger, now_ns);
 }
 
-void learn_activate(struct pipeline *pipeline, const struct strategy_id *strategy_id, struct scorer *scorer,
+void learn_activate(struct pipeline *pipeline,
+                    const struct strategy_id *strategy_id,
+                    struct scorer *scorer,
                     int64_t now_ns)
 {
     struct desk *desk = pipeline_desk(pipeline, strategy_id);
@@ -398,15 +440,19 @@ void pipeline_restore_open(struct pipeline *pipeline, const struct decision *dec
         (void)learn_open(pipeline, decision);
 }
 
-void pipeline_restore_execution(struct pipeline *pipeline, const struct execution *execution, bool order_ended)
+void pipeline_restore_execution(struct pipeline *pipeline,
+                                const struct execution *execution,
+                                bool order_ended)
 {
     struct open_decision *item = open_decisions_find(&pipeline->open, execution->signal_id);
     if (item != NULL)
         follow_fill(pipeline, item, execution, order_ended);
 }
 
-void pipeline_restore_training(struct pipeline *pipeline, const struct strategy_id *strategy_id,
-                               const struct restored_training *training, int64_t now_ns)
+void pipeline_restore_training(struct pipeline *pipeline,
+                               const struct strategy_id *strategy_id,
+                               const struct restored_training *training,
+                               int64_t now_ns)
 {
     struct desk *desk = pipeline_desk(pipeline, strategy_id);
     if (desk == NULL)
@@ -418,12 +464,14 @@ void pipeline_restore_training(struct pipeline *pipeline, const struct strategy_
     trigger_restore(&desk->trigger, training->last_training_ns, training->next_training_ns, now_ns);
 }
 
-void pipeline_restore_cost(struct pipeline *pipeline, const struct execution *execution, double signal_price,
+void pipeline_restore_cost(struct pipeline *pipeline,
+                           const struct execution *execution,
+                           double signal_price,
                            int64_t decided_at_ns)
 {
     struct market_desk *market = pipeline_market(pipeline, &execution->asset);
-    double              price = decimal_to_double(execution->price);
-    double              notional = price * decimal_to_double(execution->quantity);
+    double price = decimal_to_double(execution->price);
+    double notional = price * decimal_to_double(execution->quantity);
     if (market == NULL || !(signal_price > 0) || !(notional > 0))
         return;
     cost_model_update(&market->costs, side_sign(execution->side) * (price / signal_price - 1),

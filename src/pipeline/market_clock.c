@@ -31,7 +31,8 @@ int64_t market_clock_now(struct market_clock *clock, int64_t wall_ns)
     if (clock->follows_market) {
         if (clock->newest_event_ns == TIMESTAMP_NONE)
             return wall_ns;
-        int64_t elapsed_ns = wall_ns > clock->seen_at_wall_ns ? wall_ns - clock->seen_at_wall_ns : 0;
+        int64_t elapsed_ns =
+            wall_ns > clock->seen_at_wall_ns ? wall_ns - clock->seen_at_wall_ns : 0;
         now_ns = clock->newest_event_ns + (int64_t)((double)elapsed_ns * clock->speed);
     }
     if (clock->last_ns == TIMESTAMP_NONE || now_ns > clock->last_ns)

@@ -21,7 +21,8 @@ enum al_err open_decisions_init(struct open_decisions *open, size_t max)
 void open_decisions_deinit(struct open_decisions *open)
 {
     size_t cursor = 0;
-    for (void *item = map_next(&open->by_id, &cursor, NULL); item != NULL; item = map_next(&open->by_id, &cursor, NULL))
+    for (void *item = map_next(&open->by_id, &cursor, NULL); item != NULL;
+         item = map_next(&open->by_id, &cursor, NULL))
         free(item);
     map_deinit(&open->by_id);
     free(open->heap);
@@ -79,7 +80,9 @@ static void heap_rebuild(struct open_decisions *open)
         heap_push(open, item->due_ns, item->decision.decision_id);
 }
 
-struct open_decision *open_decisions_add(struct open_decisions *open, const struct decision *decision, int64_t due_ns,
+struct open_decision *open_decisions_add(struct open_decisions *open,
+                                         const struct decision *decision,
+                                         int64_t due_ns,
                                          int64_t give_up_ns)
 {
     if (map_count(&open->by_id) >= open->max)
@@ -103,7 +106,9 @@ struct open_decision *open_decisions_find(struct open_decisions *open, struct uu
     return map_get(&open->by_id, &decision_id);
 }
 
-void open_decisions_reschedule(struct open_decisions *open, struct open_decision *item, int64_t due_ns)
+void open_decisions_reschedule(struct open_decisions *open,
+                               struct open_decision *item,
+                               int64_t due_ns)
 {
     item->due_ns = due_ns;
     if (open->n_heap == open->heap_cap)
@@ -122,7 +127,7 @@ void open_decisions_remove(struct open_decisions *open, struct open_decision *it
 struct open_decision *open_decisions_due(struct open_decisions *open, int64_t now_ns)
 {
     while (open->n_heap > 0 && open->heap[0].due_ns <= now_ns) {
-        struct due_entry      entry = open->heap[0];
+        struct due_entry entry = open->heap[0];
         struct open_decision *item = map_get(&open->by_id, &entry.decision_id);
         heap_pop(open);
         if (item != NULL && item->due_ns == entry.due_ns)

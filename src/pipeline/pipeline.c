@@ -72,7 +72,7 @@ static struct exit_rules exits_of(const struct strategy_config *config)
 static enum al_err init_trigger(struct desk *desk, const struct settings *settings)
 {
     const struct strategy_config *config = desk->config;
-    struct trigger_rule           rule = {
+    struct trigger_rule rule = {
         .has_schedule = config->training.has_schedule,
         .schedule = config->training.cron,
         .on_degradation = settings->retrain_on_degradation,
@@ -81,20 +81,22 @@ static enum al_err init_trigger(struct desk *desk, const struct settings *settin
         .min_interval_ns = (int64_t)settings->retrain_min_interval_seconds * NS_PER_S,
     };
     enum al_err err = trigger_init(&desk->trigger, &rule);
-    desk->trigger.n_needed = config->training.new_samples == 0 ? 0 : settings->model_training_min_dataset_size;
+    desk->trigger.n_needed =
+        config->training.new_samples == 0 ? 0 : settings->model_training_min_dataset_size;
     return err;
 }
 
 static enum al_err resolve_features(struct desk *desk)
 {
     const struct strategy_config *config = desk->config;
-    struct slice                  names[STRATEGY_FEATURES_MAX];
+    struct slice names[STRATEGY_FEATURES_MAX];
     desk->features = calloc(1, sizeof(*desk->features));
     if (desk->features == NULL)
         return err_set(AL_ENOMEM, "feature set");
     for (size_t i = 0; i < config->n_features; i++)
         names[i] = slice_of(config->features[i]);
-    enum al_err err = feature_set_resolve(names, config->n_features, config->timeframe_ns, desk->features);
+    enum al_err err =
+        feature_set_resolve(names, config->n_features, config->timeframe_ns, desk->features);
     if (err != AL_OK)
         return err_add(err, "features of strategy %s", config->strategy_id.text);
     for (size_t i = 0; i < desk->features->n_columns; i++)
@@ -102,7 +104,9 @@ static enum al_err resolve_features(struct desk *desk)
     return AL_OK;
 }
 
-static enum al_err desk_init(struct desk *desk, const struct strategy_config *config, const struct settings *settings)
+static enum al_err desk_init(struct desk *desk,
+                             const struct strategy_config *config,
+                             const struct settings *settings)
 {
     int64_t burst = config->limits.burst > 0 ? config->limits.burst : 1;
     *desk = (struct desk){
@@ -177,7 +181,8 @@ static enum al_err add_pair(struct market_desk *market, struct desk *desk)
         .next_decision_ns = TIMESTAMP_NONE,
     };
     for (size_t i = 0; i < desk->features->n_timeframes; i++) {
-        enum al_err err = market_state_add_timeframe(market->market, desk->features->timeframes_ns[i]);
+        enum al_err err =
+            market_state_add_timeframe(market->market, desk->features->timeframes_ns[i]);
         if (err != AL_OK)
             return err;
     }
@@ -255,7 +260,7 @@ void pipeline_destroy(struct pipeline *pipeline)
             scorer_destroy(pipeline->desks[i].scorer);
     }
     size_t cursor = 0;
-    void  *order;
+    void *order;
     while ((order = map_next(&pipeline->open_orders, &cursor, NULL)) != NULL)
         free(order);
     map_deinit(&pipeline->open_orders);
@@ -265,13 +270,15 @@ void pipeline_destroy(struct pipeline *pipeline)
 
 /* ---- what there is to see ---- */
 
-const struct feature_set *pipeline_feature_set(struct pipeline *pipeline, const struct strategy_id *strategy_id)
+const struct feature_set *pipeline_feature_set(struct pipeline *pipeline,
+                                               const struct strategy_id *strategy_id)
 {
     const struct desk *desk = pipeline_desk(pipeline, strategy_id);
     return desk == NULL ? NULL : desk->features;
 }
 
-const struct sha256 *pipeline_schema_hash(struct pipeline *pipeline, const struct strategy_id *strategy_id)
+const struct sha256 *pipeline_schema_hash(struct pipeline *pipeline,
+                                          const struct strategy_id *strategy_id)
 {
     const struct feature_set *set = pipeline_feature_set(pipeline, strategy_id);
     return set == NULL ? NULL : &set->schema_hash;
@@ -291,8 +298,8 @@ size_t pipeline_n_strategies(const struct pipeline *pipeline)
 
 static uint64_t count_open(const struct pipeline *pipeline, const struct desk *desk)
 {
-    uint64_t                    n = 0;
-    size_t                      cursor = 0;
+    uint64_t n = 0;
+    size_t cursor = 0;
     const struct open_decision *item;
     while ((item = map_next(&pipeline->open.by_id, &cursor, NULL)) != NULL)
         n += strategy_id_eq(&item->decision.strategy_id, &desk->config->strategy_id);
@@ -322,7 +329,10 @@ void desk_count_signal(struct desk *desk, int64_t now_ns)
     desk->n_signals++;
 }
 
-void pipeline_strategy_view(const struct pipeline *pipeline, size_t index, int64_t now_ns, struct strategy_view *out)
+void pipeline_strategy_view(const struct pipeline *pipeline,
+                            size_t index,
+                            int64_t now_ns,
+                            struct strategy_view *out)
 {
     const struct desk *desk = &pipeline->desks[index];
     *out = (struct strategy_view){

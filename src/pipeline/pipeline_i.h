@@ -22,71 +22,74 @@ struct pair;
 /* One strategy: its configuration, who decides for it, and what it has learned from. */
 struct desk {
     const struct strategy_config *config;
-    struct feature_set           *features;
-    struct scorer                *scorer; /* NULL: warm-up */
-    const char                   *feature_names[FEATURES_MAX];
-    struct limit_budget           budget; /* signals it may still send */
-    struct sizing                 sizing, warmup_sizing;
-    double                        position_scale; /* quote currency: what counts as a full position in features */
-    double                        heuristic_weights[HEURISTICS_MAX]; /* in table order */
-    struct exit_rules             exits;
-    struct trigger_state          trigger;
+    struct feature_set *features;
+    struct scorer *scorer; /* NULL: warm-up */
+    const char *feature_names[FEATURES_MAX];
+    struct limit_budget budget; /* signals it may still send */
+    struct sizing sizing, warmup_sizing;
+    double position_scale; /* quote currency: what counts as a full position in features */
+    double heuristic_weights[HEURISTICS_MAX]; /* in table order */
+    struct exit_rules exits;
+    struct trigger_state trigger;
     uint64_t n_samples;        /* own fills, ever */
     uint64_t n_since_at_start; /* of the running training: what it has seen is not new afterwards */
     uint64_t n_decisions, n_signals, n_abstained, n_settled, n_won;
-    double   settled_pnl;
-    int64_t  active_since_ns;   /* of the scorer */
-    int64_t  minute_ns;         /* signals by minute of the decision clock: this one's begin, its count, the last one's */
+    double settled_pnl;
+    int64_t active_since_ns; /* of the scorer */
+    int64_t
+        minute_ns; /* signals by minute of the decision clock: this one's begin, its count, the last one's */
     uint64_t n_this_minute, n_last_minute;
 };
 
 /* One asset: its market, its recent prices, its position. Shared by all strategies that trade it. */
 struct market_desk {
-    struct asset         asset;
+    struct asset asset;
     struct market_state *market;
-    struct price_path    path;
-    int64_t              gap_max_ns; /* a longer silence refuses a label across it */
-    struct cost_model    costs;
+    struct price_path path;
+    int64_t gap_max_ns; /* a longer silence refuses a label across it */
+    struct cost_model costs;
     struct position_track position;
-    size_t               n_open_orders;
-    struct pair         *pairs; /* one a strategy that trades it */
-    size_t               n_pairs;
+    size_t n_open_orders;
+    struct pair *pairs; /* one a strategy that trades it */
+    size_t n_pairs;
 };
 
 /* One strategy on one asset: the unit that decides. */
 struct pair {
-    struct desk           *desk;
-    struct market_desk    *market;
+    struct desk *desk;
+    struct market_desk *market;
     struct feature_engine *engine;
-    struct market_limits   freshness;
-    int64_t                last_signal_ns; /* TIMESTAMP_NONE when none */
-    int64_t                next_decision_ns;
-    int64_t                last_outcome_ns; /* newest decision whose outcome was held against the model */
-    enum reason            last_reason; /* of an abstention without features; repeats are only counted */
-    int64_t                last_reason_ns;
+    struct market_limits freshness;
+    int64_t last_signal_ns; /* TIMESTAMP_NONE when none */
+    int64_t next_decision_ns;
+    int64_t last_outcome_ns; /* newest decision whose outcome was held against the model */
+    enum reason last_reason; /* of an abstention without features; repeats are only counted */
+    int64_t last_reason_ns;
 };
 
 /* An order that may still fill. */
 struct open_order {
     struct market_desk *market;
-    int64_t             since_ns;
+    int64_t since_ns;
 };
 
 struct pipeline {
     const struct settings *settings;
-    struct desk            desks[STRATEGIES_MAX];
-    size_t                 n_desks;
-    struct market_desk     markets[ASSETS_MAX];
-    size_t                 n_markets;
-    struct open_decisions  open;
-    struct map             open_orders; /* order_id -> struct open_order * */
-    double                 balance;     /* available quote currency; NaN: unknown */
-    struct rng             rng;
-    bool                   paused;
+    struct desk desks[STRATEGIES_MAX];
+    size_t n_desks;
+    struct market_desk markets[ASSETS_MAX];
+    size_t n_markets;
+    struct open_decisions open;
+    struct map open_orders; /* order_id -> struct open_order * */
+    double balance;         /* available quote currency; NaN: unknown */
+    struct rng rng;
+    bool paused;
 };
 
-struct desk        *pipeline_desk(struct pipeline *pipeline, const struct strategy_id *strategy_id);  /* or NULL */
-struct market_desk *pipeline_market(struct pipeline *pipeline, const struct asset *asset);            /* or NULL */
+struct desk *pipeline_desk(struct pipeline *pipeline,
+                           const struct strategy_id *strategy_id); /* or NULL */
+struct market_desk *pipeline_market(struct pipeline *pipeline,
+                                    const struct asset *asset); /* or NULL */
 
 /* Metadata risk_score, 0..1: how far the price may move within the horizon (2 % and more is 1) and how wide the spread is
  * (0.5 % of the price and more is 1), weighted 0.7 and 0.3. */

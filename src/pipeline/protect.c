@@ -24,9 +24,12 @@ static struct pair *responsible_pair(struct market_desk *market)
     return last;
 }
 
-static struct decision *exit_decision(struct pipeline *pipeline, const struct pair *pair,
-                                      const struct position_update *update, const struct snapshot *snapshot,
-                                      const struct exit_choice *choice, int64_t now_ns)
+static struct decision *exit_decision(struct pipeline *pipeline,
+                                      const struct pair *pair,
+                                      const struct position_update *update,
+                                      const struct snapshot *snapshot,
+                                      const struct exit_choice *choice,
+                                      int64_t now_ns)
 {
     struct decision *decision = calloc(1, sizeof(*decision));
     assert(decision != NULL);
@@ -55,7 +58,7 @@ static struct decision *exit_decision(struct pipeline *pipeline, const struct pa
 /* What closes the wanted part, in quote currency, within what a signal may carry; the rest follows a minute later. */
 static struct decimal exit_amount(const struct position_update *update, double mid, double fraction)
 {
-    double        amount = fabs(decimal_to_double(update->size)) * fraction * mid;
+    double amount = fabs(decimal_to_double(update->size)) * fraction * mid;
     struct sizing exact = {.min_amount = fmin(amount, SIGNAL_AMOUNT_MAX), .edge_scale = 1};
     exact.max_amount = exact.min_amount;
     return size_model(&exact, 0);
@@ -68,12 +71,17 @@ static double exit_fraction(const struct position_update *update, double mid, do
     return amount > SIGNAL_AMOUNT_MAX ? wanted * SIGNAL_AMOUNT_MAX / amount : wanted;
 }
 
-static void push_exit(struct pipeline *pipeline, struct market_desk *market, const struct snapshot *snapshot,
-                      const struct exit_choice *choice, struct decimal amount, int64_t now_ns, struct effects *effects)
+static void push_exit(struct pipeline *pipeline,
+                      struct market_desk *market,
+                      const struct snapshot *snapshot,
+                      const struct exit_choice *choice,
+                      struct decimal amount,
+                      int64_t now_ns,
+                      struct effects *effects)
 {
     const struct position_update *update = &market->position.last;
-    const char *const             reasons[] = {reason_text(choice->reason)};
-    struct signal_extra           extra = {
+    const char *const reasons[] = {reason_text(choice->reason)};
+    struct signal_extra extra = {
         .reasoning = reason_text(choice->reason),
         .risk_score = risk_score(snapshot, snapshot->volatility),
         .reasons = reasons,
@@ -82,7 +90,8 @@ static void push_exit(struct pipeline *pipeline, struct market_desk *market, con
         .exit_fraction = exit_fraction(update, snapshot->mid, choice->fraction),
     };
     struct effect *effect = effects_push(effects, EFFECT_store_decision);
-    effect->decision = exit_decision(pipeline, responsible_pair(market), update, snapshot, choice, now_ns);
+    effect->decision =
+        exit_decision(pipeline, responsible_pair(market), update, snapshot, choice, now_ns);
     effect->decision->amount = amount;
     signal_body_write(effect->decision, &extra, &effect->body);
     exit_sent(&market->position, choice, now_ns);
@@ -90,7 +99,10 @@ static void push_exit(struct pipeline *pipeline, struct market_desk *market, con
 }
 
 /* A stale or crossed market gives no price to close at: the next update asks again. */
-static void exit_if_due(struct pipeline *pipeline, struct market_desk *market, int64_t now_ns, struct effects *effects)
+static void exit_if_due(struct pipeline *pipeline,
+                        struct market_desk *market,
+                        int64_t now_ns,
+                        struct effects *effects)
 {
     const struct pair *pair = responsible_pair(market);
     struct exit_choice choice = exit_choose(&market->position, &pair->desk->exits, now_ns);
@@ -98,8 +110,9 @@ static void exit_if_due(struct pipeline *pipeline, struct market_desk *market, i
     if (choice.reason == REASON_NONE)
         return;
     struct snapshot snapshot;
-    enum reason     refused = market_state_snapshot(market->market, now_ns, &pair->freshness, &snapshot);
-    struct decimal  amount = DECIMAL_ZERO;
+    enum reason refused =
+        market_state_snapshot(market->market, now_ns, &pair->freshness, &snapshot);
+    struct decimal amount = DECIMAL_ZERO;
     if (refused == REASON_NONE && pipeline->paused)
         refused = REASON_publishing_paused;
     if (refused == REASON_NONE)
@@ -119,7 +132,9 @@ static bool track(struct market_desk *market, const struct position_update *upda
     return used;
 }
 
-void protect_on_position(struct pipeline *pipeline, const struct position_update *update, int64_t now_ns,
+void protect_on_position(struct pipeline *pipeline,
+                         const struct position_update *update,
+                         int64_t now_ns,
                          struct effects *effects)
 {
     assert(effects_room(effects) >= EFFECTS_PER_CALL);

@@ -12,9 +12,9 @@
 
 struct field {
     const char *name;
-    int         low, high;
+    int low, high;
     const char *words; /* three letters each, the first stands for `first_word` */
-    int         first_word;
+    int first_word;
 };
 
 static const struct field fields[] = {
@@ -66,7 +66,7 @@ static bool take_value(struct slice *text, const struct field *field, int *out)
 /* One of the parts between commas: `*`, a value or a range, perhaps with a step. */
 static bool take_part(struct slice *text, const struct field *field, uint64_t *bits)
 {
-    int  from = field->low, to = field->high, step = 1;
+    int from = field->low, to = field->high, step = 1;
     bool is_range = take_byte(text, '*');
     if (!is_range) {
         if (!take_value(text, field, &from))
@@ -76,7 +76,8 @@ static bool take_part(struct slice *text, const struct field *field, uint64_t *b
         if (is_range && (!take_value(text, field, &to) || to < from))
             return false;
     }
-    if (take_byte(text, '/') && (!is_range || !take_number(text, &step) || step < 1 || step > VALUE_MAX))
+    if (take_byte(text, '/') &&
+        (!is_range || !take_number(text, &step) || step < 1 || step > VALUE_MAX))
         return false;
     for (int value = from; value <= to; value += step)
         *bits |= UINT64_C(1) << value;
@@ -119,7 +120,7 @@ static struct slice expand_word(struct slice text)
 
 enum al_err cron_parse(struct slice text, struct cron *out)
 {
-    uint64_t     bits[COUNT_OF(fields)];
+    uint64_t bits[COUNT_OF(fields)];
     struct slice words[COUNT_OF(fields)], rest = expand_word(text);
     for (size_t i = 0; i < COUNT_OF(fields); i++) {
         words[i] = next_word(&rest);
@@ -170,8 +171,10 @@ int64_t cron_next_after(const struct cron *cron, int64_t ts_ns)
 {
     struct civil_time civil;
     timestamp_to_civil(ts_ns, &civil);
-    int     from = civil.hour * 60 + civil.minute + 1;
-    int64_t day_ns = ts_ns - (((int64_t)civil.hour * 60 + civil.minute) * 60 + civil.second) * NS_PER_S - civil.ns;
+    int from = civil.hour * 60 + civil.minute + 1;
+    int64_t day_ns = ts_ns -
+                     (((int64_t)civil.hour * 60 + civil.minute) * 60 + civil.second) * NS_PER_S -
+                     civil.ns;
     for (int i = 0; i < DAYS_AHEAD_MAX; i++, day_ns += NS_PER_DAY, from = 0) {
         timestamp_to_civil(day_ns, &civil);
         int minute = fits_day(cron, &civil) ? minute_of_day(cron, from) : -1;

@@ -7,7 +7,7 @@
 #define LINE_BYTES_MAX 4096
 
 struct env_entry {
-    char       name[ENV_NAME_TEXT_MAX];
+    char name[ENV_NAME_TEXT_MAX];
     struct buf value;
 };
 
@@ -29,11 +29,13 @@ static struct slice trim(struct slice text)
 
 static bool is_name(struct slice text)
 {
-    if (text.len == 0 || text.len >= ENV_NAME_TEXT_MAX || (text.ptr[0] >= '0' && text.ptr[0] <= '9'))
+    if (text.len == 0 || text.len >= ENV_NAME_TEXT_MAX ||
+        (text.ptr[0] >= '0' && text.ptr[0] <= '9'))
         return false;
     for (size_t i = 0; i < text.len; i++) {
         char c = text.ptr[i];
-        if (!(c == '_' || (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z')))
+        if (!(c == '_' || (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') ||
+              (c >= 'a' && c <= 'z')))
             return false;
     }
     return true;
@@ -52,7 +54,9 @@ static const char *unquote_single(struct slice text, struct buf *out)
     if (end == NULL)
         return "the closing ' is missing";
     buf_append(out, text.ptr + 1, (size_t)(end - text.ptr) - 1);
-    return is_end((struct slice){end + 1, (size_t)(text.ptr + text.len - end) - 1}) ? NULL : "something follows the closing '";
+    return is_end((struct slice){end + 1, (size_t)(text.ptr + text.len - end) - 1})
+               ? NULL
+               : "something follows the closing '";
 }
 
 static const char *unquote_double(struct slice text, struct buf *out)
@@ -71,7 +75,9 @@ static const char *unquote_double(struct slice text, struct buf *out)
     }
     if (i >= text.len)
         return "the closing \" is missing";
-    return is_end((struct slice){text.ptr + i + 1, text.len - i - 1}) ? NULL : "something follows the closing \"";
+    return is_end((struct slice){text.ptr + i + 1, text.len - i - 1})
+               ? NULL
+               : "something follows the closing \"";
 }
 
 /* Up to the end or a '#' that follows a blank. */
@@ -132,14 +138,15 @@ static const char *read_line(struct env_file *file, struct slice line)
     if (entry == NULL)
         return "more than 1024 names";
     buf_reset(&entry->value);
-    return read_value((struct slice){equals + 1, line.len - (size_t)(equals - line.ptr) - 1}, &entry->value);
+    return read_value((struct slice){equals + 1, line.len - (size_t)(equals - line.ptr) - 1},
+                      &entry->value);
 }
 
 static struct slice next_line(struct slice *rest)
 {
-    const char  *end = memchr(rest->ptr, '\n', rest->len);
+    const char *end = memchr(rest->ptr, '\n', rest->len);
     struct slice line = {rest->ptr, end == NULL ? rest->len : (size_t)(end - rest->ptr)};
-    size_t       used = line.len + (end != NULL);
+    size_t used = line.len + (end != NULL);
     rest->ptr += used;
     rest->len -= used;
     if (line.len > 0 && line.ptr[line.len - 1] == '\r')

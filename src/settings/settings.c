@@ -21,20 +21,21 @@
 enum kind { KIND_flag, KIND_u32, KIND_f64, KIND_text, KIND_secret, KIND_choice, KIND_list };
 
 struct row {
-    enum kind   kind;
-    size_t      offset;
+    enum kind kind;
+    size_t offset;
     const char *kind_name, *name, *default_text;
-    double      min, max;
+    double min, max;
     const char *unit, *help;
-    bool        reloads;
+    bool reloads;
 };
 
 #define WHEN_RELOAD  true
 #define WHEN_RESTART false
 
 static const struct row rows[SETTING_COUNT] = {
-#define SETTING(kind, field, name, def, min, max, unit, when, help)                                                    \
-    {KIND_##kind, offsetof(struct settings, field), #kind, name, def, min, max, unit, help, WHEN_##when},
+#define SETTING(kind, field, name, def, min, max, unit, when, help)                                \
+    {KIND_##kind, offsetof(struct settings, field), #kind, name, def, min, max, unit, help,        \
+     WHEN_##when},
 #include "alphaloop/tbl/settings.def"
 #undef SETTING
 };
@@ -43,8 +44,8 @@ static const struct row rows[SETTING_COUNT] = {
 static const struct {
     const char *group; /* NULL for a row */
 } outline[] = {
-#define SETTING_GROUP(title)                                                        {title},
-#define SETTING(kind, field, name, def, min, max, unit, when, help)                 {NULL},
+#define SETTING_GROUP(title)                                        {title},
+#define SETTING(kind, field, name, def, min, max, unit, when, help) {NULL},
 #include "alphaloop/tbl/settings.def"
 #undef SETTING
 };
@@ -52,7 +53,7 @@ static const struct {
 static const char *group_of(enum setting_id id)
 {
     const char *group = "";
-    size_t      n_rows = 0;
+    size_t n_rows = 0;
     for (size_t i = 0; i < COUNT_OF(outline) && n_rows <= (size_t)id; i++) {
         if (outline[i].group != NULL)
             group = outline[i].group;
@@ -104,8 +105,9 @@ static bool read_flag(struct slice text, bool *out)
 {
     static const struct {
         const char *word;
-        bool        value;
-    } words[] = {{"true", true}, {"1", true}, {"yes", true}, {"on", true}, {"false", false}, {"0", false}, {"no", false}, {"off", false}};
+        bool value;
+    } words[] = {{"true", true},   {"1", true},  {"yes", true}, {"on", true},
+                 {"false", false}, {"0", false}, {"no", false}, {"off", false}};
     for (size_t i = 0; i < COUNT_OF(words); i++) {
         if (slice_is_nocase(text, words[i].word)) {
             *out = words[i].value;
@@ -184,16 +186,17 @@ static bool read_list(struct slice text, const struct row *row, struct setting_l
 {
     *out = (struct setting_list){0};
     while (text.len > 0) {
-        const char  *comma = memchr(text.ptr, ',', text.len);
+        const char *comma = memchr(text.ptr, ',', text.len);
         struct slice item = {text.ptr, comma == NULL ? text.len : (size_t)(comma - text.ptr)};
-        size_t       used = item.len + (comma != NULL);
+        size_t used = item.len + (comma != NULL);
         text.ptr += used;
         text.len -= used;
         for (; item.len > 0 && item.ptr[0] == ' '; item.len--)
             item.ptr++;
         while (item.len > 0 && item.ptr[item.len - 1] == ' ')
             item.len--;
-        if (item.len == 0 || item.len >= SETTING_LIST_TEXT_MAX || out->count == SETTING_LIST_MAX || list_has(out, item))
+        if (item.len == 0 || item.len >= SETTING_LIST_TEXT_MAX || out->count == SETTING_LIST_MAX ||
+            list_has(out, item))
             return false;
         memcpy(out->items[out->count++], item.ptr, item.len);
     }
@@ -203,7 +206,7 @@ static bool read_list(struct slice text, const struct row *row, struct setting_l
 static bool read_value(const struct row *row, const char *text, struct settings *out)
 {
     struct slice slice = slice_of(text);
-    void        *to = member(row, out);
+    void *to = member(row, out);
     switch (row->kind) {
     case KIND_flag:
         return read_flag(slice, to);
@@ -239,9 +242,9 @@ static void set_default(const struct row *row, struct settings *out)
 
 struct reading {
     const struct settings_source *source;
-    struct settings              *out;
-    struct buf                   *problems;
-    size_t                        n_problems;
+    struct settings *out;
+    struct buf *problems;
+    size_t n_problems;
 };
 
 static void PRINTF(2, 3) problem(struct reading *r, const char *format, ...)
@@ -260,8 +263,10 @@ static void refuse_value(struct reading *r, const struct row *row, const char *t
 {
     char range[64];
     describe_range(row, range);
-    bool describes = row->kind == KIND_u32 || row->kind == KIND_f64 || row->kind == KIND_list || row->kind == KIND_text;
-    problem(r, "%s=%.*s: allowed is %s%s%s", row->name, VALUE_SHOWN_MAX, row->kind == KIND_secret ? "(secret)" : text, range,
+    bool describes = row->kind == KIND_u32 || row->kind == KIND_f64 || row->kind == KIND_list ||
+                     row->kind == KIND_text;
+    problem(r, "%s=%.*s: allowed is %s%s%s", row->name, VALUE_SHOWN_MAX,
+            row->kind == KIND_secret ? "(secret)" : text, range,
             describes && row->unit[0] != '\0' ? ", " : "", describes ? row->unit : "");
 }
 
@@ -271,7 +276,10 @@ static const char *ask(const struct reading *r, const char *name, const char **o
     return text == NULL || text[0] == '\0' ? NULL : text;
 }
 
-static void take_value(struct reading *r, const struct row *row, const char *text, const char *origin)
+static void take_value(struct reading *r,
+                       const struct row *row,
+                       const char *text,
+                       const char *origin)
 {
     if (read_value(row, text, r->out)) {
         r->out->origins[row - rows] = origin;
@@ -283,12 +291,15 @@ static void take_value(struct reading *r, const struct row *row, const char *tex
 
 static void take_file(struct reading *r, const struct row *row, const char *path)
 {
-    char       shown[VALUE_SHOWN_MAX + 1];
+    char shown[VALUE_SHOWN_MAX + 1];
     struct buf bytes = BUF_INIT(4096);
     snprintf(shown, sizeof shown, "%s", path);
-    if (r->source->read_file == NULL || r->source->read_file(r->source->ctx, path, &bytes) != AL_OK || !buf_ok(&bytes)) {
+    if (r->source->read_file == NULL ||
+        r->source->read_file(r->source->ctx, path, &bytes) != AL_OK || !buf_ok(&bytes)) {
         problem(r, "%s%s=%s: cannot be read: %s", row->name, FILE_SUFFIX, shown,
-                r->source->read_file == NULL ? "not supported here" : !buf_ok(&bytes) ? "longer than 4096 bytes" : err_text());
+                r->source->read_file == NULL ? "not supported here"
+                : !buf_ok(&bytes)            ? "longer than 4096 bytes"
+                                             : err_text());
     } else {
         if (bytes.len > 0 && bytes.ptr[bytes.len - 1] == '\n')
             bytes.ptr[--bytes.len] = '\0';
@@ -306,7 +317,7 @@ static void take_file(struct reading *r, const struct row *row, const char *path
 
 static void read_row(struct reading *r, const struct row *row)
 {
-    char        file_name[NAME_MAX_BYTES + sizeof FILE_SUFFIX];
+    char file_name[NAME_MAX_BYTES + sizeof FILE_SUFFIX];
     const char *origin = "", *file_origin = "";
     r->out->origins[row - rows] = "default";
     set_default(row, r->out);
@@ -336,38 +347,53 @@ static void check_lists(struct reading *r)
     for (size_t i = 0; i < assets->count; i++) {
         size_t len = strlen(assets->items[i]);
         if (len < 4 || len > 20 || !is_made_of(assets->items[i], UPPER DIGIT))
-            problem(r, "TRADING_ASSETS=...%s...: a traded symbol is 4 to 20 of A-Z0-9", assets->items[i]);
+            problem(r, "TRADING_ASSETS=...%s...: a traded symbol is 4 to 20 of A-Z0-9",
+                    assets->items[i]);
     }
     for (size_t i = 0; i < ids->count; i++) {
-        if (strlen(ids->items[i]) > 100 || ids->items[i][0] == '.' || !is_made_of(ids->items[i], UPPER LOWER DIGIT "_.-"))
-            problem(r, "TRADING_STRATEGIES=...%s...: an id is 1 to 100 of A-Za-z0-9_.- and starts with no dot", ids->items[i]);
+        if (strlen(ids->items[i]) > 100 || ids->items[i][0] == '.' ||
+            !is_made_of(ids->items[i], UPPER LOWER DIGIT "_.-"))
+            problem(r,
+                    "TRADING_STRATEGIES=...%s...: an id is 1 to 100 of A-Za-z0-9_.- and starts "
+                    "with no dot",
+                    ids->items[i]);
     }
 }
 
 static void check_together(struct reading *r, unsigned needs)
 {
-    struct cron            cron;
+    struct cron cron;
     const struct settings *s = r->out;
     if ((needs & SETTINGS_NEED_API_KEY) != 0 && s->model_service_api_key[0] == '\0')
         problem(r, "MODEL_SERVICE_API_KEY is not set: it is required, at least 16 characters");
     if (s->warmup_min_amount > s->warmup_max_amount)
-        problem(r, "WARMUP_MIN_AMOUNT=%g: must not be above WARMUP_MAX_AMOUNT=%g", s->warmup_min_amount, s->warmup_max_amount);
-    if (s->model_retraining_schedule[0] != '\0' && cron_parse(slice_of(s->model_retraining_schedule), &cron) != AL_OK)
-        problem(r, "MODEL_RETRAINING_SCHEDULE=%.*s: %s; allowed is hourly, daily, weekly or five-field cron, UTC",
+        problem(r, "WARMUP_MIN_AMOUNT=%g: must not be above WARMUP_MAX_AMOUNT=%g",
+                s->warmup_min_amount, s->warmup_max_amount);
+    if (s->model_retraining_schedule[0] != '\0' &&
+        cron_parse(slice_of(s->model_retraining_schedule), &cron) != AL_OK)
+        problem(r,
+                "MODEL_RETRAINING_SCHEDULE=%.*s: %s; allowed is hourly, daily, weekly or "
+                "five-field cron, UTC",
                 VALUE_SHOWN_MAX, s->model_retraining_schedule, err_text());
-    if (!is_made_of(s->postgres_schema, LOWER DIGIT "_") || strchr(DIGIT, s->postgres_schema[0]) != NULL)
-        problem(r, "POSTGRES_SCHEMA=%s: allowed is a-z, 0-9 and _, no digit first", s->postgres_schema);
+    if (!is_made_of(s->postgres_schema, LOWER DIGIT "_") ||
+        strchr(DIGIT, s->postgres_schema[0]) != NULL)
+        problem(r, "POSTGRES_SCHEMA=%s: allowed is a-z, 0-9 and _, no digit first",
+                s->postgres_schema);
     check_lists(r);
 }
 
-enum al_err settings_read(const struct settings_source *source, unsigned needs, struct settings *out, struct buf *problems)
+enum al_err settings_read(const struct settings_source *source,
+                          unsigned needs,
+                          struct settings *out,
+                          struct buf *problems)
 {
     struct reading r = {source, out, problems, 0};
     memset(out, 0, sizeof *out);
     for (size_t i = 0; i < SETTING_COUNT; i++)
         read_row(&r, &rows[i]);
     if (out->model_service_host[0] == '\0')
-        snprintf(out->model_service_host, sizeof out->model_service_host, "%s", source->in_container ? "0.0.0.0" : "127.0.0.1");
+        snprintf(out->model_service_host, sizeof out->model_service_host, "%s",
+                 source->in_container ? "0.0.0.0" : "127.0.0.1");
     check_together(&r, needs);
     return r.n_problems == 0 ? AL_OK : err_set(AL_EINVAL, "%zu settings are wrong", r.n_problems);
 }
@@ -397,7 +423,7 @@ size_t settings_reload(struct settings *running, const struct settings *fresh, s
 {
     size_t n_taken = 0;
     for (size_t i = 0; i < SETTING_COUNT; i++) {
-        const struct row   *row = &rows[i];
+        const struct row *row = &rows[i];
         struct setting_view view;
         if (memcmp(member(row, running), member_of(row, fresh), member_size(row)) == 0)
             continue;
@@ -408,7 +434,8 @@ size_t settings_reload(struct settings *running, const struct settings *fresh, s
             n_taken++;
         }
         if (changes != NULL)
-            buf_printf(changes, "%s is %s%s\n", row->name, view.is_secret ? "another one" : view.value,
+            buf_printf(changes, "%s is %s%s\n", row->name,
+                       view.is_secret ? "another one" : view.value,
                        row->reloads ? " now" : " after the next start");
     }
     return n_taken;
@@ -434,7 +461,10 @@ static void show_list(const struct setting_list *list, char *out, size_t size)
         used += (size_t)snprintf(out + used, size - used, "%s%s", i > 0 ? "," : "", list->items[i]);
 }
 
-static void show_value(const struct row *row, const struct settings *settings, char *out, size_t size)
+static void show_value(const struct row *row,
+                       const struct settings *settings,
+                       char *out,
+                       size_t size)
 {
     const void *from = member_of(row, settings);
     switch (row->kind) {
@@ -465,14 +495,16 @@ static void show_value(const struct row *row, const struct settings *settings, c
 void settings_view(const struct settings *settings, enum setting_id id, struct setting_view *view)
 {
     const struct row *row = &rows[id];
-    bool              is_secret = row->kind == KIND_secret;
+    bool is_secret = row->kind == KIND_secret;
     *view = (struct setting_view){
         .name = row->name,
         .kind = row->kind_name,
         .unit = row->kind == KIND_choice ? "" : row->unit,
         .help = row->help,
         .group = group_of(id),
-        .default_text = !is_secret ? row->default_text : row->default_text[0] == '\0' ? "unset" : "set",
+        .default_text = !is_secret                     ? row->default_text
+                        : row->default_text[0] == '\0' ? "unset"
+                                                       : "set",
         .origin = settings == NULL ? "" : settings->origins[id],
         .is_secret = is_secret,
         .reloads = row->reloads,
@@ -488,9 +520,10 @@ void settings_print(const struct settings *settings, struct buf *out)
     for (size_t i = 0; i < SETTING_COUNT; i++) {
         struct setting_view view;
         settings_view(settings, (enum setting_id)i, &view);
-        buf_printf(out, "%-36s %-36s %-11s %-34s %s%s%s%s\n", view.name, view.value[0] == '\0' ? "-" : view.value, view.origin,
-                   view.default_text[0] == '\0' ? "-" : view.default_text, view.range, view.unit[0] == '\0' ? "" : ", ",
-                   view.unit, view.reloads ? "; SIGHUP" : "");
+        buf_printf(out, "%-36s %-36s %-11s %-34s %s%s%s%s\n", view.name,
+                   view.value[0] == '\0' ? "-" : view.value, view.origin,
+                   view.default_text[0] == '\0' ? "-" : view.default_text, view.range,
+                   view.unit[0] == '\0' ? "" : ", ", view.unit, view.reloads ? "; SIGHUP" : "");
     }
 }
 
@@ -498,9 +531,10 @@ static void write_view(struct json_writer *w, const struct setting_view *view)
 {
     const struct {
         const char *key, *text;
-    } members[] = {{"name", view->name},   {"group", view->group}, {"kind", view->kind}, {"value", view->value},
-                   {"origin", view->origin}, {"default", view->default_text}, {"range", view->range},
-                   {"unit", view->unit},   {"help", view->help}};
+    } members[] = {
+        {"name", view->name},   {"group", view->group},   {"kind", view->kind},
+        {"value", view->value}, {"origin", view->origin}, {"default", view->default_text},
+        {"range", view->range}, {"unit", view->unit},     {"help", view->help}};
     json_w_object(w);
     for (size_t i = 0; i < COUNT_OF(members); i++) {
         json_w_key(w, members[i].key);
@@ -527,15 +561,19 @@ void settings_print_json(const struct settings *settings, struct buf *out)
 void settings_env_example(struct buf *out)
 {
     const char *group = "";
-    buf_puts(out, "# Every setting with its default. Generated from include/alphaloop/tbl/settings.def by `make generate`.\n"
-                  "# Copy to .env; the real environment wins. NAME_FILE=path reads a value from a file.\n");
+    buf_puts(
+        out,
+        "# Every setting with its default. Generated from include/alphaloop/tbl/settings.def by "
+        "`make generate`.\n"
+        "# Copy to .env; the real environment wins. NAME_FILE=path reads a value from a file.\n");
     for (size_t i = 0; i < SETTING_COUNT; i++) {
         struct setting_view view;
         settings_view(NULL, (enum setting_id)i, &view);
         if (strcmp(group, view.group) != 0)
             buf_printf(out, "\n# ---- %s ----\n", view.group);
         group = view.group;
-        buf_printf(out, "\n# %s\n# %s%s%s%s\n", view.help, view.range, view.unit[0] == '\0' ? "" : ", ", view.unit,
+        buf_printf(out, "\n# %s\n# %s%s%s%s\n", view.help, view.range,
+                   view.unit[0] == '\0' ? "" : ", ", view.unit,
                    view.reloads ? "; taken over on SIGHUP" : "");
         buf_printf(out, "%s=%s\n", view.name, rows[i].default_text);
     }

@@ -14,21 +14,33 @@
 #define PATH_TEXT_MAX  128
 #define VALUE_TEXT_MAX 64 /* of a bad value in a problem */
 
-enum kind { KIND_number, KIND_optional, KIND_whole, KIND_flag, KIND_seconds, KIND_choice, KIND_texts, KIND_assets,
-            KIND_weights, KIND_object, KIND_schedule };
+enum kind {
+    KIND_number,
+    KIND_optional,
+    KIND_whole,
+    KIND_flag,
+    KIND_seconds,
+    KIND_choice,
+    KIND_texts,
+    KIND_assets,
+    KIND_weights,
+    KIND_object,
+    KIND_schedule
+};
 
 struct row {
-    enum kind   kind;
+    enum kind kind;
     const char *object, *name;
-    size_t      offset;
+    size_t offset;
     const char *fallback; /* as written in the table */
-    double      min, max;
+    double min, max;
     const char *unit, *help;
 };
 
 static const struct row rows[] = {
-#define STRATEGY_FIELD(kind, object, name, member, fallback, min, max, unit, help)                                     \
-    {KIND_##kind, object, name, offsetof(struct strategy_config, member), #fallback, min, max, unit, help},
+#define STRATEGY_FIELD(kind, object, name, member, fallback, min, max, unit, help)                 \
+    {KIND_##kind, object, name, offsetof(struct strategy_config, member), #fallback, min,          \
+     max,         unit,   help},
 #include "alphaloop/tbl/strategy_fields.def"
 #undef STRATEGY_FIELD
 };
@@ -82,7 +94,7 @@ const char *decision_trigger_name(uint32_t trigger)
 #define FALLBACK_optional(member, value) out->member = (value);
 #define FALLBACK_whole(member, value)    out->member = (uint32_t)(value);
 #define FALLBACK_flag(member, value)     out->member = (value);
-#define FALLBACK_seconds(member, value)  out->member = llround((value) * 1e9);
+#define FALLBACK_seconds(member, value)  out->member = llround((value)*1e9);
 #define FALLBACK_choice(member, value)   out->member = (value);
 #define FALLBACK_texts(member, value)
 #define FALLBACK_assets(member, value)
@@ -92,7 +104,8 @@ const char *decision_trigger_name(uint32_t trigger)
 
 static void fall_back(const struct settings *s, struct strategy_config *out)
 {
-#define STRATEGY_FIELD(kind, object, name, member, fallback, min, max, unit, help) FALLBACK_##kind(member, fallback)
+#define STRATEGY_FIELD(kind, object, name, member, fallback, min, max, unit, help)                 \
+    FALLBACK_##kind(member, fallback)
 #include "alphaloop/tbl/strategy_fields.def"
 #undef STRATEGY_FIELD
     for (size_t i = 0; i < s->trading_assets.count && out->n_assets < STRATEGY_ASSETS_MAX; i++) {
@@ -109,8 +122,8 @@ static void fall_back(const struct settings *s, struct strategy_config *out)
 
 struct reading {
     struct strategy_config *out;
-    struct buf             *problems;
-    size_t                  n_problems;
+    struct buf *problems;
+    size_t n_problems;
 };
 
 static void PRINTF(2, 3) problem(struct reading *r, const char *format, ...)
@@ -128,7 +141,8 @@ static void PRINTF(2, 3) problem(struct reading *r, const char *format, ...)
 static const char *path_of(const struct row *row)
 {
     static _Thread_local char path[PATH_TEXT_MAX];
-    snprintf(path, sizeof path, "%s%s%s", row->object, row->object[0] == '\0' ? "" : ".", row->name);
+    snprintf(path, sizeof path, "%s%s%s", row->object, row->object[0] == '\0' ? "" : ".",
+             row->name);
     return path;
 }
 
@@ -136,8 +150,8 @@ static const char *path_of(const struct row *row)
 static const char *value_text(struct json_object *value)
 {
     static _Thread_local char text[VALUE_TEXT_MAX];
-    struct json_writer        w;
-    struct buf                out = BUF_INIT(STRATEGY_FILE_BYTES_MAX * 6);
+    struct json_writer w;
+    struct buf out = BUF_INIT(STRATEGY_FILE_BYTES_MAX * 6);
     json_w_init(&w, &out);
     json_w_node(&w, value);
     snprintf(text, sizeof text, "%s", buf_str(&out));
@@ -145,10 +159,13 @@ static const char *value_text(struct json_object *value)
     return text;
 }
 
-static void refuse_number(struct reading *r, const struct row *row, struct json_object *value, const char *what)
+static void refuse_number(struct reading *r,
+                          const struct row *row,
+                          struct json_object *value,
+                          const char *what)
 {
-    problem(r, "%s: %s is not %s in %.15g..%.15g%s%s", path_of(row), value_text(value), what, row->min, row->max,
-            row->unit[0] == '\0' ? "" : ", ", row->unit);
+    problem(r, "%s: %s is not %s in %.15g..%.15g%s%s", path_of(row), value_text(value), what,
+            row->min, row->max, row->unit[0] == '\0' ? "" : ", ", row->unit);
 }
 
 static bool number_in_range(const struct row *row, struct json_object *value, double *out)
@@ -156,7 +173,10 @@ static bool number_in_range(const struct row *row, struct json_object *value, do
     return json_double(value, out) == AL_OK && *out >= row->min && *out <= row->max;
 }
 
-static void read_whole(struct reading *r, const struct row *row, struct json_object *value, uint32_t *to)
+static void read_whole(struct reading *r,
+                       const struct row *row,
+                       struct json_object *value,
+                       uint32_t *to)
 {
     int64_t whole;
     if (json_i64(value, &whole) == AL_OK && (double)whole >= row->min && (double)whole <= row->max)
@@ -165,7 +185,10 @@ static void read_whole(struct reading *r, const struct row *row, struct json_obj
         refuse_number(r, row, value, "a whole number");
 }
 
-static void read_number(struct reading *r, const struct row *row, struct json_object *value, void *to)
+static void read_number(struct reading *r,
+                        const struct row *row,
+                        struct json_object *value,
+                        void *to)
 {
     double number;
     if (row->kind == KIND_optional && value == NULL)
@@ -178,11 +201,14 @@ static void read_number(struct reading *r, const struct row *row, struct json_ob
         *(double *)to = number;
 }
 
-static void read_choice(struct reading *r, const struct row *row, struct json_object *value, uint32_t *to)
+static void read_choice(struct reading *r,
+                        const struct row *row,
+                        struct json_object *value,
+                        uint32_t *to)
 {
     for (uint32_t i = 0; json_is_string(value) && i < word_count(row->unit); i++) {
         const char *word;
-        size_t      len = word_at(row->unit, i, &word);
+        size_t len = word_at(row->unit, i, &word);
         if (slice_eq(json_text(value), (struct slice){word, len})) {
             *to = i;
             return;
@@ -191,14 +217,19 @@ static void read_choice(struct reading *r, const struct row *row, struct json_ob
     problem(r, "%s: %s is not one of %s", path_of(row), value_text(value), row->unit);
 }
 
-static void read_assets(struct reading *r, const struct row *row, struct json_object *value, struct strategy_config *out)
+static void read_assets(struct reading *r,
+                        const struct row *row,
+                        struct json_object *value,
+                        struct strategy_config *out)
 {
     out->n_assets = 0;
     for (size_t i = 0; i < json_length(value) && i < STRATEGY_ASSETS_MAX; i++) {
         struct asset asset;
-        struct slice text = json_is_string(json_at(value, i)) ? json_text(json_at(value, i)) : SLICE("");
+        struct slice text =
+            json_is_string(json_at(value, i)) ? json_text(json_at(value, i)) : SLICE("");
         if (text.len < TRADED_ASSET_LEN_MIN || !asset_parse(text, &asset)) {
-            problem(r, "%s[%zu]: %s is not 4 to 20 of A-Z0-9", path_of(row), i, value_text(json_at(value, i)));
+            problem(r, "%s[%zu]: %s is not 4 to 20 of A-Z0-9", path_of(row), i,
+                    value_text(json_at(value, i)));
             continue;
         }
         for (size_t k = 0; k < out->n_assets; k++) {
@@ -220,13 +251,17 @@ static bool is_feature_text(struct slice text)
     return true;
 }
 
-static void read_features(struct reading *r, const struct row *row, struct json_object *value, struct strategy_config *out)
+static void read_features(struct reading *r,
+                          const struct row *row,
+                          struct json_object *value,
+                          struct strategy_config *out)
 {
     out->n_features = 0;
     for (size_t i = 0; i < json_length(value) && i < STRATEGY_FEATURES_MAX; i++) {
         struct slice text = json_text(json_at(value, i));
         if (!json_is_string(json_at(value, i)) || !is_feature_text(text)) {
-            problem(r, "%s[%zu]: %s is not a name of 1 to 63 characters", path_of(row), i, value_text(json_at(value, i)));
+            problem(r, "%s[%zu]: %s is not a name of 1 to 63 characters", path_of(row), i,
+                    value_text(json_at(value, i)));
             continue;
         }
         for (size_t k = 0; k < out->n_features; k++) {
@@ -243,7 +278,8 @@ static void read_array(struct reading *r, const struct row *row, struct json_obj
 {
     size_t count = json_length(value);
     if (!json_is_array(value) || (double)count < row->min || (double)count > row->max) {
-        problem(r, "%s: %s is not an array of %.0f to %.0f %s", path_of(row), value_text(value), row->min, row->max, row->unit);
+        problem(r, "%s: %s is not an array of %.0f to %.0f %s", path_of(row), value_text(value),
+                row->min, row->max, row->unit);
         return;
     }
     if (row->kind == KIND_assets)
@@ -252,13 +288,17 @@ static void read_array(struct reading *r, const struct row *row, struct json_obj
         read_features(r, row, value, r->out);
 }
 
-static void read_weight(struct reading *r, const struct row *row, const char *name, struct json_object *value)
+static void read_weight(struct reading *r,
+                        const struct row *row,
+                        const char *name,
+                        struct json_object *value)
 {
     for (size_t i = 0; i < STRATEGY_HEURISTICS; i++) {
         if (strcmp(name, heuristics[i]) != 0)
             continue;
         if (!number_in_range(row, value, &r->out->heuristic_weights[i]))
-            problem(r, "%s.%s: %s is not a number in %g..%g", row->name, name, value_text(value), row->min, row->max);
+            problem(r, "%s.%s: %s is not a number in %g..%g", row->name, name, value_text(value),
+                    row->min, row->max);
         return;
     }
     problem(r, "%s.%.40s: no such heuristic", row->name, name);
@@ -268,7 +308,8 @@ static void read_weights(struct reading *r, const struct row *row, struct json_o
 {
     struct json_cursor cursor = {0};
     if (!json_is_object(value)) {
-        problem(r, "%s: %s is not an object of heuristics and weights", path_of(row), value_text(value));
+        problem(r, "%s: %s is not an object of heuristics and weights", path_of(row),
+                value_text(value));
         return;
     }
     for (size_t i = 0; i < STRATEGY_HEURISTICS; i++)
@@ -277,25 +318,34 @@ static void read_weights(struct reading *r, const struct row *row, struct json_o
         read_weight(r, row, cursor.key, cursor.value);
 }
 
-static void read_object(struct reading *r, const struct row *row, struct json_object *value, char to[STRATEGY_PARAMETERS_MAX])
+static void read_object(struct reading *r,
+                        const struct row *row,
+                        struct json_object *value,
+                        char to[STRATEGY_PARAMETERS_MAX])
 {
-    struct buf         text = BUF_INIT(STRATEGY_PARAMETERS_MAX - 1);
+    struct buf text = BUF_INIT(STRATEGY_PARAMETERS_MAX - 1);
     struct json_writer w;
     json_w_init(&w, &text);
     if (json_is_object(value))
         json_w_node(&w, value);
     if (!json_is_object(value) || !buf_ok(&text))
-        problem(r, "%s: %s is not an object of less than %d bytes", path_of(row), value_text(value), STRATEGY_PARAMETERS_MAX);
+        problem(r, "%s: %s is not an object of less than %d bytes", path_of(row), value_text(value),
+                STRATEGY_PARAMETERS_MAX);
     else
         memcpy(to, buf_str(&text), text.len + 1);
     buf_deinit(&text);
 }
 
-static void read_schedule(struct reading *r, const struct row *row, struct json_object *value, char to[SETTING_TEXT_MAX])
+static void read_schedule(struct reading *r,
+                          const struct row *row,
+                          struct json_object *value,
+                          char to[SETTING_TEXT_MAX])
 {
     struct slice text = json_text(value);
-    if (!json_is_string(value) || (double)text.len > row->max || memchr(text.ptr, '\0', text.len) != NULL) {
-        problem(r, "%s: %s is not a text of at most %.0f characters", path_of(row), value_text(value), row->max);
+    if (!json_is_string(value) || (double)text.len > row->max ||
+        memchr(text.ptr, '\0', text.len) != NULL) {
+        problem(r, "%s: %s is not a text of at most %.0f characters", path_of(row),
+                value_text(value), row->max);
         return;
     }
     memcpy(to, text.ptr, text.len);
@@ -378,7 +428,8 @@ static void read_members(struct reading *r, const char *object, struct json_obje
         else if (object[0] == '\0' && is_object_name(cursor.key))
             problem(r, "%s: %s is not an object", cursor.key, value_text(cursor.value));
         else if (object[0] != '\0' || !is_remark(cursor.key))
-            problem(r, "%s%s%.40s: unknown field", object, object[0] == '\0' ? "" : ".", cursor.key);
+            problem(r, "%s%s%.40s: unknown field", object, object[0] == '\0' ? "" : ".",
+                    cursor.key);
     }
 }
 
@@ -386,18 +437,24 @@ static void check_together(struct reading *r)
 {
     struct strategy_config *out = r->out;
     if (out->sizing.min_amount > out->sizing.max_amount)
-        problem(r, "sizing.min_amount: %g is above sizing.max_amount, %g", out->sizing.min_amount, out->sizing.max_amount);
+        problem(r, "sizing.min_amount: %g is above sizing.max_amount, %g", out->sizing.min_amount,
+                out->sizing.max_amount);
     out->training.has_schedule = out->training.schedule[0] != '\0';
-    if (out->training.has_schedule && cron_parse(slice_of(out->training.schedule), &out->training.cron) != AL_OK)
+    if (out->training.has_schedule &&
+        cron_parse(slice_of(out->training.schedule), &out->training.cron) != AL_OK)
         problem(r, "training.schedule: \"%.40s\": %s", out->training.schedule, err_text());
     if (out->n_assets == 0)
         problem(r, "assets: there are none, and no TRADING_ASSETS to fall back to");
 }
 
-enum al_err strategy_config_parse(struct json_reader *reader, const struct strategy_id *strategy_id, struct slice bytes,
-                                  const struct settings *s, struct strategy_config *out, struct buf *problems)
+enum al_err strategy_config_parse(struct json_reader *reader,
+                                  const struct strategy_id *strategy_id,
+                                  struct slice bytes,
+                                  const struct settings *s,
+                                  struct strategy_config *out,
+                                  struct buf *problems)
 {
-    struct reading      r = {out, problems, 0};
+    struct reading r = {out, problems, 0};
     struct json_object *node = NULL;
     memset(out, 0, sizeof *out);
     out->strategy_id = *strategy_id;
@@ -435,10 +492,11 @@ static void put_limit(struct json_writer *w, const char *key, double value)
 /* "s->warmup_min_amount" is the setting WARMUP_MIN_AMOUNT; other expressions say what they need to in the help. */
 static void put_help(struct json_writer *w, const struct row *row)
 {
-    char        text[512];
-    size_t      used = (size_t)snprintf(text, sizeof text, "%s", row->help);
+    char text[512];
+    size_t used = (size_t)snprintf(text, sizeof text, "%s", row->help);
     const char *setting = strstr(row->fallback, "s->");
-    bool        is_array = row->kind == KIND_assets || row->kind == KIND_texts || row->kind == KIND_weights || row->kind == KIND_object;
+    bool is_array = row->kind == KIND_assets || row->kind == KIND_texts ||
+                    row->kind == KIND_weights || row->kind == KIND_object;
     if (row->kind != KIND_choice && row->unit[0] != '\0')
         used += (size_t)snprintf(text + used, sizeof text - used, " Unit: %s.", row->unit);
     if (setting != NULL) {
@@ -448,9 +506,10 @@ static void put_help(struct json_writer *w, const struct row *row)
         snprintf(text + used, sizeof text - used, ".");
     } else if (!is_array) {
         const char *word = row->fallback;
-        size_t      len = row->kind == KIND_choice ? word_at(row->unit, 0, &word) : strlen(word);
-        bool        none = strcmp(row->fallback, "NAN") == 0;
-        snprintf(text + used, sizeof text - used, " Absent: %.*s.", none ? 4 : (int)len, none ? "null" : word);
+        size_t len = row->kind == KIND_choice ? word_at(row->unit, 0, &word) : strlen(word);
+        bool none = strcmp(row->fallback, "NAN") == 0;
+        snprintf(text + used, sizeof text - used, " Absent: %.*s.", none ? 4 : (int)len,
+                 none ? "null" : word);
     }
     put_pair(w, "description", text);
 }
@@ -461,7 +520,7 @@ static void put_words(struct json_writer *w, const char *words)
     json_w_array(w);
     for (uint32_t i = 0; i < word_count(words); i++) {
         const char *word;
-        size_t      len = word_at(words, i, &word);
+        size_t len = word_at(words, i, &word);
         json_w_string(w, (struct slice){word, len});
     }
     json_w_end_array(w);
@@ -580,14 +639,15 @@ static void put_properties(struct json_writer *w, const char *object)
 
 void strategy_config_schema(struct buf *out)
 {
-    struct buf         text = BUF_INIT(out->max);
+    struct buf text = BUF_INIT(out->max);
     struct json_writer w;
     json_w_init(&w, &text);
     json_w_object(&w);
     put_pair(&w, "$schema", "https://json-schema.org/draft/2020-12/schema");
     put_pair(&w, "title", "A strategy of alphaloop");
     put_pair(&w, "description",
-             "Generated from include/alphaloop/tbl/strategy_fields.def by `make generate`. Absent fields fall back to settings "
+             "Generated from include/alphaloop/tbl/strategy_fields.def by `make generate`. Absent "
+             "fields fall back to settings "
              "or to the default named.");
     put_properties(&w, "");
     json_w_end_object(&w);
@@ -597,9 +657,11 @@ void strategy_config_schema(struct buf *out)
 
 /* ---- the written form ---- */
 
-static void write_array(struct json_writer *w, const struct row *row, const struct strategy_config *config)
+static void write_array(struct json_writer *w,
+                        const struct row *row,
+                        const struct strategy_config *config)
 {
-    bool   is_assets = row->kind == KIND_assets;
+    bool is_assets = row->kind == KIND_assets;
     size_t count = is_assets ? config->n_assets : config->n_features;
     json_w_array(w);
     for (size_t i = 0; i < count; i++)
@@ -620,11 +682,13 @@ static void write_weights(struct json_writer *w, const struct strategy_config *c
 static void write_choice(struct json_writer *w, const struct row *row, uint32_t index)
 {
     const char *word;
-    size_t      len = word_at(row->unit, index, &word);
+    size_t len = word_at(row->unit, index, &word);
     json_w_string(w, (struct slice){word, len});
 }
 
-static void write_field(struct json_writer *w, const struct row *row, const struct strategy_config *config)
+static void write_field(struct json_writer *w,
+                        const struct row *row,
+                        const struct strategy_config *config)
 {
     const void *from = (const char *)config + row->offset;
     json_w_key(w, row->name);
@@ -664,7 +728,9 @@ static void write_field(struct json_writer *w, const struct row *row, const stru
     }
 }
 
-static void write_members(struct json_writer *w, const char *object, const struct strategy_config *config)
+static void write_members(struct json_writer *w,
+                          const char *object,
+                          const struct strategy_config *config)
 {
     json_w_object(w);
     for (size_t i = 0; i < COUNT_OF(rows); i++) {

@@ -106,8 +106,10 @@ struct text_column {
     size_t size;
 };
 
-static enum al_err
-read_texts(const struct pg_result *result, size_t row, const struct text_column *columns, size_t n)
+static enum al_err read_texts(const struct pg_result *result,
+                              size_t row,
+                              const struct text_column *columns,
+                              size_t n)
 {
     enum al_err err = AL_OK;
     for (size_t i = 0; i < n && err == AL_OK; i++)
@@ -122,8 +124,9 @@ static double double_or_nan(const struct pg_result *result, size_t row, size_t c
                                                   : pg_result_double(result, row, column);
 }
 
-enum al_err
-decision_views_read_signal(const struct pg_result *result, size_t row, struct signal_view *out)
+enum al_err decision_views_read_signal(const struct pg_result *result,
+                                       size_t row,
+                                       struct signal_view *out)
 {
     *out = (struct signal_view){
         .signal_id = pg_result_uuid(result, row, 0),
@@ -139,21 +142,22 @@ decision_views_read_signal(const struct pg_result *result, size_t row, struct si
         .net_return = double_or_nan(result, row, 18),
     };
     const struct text_column texts[] = {
-        {2,  out->strategy_id.text,   sizeof out->strategy_id.text  },
-        {3,  out->asset.text,         sizeof out->asset.text        },
-        {4,  out->side,               sizeof out->side              },
-        {5,  out->reason,             sizeof out->reason            },
+        {2, out->strategy_id.text, sizeof out->strategy_id.text},
+        {3, out->asset.text, sizeof out->asset.text},
+        {4, out->side, sizeof out->side},
+        {5, out->reason, sizeof out->reason},
         {14, out->model_version.text, sizeof out->model_version.text},
-        {15, out->heuristic,          sizeof out->heuristic         },
-        {16, out->status,             sizeof out->status            },
-        {17, out->outcome,            sizeof out->outcome           },
-        {19, out->trace_id.text,      sizeof out->trace_id.text     },
+        {15, out->heuristic, sizeof out->heuristic},
+        {16, out->status, sizeof out->status},
+        {17, out->outcome, sizeof out->outcome},
+        {19, out->trace_id.text, sizeof out->trace_id.text},
     };
     return read_texts(result, row, texts, COUNT_OF(texts));
 }
 
-enum al_err
-decision_views_read_detail(const struct pg_result *result, size_t row, struct signal_detail *out)
+enum al_err decision_views_read_detail(const struct pg_result *result,
+                                       size_t row,
+                                       struct signal_detail *out)
 {
     out->body = pg_result_text(result, row, 20);
     out->schema_hash = pg_result_bytea(result, row, 21);
@@ -163,8 +167,9 @@ decision_views_read_detail(const struct pg_result *result, size_t row, struct si
     return pg_result_floats(result, row, 22, out->features, FEATURES_MAX, &out->n_features);
 }
 
-enum al_err
-decision_views_read_outcome(const struct pg_result *result, size_t row, struct outcome_view *out)
+enum al_err decision_views_read_outcome(const struct pg_result *result,
+                                        size_t row,
+                                        struct outcome_view *out)
 {
     *out = (struct outcome_view){
         .policy_took = pg_result_bool(result, row, 1),
@@ -177,7 +182,7 @@ decision_views_read_outcome(const struct pg_result *result, size_t row, struct o
         .available_at_ns = pg_result_i64(result, row, 9),
     };
     const struct text_column texts[] = {
-        {0, out->action,  sizeof out->action },
+        {0, out->action, sizeof out->action},
         {3, out->barrier, sizeof out->barrier},
     };
     return read_texts(result, row, texts, COUNT_OF(texts));
@@ -209,11 +214,11 @@ enum al_err decision_views_read_abstention(const struct pg_result *result,
         .is_warmup = pg_result_bool(result, row, 7),
     };
     const struct text_column texts[] = {
-        {1, out->strategy_id.text,   sizeof out->strategy_id.text  },
-        {2, out->asset.text,         sizeof out->asset.text        },
-        {3, out->reason,             sizeof out->reason            },
+        {1, out->strategy_id.text, sizeof out->strategy_id.text},
+        {2, out->asset.text, sizeof out->asset.text},
+        {3, out->reason, sizeof out->reason},
         {8, out->model_version.text, sizeof out->model_version.text},
-        {9, out->outcome,            sizeof out->outcome           },
+        {9, out->outcome, sizeof out->outcome},
     };
     return read_texts(result, row, texts, COUNT_OF(texts));
 }

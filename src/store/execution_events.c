@@ -75,8 +75,9 @@ void execution_events_load_recent(struct pg_batch *batch, size_t limit)
     store_put_limit(batch, limit);
 }
 
-enum al_err
-execution_events_read(const struct pg_result *result, size_t index, struct execution_row *out)
+enum al_err execution_events_read(const struct pg_result *result,
+                                  size_t index,
+                                  struct execution_row *out)
 {
     struct row row = row_at(result, index);
     memset(out, 0, sizeof(*out));

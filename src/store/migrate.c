@@ -55,8 +55,9 @@ static void hash_of(const struct migration *file, char out[SHA256_TEXT_MAX])
 }
 
 /* Row `row` of the record must be file number row + 1 of the program, unchanged. */
-static enum al_err
-check_row(const struct record *record, const struct pg_result *result, size_t row)
+static enum al_err check_row(const struct record *record,
+                             const struct pg_result *result,
+                             size_t row)
 {
     struct slice name = pg_result_text(result, row, 1);
     int64_t number = pg_result_i64(result, row, 0);
@@ -173,8 +174,9 @@ enum al_err migrate_files(const struct pg_options *options,
     return err == AL_OK ? AL_OK : err_add(err, "migrate");
 }
 
-enum al_err
-migrate_run(const struct pg_options *options, enum migrate_mode mode, struct migrate_report *report)
+enum al_err migrate_run(const struct pg_options *options,
+                        enum migrate_mode mode,
+                        struct migrate_report *report)
 {
     return migrate_files(options, mode, migrations, n_migrations, report);
 }

@@ -238,8 +238,9 @@ void model_versions_count_attempts(struct pg_batch *batch, const struct strategy
     pg_put_str(batch, strategy_id->text);
 }
 
-enum al_err
-model_versions_read(const struct pg_result *result, size_t index, struct model_version_row *out)
+enum al_err model_versions_read(const struct pg_result *result,
+                                size_t index,
+                                struct model_version_row *out)
 {
     struct row row = row_at(result, index);
     memset(out, 0, sizeof(*out));
@@ -266,8 +267,9 @@ void model_versions_count(struct pg_batch *batch)
     pg_batch_statement(batch, &count_statement);
 }
 
-enum al_err
-model_versions_read_count(const struct pg_result *result, size_t index, struct model_count *out)
+enum al_err model_versions_read_count(const struct pg_result *result,
+                                      size_t index,
+                                      struct model_count *out)
 {
     struct row row = row_at(result, index);
     ROW_CHARS(&row, out->strategy_id.text);

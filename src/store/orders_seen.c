@@ -74,8 +74,10 @@ enum al_err orders_seen_read(const struct pg_result *result, size_t index, struc
         pg_array_end(batch);                                                                       \
     } while (0)
 
-static void
-put_states(struct pg_batch *batch, const struct order_state *states, size_t n, bool exists)
+static void put_states(struct pg_batch *batch,
+                       const struct order_state *states,
+                       size_t n,
+                       bool exists)
 {
     size_t n_some = 0;
     for (size_t i = 0; i < n; i++)

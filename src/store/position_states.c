@@ -72,8 +72,9 @@ void position_states_load(struct pg_batch *batch, size_t limit)
     store_put_limit(batch, limit);
 }
 
-enum al_err
-position_states_read(const struct pg_result *result, size_t index, struct position_state *out)
+enum al_err position_states_read(const struct pg_result *result,
+                                 size_t index,
+                                 struct position_state *out)
 {
     struct row row = row_at(result, index);
     struct position_update *update = &out->update;

@@ -72,8 +72,9 @@ void quarantine_get(struct pg_batch *batch, int64_t id)
     pg_put_i64(batch, id);
 }
 
-enum al_err
-quarantine_read(const struct pg_result *result, size_t index, struct quarantine_row *out)
+enum al_err quarantine_read(const struct pg_result *result,
+                            size_t index,
+                            struct quarantine_row *out)
 {
     static const char *const statuses[] = {
         [QUARANTINE_WAITING] = "waiting", [QUARANTINE_RETRIED] = "retried"};

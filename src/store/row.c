@@ -15,7 +15,9 @@ static size_t find_bad(struct slice text, size_t from)
 {
     while (from < text.len) {
         from += utf8_plain_run(text.ptr + from, text.len - from);
-        size_t len = from < text.len && text.ptr[from] != '\0' ? utf8_length(text.ptr + from, text.len - from) : 0;
+        size_t len = from < text.len && text.ptr[from] != '\0'
+                         ? utf8_length(text.ptr + from, text.len - from)
+                         : 0;
         if (len == 0)
             break;
         from += len;
@@ -24,8 +26,9 @@ static size_t find_bad(struct slice text, size_t from)
 }
 
 /* Hands over what was made, or lets the batch fail when memory ran out while making it. */
-static void
-put_or_fail(struct pg_batch *batch, struct buf *made, void (*put)(struct pg_batch *, struct slice))
+static void put_or_fail(struct pg_batch *batch,
+                        struct buf *made,
+                        void (*put)(struct pg_batch *, struct slice))
 {
     if (!buf_ok(made))
         pg_batch_fail(batch);

@@ -103,8 +103,9 @@ void samples_count_since(struct pg_batch *batch,
     pg_put_i64(batch, since_ns);
 }
 
-enum al_err
-samples_read_count(const struct pg_result *result, size_t index, struct samples_count *out)
+enum al_err samples_read_count(const struct pg_result *result,
+                               size_t index,
+                               struct samples_count *out)
 {
     struct row row = row_at(result, index);
     ROW_CHARS(&row, out->strategy_id.text);

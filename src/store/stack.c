@@ -89,8 +89,9 @@ void stack_positions_load(struct pg_batch *batch, size_t limit)
     load(batch, &positions_statement, limit);
 }
 
-enum al_err
-stack_positions_read(const struct pg_result *result, size_t index, struct stack_position *out)
+enum al_err stack_positions_read(const struct pg_result *result,
+                                 size_t index,
+                                 struct stack_position *out)
 {
     struct row row = row_at(result, index);
     ROW_CHARS(&row, out->asset.text);
@@ -104,8 +105,9 @@ void stack_balances_load(struct pg_batch *batch, size_t limit)
     load(batch, &balances_statement, limit);
 }
 
-enum al_err
-stack_balances_read(const struct pg_result *result, size_t index, struct stack_balance *out)
+enum al_err stack_balances_read(const struct pg_result *result,
+                                size_t index,
+                                struct stack_balance *out)
 {
     struct row row = row_at(result, index);
     ROW_CHARS(&row, out->coin.text);

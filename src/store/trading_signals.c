@@ -137,8 +137,9 @@ void trading_signals_list(struct pg_batch *batch,
     store_put_limit(batch, offset);
 }
 
-enum al_err
-trading_signals_read(const struct pg_result *result, size_t index, struct signal_row *out)
+enum al_err trading_signals_read(const struct pg_result *result,
+                                 size_t index,
+                                 struct signal_row *out)
 {
     struct row row = row_at(result, index);
     decision_read(&row, &out->decision);
@@ -154,8 +155,9 @@ void trading_signals_match(struct pg_batch *batch, const struct uuid *signal_ids
     put_ids(batch, signal_ids, n_ids);
 }
 
-enum al_err
-trading_signals_read_match(const struct pg_result *result, size_t index, struct signal_match *out)
+enum al_err trading_signals_read_match(const struct pg_result *result,
+                                       size_t index,
+                                       struct signal_match *out)
 {
     struct row row = row_at(result, index);
     memset(out, 0, sizeof(*out));

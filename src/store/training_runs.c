@@ -85,8 +85,9 @@ void training_runs_cancel_running(struct pg_batch *batch, int64_t now_ns)
     pg_put_time(batch, now_ns);
 }
 
-enum al_err
-training_runs_read(const struct pg_result *result, size_t index, struct training_run_row *out)
+enum al_err training_runs_read(const struct pg_result *result,
+                               size_t index,
+                               struct training_run_row *out)
 {
     struct row row = row_at(result, index);
     memset(out, 0, sizeof(*out));

@@ -14,14 +14,17 @@ enum side entry_greedy(const struct action_value values[3])
 }
 
 /* One draw decides: below e/2 buy, below e sell, else greedy. */
-struct entry_choice entry_choose(const struct action_value values[3], double epsilon, struct rng *rng)
+struct entry_choice entry_choose(const struct action_value values[3],
+                                 double epsilon,
+                                 struct rng *rng)
 {
     assert(epsilon >= 0 && epsilon <= 1);
     enum side greedy = entry_greedy(values);
-    double    draw = rng_uniform(rng);
+    double draw = rng_uniform(rng);
     enum side side = draw < epsilon / 2 ? SIDE_BUY : draw < epsilon ? SIDE_SELL : greedy;
     enum side shown = side != SIDE_NONE ? side : better_side(values);
-    double    propensity = side == SIDE_NONE ? 1 - epsilon : epsilon / 2 + (side == greedy ? 1 - epsilon : 0);
+    double propensity =
+        side == SIDE_NONE ? 1 - epsilon : epsilon / 2 + (side == greedy ? 1 - epsilon : 0);
     return (struct entry_choice){
         .side = side,
         .reason = side == SIDE_NONE ? REASON_edge_below_cost : REASON_NONE,

@@ -27,7 +27,8 @@ const struct exit_rule *exit_rule_at(size_t index)
 
 void position_track_init(struct position_track *track)
 {
-    *track = (struct position_track){.peak_pnl_pct = NAN, .opened_ns = TIMESTAMP_NONE, .last_exit_ns = TIMESTAMP_NONE};
+    *track = (struct position_track){
+        .peak_pnl_pct = NAN, .opened_ns = TIMESTAMP_NONE, .last_exit_ns = TIMESTAMP_NONE};
 }
 
 bool position_track_is_open(const struct position_track *track)
@@ -42,7 +43,8 @@ enum side position_track_side(const struct position_track *track)
 
 static bool same_position(const struct position_track *track, const struct position_update *update)
 {
-    return position_track_is_open(track) && decimal_sign(track->last.size) == decimal_sign(update->size) &&
+    return position_track_is_open(track) &&
+           decimal_sign(track->last.size) == decimal_sign(update->size) &&
            strcmp(track->last.position_id, update->position_id) == 0;
 }
 
@@ -57,11 +59,14 @@ bool position_track_update(struct position_track *track, const struct position_u
     }
     track->known = true;
     track->last = *update;
-    track->peak_pnl_pct = fmax(track->peak_pnl_pct, update->unrealized_pnl_pct); /* fmax passes over NaN */
+    track->peak_pnl_pct =
+        fmax(track->peak_pnl_pct, update->unrealized_pnl_pct); /* fmax passes over NaN */
     return true;
 }
 
-struct exit_choice exit_choose(const struct position_track *track, const struct exit_rules *rules, int64_t now_ns)
+struct exit_choice exit_choose(const struct position_track *track,
+                               const struct exit_rules *rules,
+                               int64_t now_ns)
 {
     struct exit_choice stay = {.reason = REASON_NONE};
     if (!position_track_is_open(track))

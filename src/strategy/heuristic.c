@@ -35,14 +35,14 @@ int heuristic_index(struct slice name)
 }
 
 struct blend {
-    double      opinion;
+    double opinion;
     const char *loudest;
 };
 
 /* The weighted mean opinion; NaN when nobody has one. */
 static struct blend blend_opinions(const double weights[], const struct heuristic_input *input)
 {
-    double       opinions[COUNT_OF(table)], sum = 0, weight = 0, loudest = 0;
+    double opinions[COUNT_OF(table)], sum = 0, weight = 0, loudest = 0;
     struct blend blend = {.opinion = NAN, .loudest = ""};
     for (size_t i = 0; i < COUNT_OF(table); i++) {
         opinions[i] = weights[i] > 0 ? table[i]->opinion(input) : NAN;
@@ -64,15 +64,18 @@ static struct blend blend_opinions(const double weights[], const struct heuristi
     return blend;
 }
 
-struct warmup_choice warmup_choose(const double weights[], const struct heuristic_input *input, double epsilon,
+struct warmup_choice warmup_choose(const double weights[],
+                                   const struct heuristic_input *input,
+                                   double epsilon,
                                    struct rng *rng)
 {
     assert(epsilon >= 0 && epsilon <= 1);
     struct blend blend = blend_opinions(weights, input);
     if (isnan(blend.opinion) || blend.opinion == 0)
-        return (struct warmup_choice){.reason = REASON_heuristic_neutral, .propensity = 1, .heuristic = ""};
+        return (struct warmup_choice){
+            .reason = REASON_heuristic_neutral, .propensity = 1, .heuristic = ""};
     enum side greedy = blend.opinion > 0 ? SIDE_BUY : SIDE_SELL;
-    bool      stray = rng_uniform(rng) < epsilon / 2;
+    bool stray = rng_uniform(rng) < epsilon / 2;
     return (struct warmup_choice){
         .side = stray ? side_opposite(greedy) : greedy,
         .propensity = stray ? epsilon / 2 : 1 - epsilon / 2,

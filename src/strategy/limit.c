@@ -40,7 +40,8 @@ enum reason limits_check(struct limit_input *input)
 void limit_budget_init(struct limit_budget *budget, int64_t rate, int64_t burst, int64_t now_ns)
 {
     assert(rate > 0 && rate <= 1000000 && burst >= 1 && burst <= 1000000);
-    *budget = (struct limit_budget){.rate = rate, .burst = burst, .credit = burst * SIGNAL_COST, .at_ns = now_ns};
+    *budget = (struct limit_budget){
+        .rate = rate, .burst = burst, .credit = burst * SIGNAL_COST, .at_ns = now_ns};
 }
 
 /* Long silences fill the bucket; the comparison with the time that takes avoids the product overflowing. */
@@ -51,7 +52,9 @@ static void refill(struct limit_budget *budget, int64_t now_ns)
     if (elapsed_ns <= 0)
         return;
     int64_t missing = full - budget->credit;
-    budget->credit = elapsed_ns >= missing / budget->rate + 1 ? full : budget->credit + elapsed_ns * budget->rate;
+    budget->credit = elapsed_ns >= missing / budget->rate + 1
+                         ? full
+                         : budget->credit + elapsed_ns * budget->rate;
     budget->at_ns = now_ns;
 }
 

@@ -7,8 +7,8 @@
 static struct decimal to_cents(double amount)
 {
     struct decimal out = DECIMAL_ZERO;
-    double         cents = floor(fmax(amount, 0) * 100.0 + 1e-6);
-    enum al_err    err = decimal_from_double(fmin(cents, SIGNAL_AMOUNT_MAX * 100.0), &out);
+    double cents = floor(fmax(amount, 0) * 100.0 + 1e-6);
+    enum al_err err = decimal_from_double(fmin(cents, SIGNAL_AMOUNT_MAX * 100.0), &out);
     assert(err == AL_OK);
     out.units /= 100;
     return out;

@@ -10,9 +10,10 @@
 
 static const struct {
     struct evaluation_row row;
-    size_t                offset;
+    size_t offset;
 } rows[] = {
-#define EVALUATION(type, name, help) {{#name, EVALUATION_##type, help}, offsetof(struct evaluation, name)},
+#define EVALUATION(type, name, help)                                                               \
+    {{#name, EVALUATION_##type, help}, offsetof(struct evaluation, name)},
 #include "alphaloop/tbl/evaluation.def"
 #undef EVALUATION
 };
@@ -54,7 +55,7 @@ static double ratio(double part, double whole)
 /* ---- order ---- */
 
 struct scored {
-    float    score;
+    float score;
     uint32_t row;
 };
 
@@ -108,10 +109,11 @@ static double auc_of(const struct scored *order, const float *r, const float *w,
 }
 
 /* Bins of equal weight along q; rows of one q may fall into two bins, which is what equal mass means. */
-static double ece_of(const struct scored *order, const float *r, const float *w, size_t n, double total)
+static double ece_of(
+    const struct scored *order, const float *r, const float *w, size_t n, double total)
 {
     double error = 0, gap = 0, mass = 0;
-    int    bin = 1;
+    int bin = 1;
     for (size_t i = 0; i < n; i++) {
         double weight = weight_at(w, order[i].row);
         gap += weight * ((double)order[i].score - (r[order[i].row] > 0));
@@ -134,7 +136,7 @@ struct confusion {
 static void count(struct confusion *c, double q, bool gain, double weight)
 {
     double p = fmin(fmax(gain ? q : 1 - q, PROBABILITY_MIN), 1);
-    bool   said_gain = q >= 0.5;
+    bool said_gain = q >= 0.5;
     c->total += weight;
     c->gains += gain ? weight : 0;
     c->said_gain += said_gain ? weight : 0;
@@ -157,10 +159,11 @@ static void fill_classification(const struct confusion *c, struct evaluation *ou
     out->log_loss = ratio(c->log_loss, c->total);
 }
 
-enum al_err evaluate_classification(const float *q, const float *r, const float *w, size_t n, struct evaluation *out)
+enum al_err evaluate_classification(
+    const float *q, const float *r, const float *w, size_t n, struct evaluation *out)
 {
     struct confusion c = {0};
-    struct scored   *order = in_order(q, n);
+    struct scored *order = in_order(q, n);
     if (order == NULL)
         return err_set(AL_ENOMEM, "evaluation of %zu rows", n);
     for (size_t i = 0; i < n; i++) {
@@ -216,14 +219,15 @@ static double correlation(const double *a, const double *b, size_t n)
 static enum al_err rank_ic_of(const float *v, const float *r, size_t n, double *out)
 {
     double *ranks = malloc(2 * n * sizeof *ranks);
-    bool    ranked = ranks != NULL && rank_values(v, n, ranks) && rank_values(r, n, ranks + n);
+    bool ranked = ranks != NULL && rank_values(v, n, ranks) && rank_values(r, n, ranks + n);
     if (ranked)
         *out = correlation(ranks, ranks + n, n);
     free(ranks);
     return ranked ? AL_OK : err_set(AL_ENOMEM, "evaluation of %zu rows", n);
 }
 
-enum al_err evaluate_regression(const float *v, const float *r, const float *w, size_t n, struct evaluation *out)
+enum al_err evaluate_regression(
+    const float *v, const float *r, const float *w, size_t n, struct evaluation *out)
 {
     double total = 0, sum = 0, absolute = 0, squares = 0, spread = 0;
     for (size_t i = 0; i < n; i++) {
@@ -260,7 +264,8 @@ static void book(struct ledger *l, double u, bool traded)
     l->n_won += traded && u > 0;
 }
 
-void evaluate_trading(const double *u, const bool *traded, size_t n, double base_rate, struct evaluation *out)
+void evaluate_trading(
+    const double *u, const bool *traded, size_t n, double base_rate, struct evaluation *out)
 {
     struct ledger l = {0};
     for (size_t i = 0; i < n; i++)

@@ -22,8 +22,9 @@ bool training_is_cancelled(const struct training *t)
            t->hooks->is_cancelled(t->hooks->ctx);
 }
 
-static enum al_err
-check_job(const struct train_job *job, const struct feature_set *set, const struct training *t)
+static enum al_err check_job(const struct train_job *job,
+                             const struct feature_set *set,
+                             const struct training *t)
 {
     if (t->kind == NULL)
         return err_set(AL_EINVAL, "there is no model kind '%s'", job->kind);
@@ -77,8 +78,9 @@ static bool is_enough(struct training *t, struct train_line *end)
     return true;
 }
 
-static enum al_err
-run_steps(struct training *t, const struct scorer *incumbent, struct train_result *out)
+static enum al_err run_steps(struct training *t,
+                             const struct scorer *incumbent,
+                             struct train_result *out)
 {
     enum al_err err = train_folds(t);
     if (err == AL_OK)
@@ -104,9 +106,7 @@ enum al_err train_run(const struct train_job *job,
                       struct train_result *out)
 {
     struct training *t = calloc(1, sizeof *t);
-    *out = (struct train_result){
-        .end = {.kind = TRAIN_LINE_END, .verdict = TRAIN_FAILED}
-    };
+    *out = (struct train_result){.end = {.kind = TRAIN_LINE_END, .verdict = TRAIN_FAILED}};
     if (t == NULL)
         return err_set(AL_ENOMEM, "a training run");
     t->job = job;

@@ -51,8 +51,10 @@ struct fitted {
     struct model *model;
     struct trees *trees; /* NULL: the library predicts */
 };
-MUST_CHECK enum al_err
-fitted_speed_up(struct fitted *fitted, const float *x, size_t n_rows, size_t n_cols);
+MUST_CHECK enum al_err fitted_speed_up(struct fitted *fitted,
+                                       const float *x,
+                                       size_t n_rows,
+                                       size_t n_cols);
 MUST_CHECK enum al_err fitted_predict(
     const struct fitted *fitted, const float *x, size_t n_rows, size_t n_cols, float *margins);
 void fitted_deinit(struct fitted *fitted);

@@ -41,8 +41,9 @@ struct teachers {
     size_t n_teach, n_validation;
 };
 
-static enum al_err
-cut_validation(const struct training *t, const struct split *fold, struct teachers *out)
+static enum al_err cut_validation(const struct training *t,
+                                  const struct split *fold,
+                                  struct teachers *out)
 {
     size_t n = out->n_teach, n_first = n - (size_t)((double)n * VALIDATION_SHARE);
     struct label_span *spans = malloc((n + 1) * sizeof *spans);

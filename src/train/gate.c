@@ -9,10 +9,10 @@
 
 #include "alphaloop/base/stats.h"
 
-#define BLOCKS_DRAWN_MAX   2e7 /* by one bound: about a second */
-#define BOOTSTRAP_MAX      200000
-#define RESAMPLES_BELOW    10  /* a quantile with fewer resamples below it is noise */
-#define PI                 3.14159265358979323846
+#define BLOCKS_DRAWN_MAX 2e7 /* by one bound: about a second */
+#define BOOTSTRAP_MAX    200000
+#define RESAMPLES_BELOW  10 /* a quantile with fewer resamples below it is noise */
+#define PI               3.14159265358979323846
 
 double gate_level(double level, uint32_t attempt)
 {
@@ -32,9 +32,9 @@ static double mean_of(const double *x, size_t n)
 
 struct resampler {
     const double *running; /* [n + 1] running sums of x - mean */
-    size_t        n;
-    double        block;
-    struct rng   *rng;
+    size_t n;
+    double block;
+    struct rng *rng;
 };
 
 static double *running_sums(const double *x, size_t n, double mean)
@@ -61,8 +61,10 @@ static double resampled_mean(const struct resampler *r)
 {
     double sum = 0;
     for (size_t left = r->n; left > 0;) {
-        size_t begin = (size_t)rng_below(r->rng, r->n), length = draw_length(r->rng, r->block, left), end = begin + length;
-        sum += end <= r->n ? r->running[end] - r->running[begin] : r->running[r->n] - r->running[begin] + r->running[end - r->n];
+        size_t begin = (size_t)rng_below(r->rng, r->n),
+               length = draw_length(r->rng, r->block, left), end = begin + length;
+        sum += end <= r->n ? r->running[end] - r->running[begin]
+                           : r->running[r->n] - r->running[begin] + r->running[end - r->n];
         left -= length;
     }
     return sum / (double)r->n;
@@ -106,19 +108,22 @@ static double variance_seen(size_t n, double span, double block)
 }
 
 /* means: of resamples, less the mean of x. */
-static void bound_from(double *means, double level, double seen, double n_blocks, struct bootstrap_bound *bound)
+static void bound_from(
+    double *means, double level, double seen, double n_blocks, struct bootstrap_bound *bound)
 {
     size_t below = (size_t)(level * bound->n_bootstrap);
     qsort(means, bound->n_bootstrap, sizeof *means, double_cmp);
     bound->standard_error = deviation(means, bound->n_bootstrap) / sqrt(seen);
-    bound->low = bound->mean - stats_student_upper(level, fmax(n_blocks - 1, 3)) * bound->standard_error;
+    bound->low =
+        bound->mean - stats_student_upper(level, fmax(n_blocks - 1, 3)) * bound->standard_error;
     if (below >= RESAMPLES_BELOW)
         bound->low = fmin(bound->low, bound->mean + means[below] / sqrt(seen));
 }
 
-static bool resample(const double *x, size_t n, struct rng *rng, const struct bootstrap_bound *bound, double *means)
+static bool resample(
+    const double *x, size_t n, struct rng *rng, const struct bootstrap_bound *bound, double *means)
 {
-    double          *running = running_sums(x, n, bound->mean);
+    double *running = running_sums(x, n, bound->mean);
     struct resampler r = {running, n, bound->block, rng};
     for (uint32_t i = 0; running != NULL && i < bound->n_bootstrap; i++)
         means[i] = resampled_mean(&r);
@@ -126,15 +131,22 @@ static bool resample(const double *x, size_t n, struct rng *rng, const struct bo
     return running != NULL;
 }
 
-enum al_err bootstrap_lower_bound(const double *x, size_t n, double span, double level, uint32_t n_bootstrap,
-                                  struct rng *rng, struct bootstrap_bound *bound)
+enum al_err bootstrap_lower_bound(const double *x,
+                                  size_t n,
+                                  double span,
+                                  double level,
+                                  uint32_t n_bootstrap,
+                                  struct rng *rng,
+                                  struct bootstrap_bound *bound)
 {
     assert(n >= 1 && span >= 1 && level > 0 && level <= 0.5);
     double block = bootstrap_block(n, span), n_blocks = (double)n / block;
-    *bound = (struct bootstrap_bound){.mean = mean_of(x, n), .block = block, .n_bootstrap = resamples_for(level, n_bootstrap, n_blocks)};
+    *bound = (struct bootstrap_bound){.mean = mean_of(x, n),
+                                      .block = block,
+                                      .n_bootstrap = resamples_for(level, n_bootstrap, n_blocks)};
     assert(isfinite(bound->mean));
     double *means = malloc(bound->n_bootstrap * sizeof *means);
-    bool    done = means != NULL && resample(x, n, rng, bound, means);
+    bool done = means != NULL && resample(x, n, rng, bound, means);
     if (done)
         bound_from(means, level, variance_seen(n, span, block), n_blocks, bound);
     free(means);
@@ -143,16 +155,21 @@ enum al_err bootstrap_lower_bound(const double *x, size_t n, double span, double
 
 /* ---- the verdict ---- */
 
-static void describe_evidence(const struct gate_evidence *e, const struct gate_rule *rule, struct gate_verdict *v)
+static void describe_evidence(const struct gate_evidence *e,
+                              const struct gate_rule *rule,
+                              struct gate_verdict *v)
 {
     double n_blocks = (double)e->n / v->block;
     if (e->n_eff < rule->n_eff_min)
-        snprintf(v->text, sizeof v->text, "refused: %.0f effective samples, %.0f are needed", e->n_eff, rule->n_eff_min);
+        snprintf(v->text, sizeof v->text, "refused: %.0f effective samples, %.0f are needed",
+                 e->n_eff, rule->n_eff_min);
     else if (rule->mode == GATE_EVIDENCE && n_blocks < GATE_BLOCKS_MIN)
-        snprintf(v->text, sizeof v->text, "refused: %zu decisions are %.1f independent blocks of %.1f, %d are needed", e->n, n_blocks,
-                 v->block, GATE_BLOCKS_MIN);
+        snprintf(v->text, sizeof v->text,
+                 "refused: %zu decisions are %.1f independent blocks of %.1f, %d are needed", e->n,
+                 n_blocks, v->block, GATE_BLOCKS_MIN);
     else if (rule->mode == GATE_EVIDENCE && e->n_trades < GATE_TRADES_MIN)
-        snprintf(v->text, sizeof v->text, "refused: %zu trades on %zu decisions, %d are needed", e->n_trades, e->n, GATE_TRADES_MIN);
+        snprintf(v->text, sizeof v->text, "refused: %zu trades on %zu decisions, %d are needed",
+                 e->n_trades, e->n, GATE_TRADES_MIN);
     else
         v->enough = true;
 }
@@ -161,37 +178,46 @@ static void judge_accuracy(const struct gate_rule *rule, struct gate_verdict *v)
 {
     v->promoted = v->enough && v->accuracy >= rule->accuracy_min;
     if (v->enough)
-        snprintf(v->text, sizeof v->text, "%s: accuracy %.4f on %zu untouched decisions, %.4f is asked for (MODEL_GATE=accuracy)",
-                 v->promoted ? "promoted" : "refused", v->accuracy, v->n, rule->accuracy_min);
+        snprintf(
+            v->text, sizeof v->text,
+            "%s: accuracy %.4f on %zu untouched decisions, %.4f is asked for (MODEL_GATE=accuracy)",
+            v->promoted ? "promoted" : "refused", v->accuracy, v->n, rule->accuracy_min);
 }
 
 static void describe_judgement(const struct gate_evidence *e, struct gate_verdict *v)
 {
     const char *incumbent = e->against_warmup ? "the warm-up policy" : "the active model";
-    const char *why = v->low_d <= 0                           ? "not surely better than the incumbent; "
-                      : e->against_warmup && v->low_u <= 0    ? "not surely above zero itself; "
-                      : !(v->brier_skill > 0)                 ? "its probabilities say no more than the base rate; "
-                                                              : "";
+    const char *why = v->low_d <= 0 ? "not surely better than the incumbent; "
+                      : e->against_warmup && v->low_u <= 0 ? "not surely above zero itself; "
+                      : !(v->brier_skill > 0) ? "its probabilities say no more than the base rate; "
+                                              : "";
     snprintf(v->text, sizeof v->text,
-             "%s: %snet return per decision %+.3g, %s %+.3g; difference %+.3g, at least %+.3g; its own at least %+.3g; Brier skill "
-             "%+.4f; level %.4g for attempt %u, %zu decisions (%zu own fills, %zu by the market), %zu trades, blocks of %.1f",
-             v->promoted ? "promoted" : "refused", why, v->mean_u, incumbent, v->mean_incumbent, v->mean_d, v->low_d, v->low_u,
-             v->brier_skill, v->level, v->attempt, v->n, v->n_own, v->n_market, v->n_trades, v->block);
+             "%s: %snet return per decision %+.3g, %s %+.3g; difference %+.3g, at least %+.3g; its "
+             "own at least %+.3g; Brier skill "
+             "%+.4f; level %.4g for attempt %u, %zu decisions (%zu own fills, %zu by the market), "
+             "%zu trades, blocks of %.1f",
+             v->promoted ? "promoted" : "refused", why, v->mean_u, incumbent, v->mean_incumbent,
+             v->mean_d, v->low_d, v->low_u, v->brier_skill, v->level, v->attempt, v->n, v->n_own,
+             v->n_market, v->n_trades, v->block);
 }
 
-static enum al_err judge_evidence(const struct gate_rule *rule, const struct gate_evidence *e, struct rng *rng,
+static enum al_err judge_evidence(const struct gate_rule *rule,
+                                  const struct gate_evidence *e,
+                                  struct rng *rng,
                                   struct gate_verdict *v)
 {
     struct bootstrap_bound d, u;
-    double                 span = fmax(e->span_decisions, 1);
-    double                *difference = malloc(e->n * sizeof *difference);
+    double span = fmax(e->span_decisions, 1);
+    double *difference = malloc(e->n * sizeof *difference);
     if (difference == NULL)
         return err_set(AL_ENOMEM, "gate over %zu decisions", e->n);
     for (size_t i = 0; i < e->n; i++)
         difference[i] = e->u_challenger[i] - e->u_incumbent[i];
-    enum al_err err = bootstrap_lower_bound(difference, e->n, span, v->level, rule->n_bootstrap, rng, &d);
+    enum al_err err =
+        bootstrap_lower_bound(difference, e->n, span, v->level, rule->n_bootstrap, rng, &d);
     if (err == AL_OK)
-        err = bootstrap_lower_bound(e->u_challenger, e->n, span, v->level, rule->n_bootstrap, rng, &u);
+        err = bootstrap_lower_bound(e->u_challenger, e->n, span, v->level, rule->n_bootstrap, rng,
+                                    &u);
     free(difference);
     if (err != AL_OK)
         return err;
@@ -206,7 +232,9 @@ static enum al_err judge_evidence(const struct gate_rule *rule, const struct gat
     return AL_OK;
 }
 
-enum al_err gate_judge(const struct gate_rule *rule, const struct gate_evidence *evidence, struct rng *rng,
+enum al_err gate_judge(const struct gate_rule *rule,
+                       const struct gate_evidence *evidence,
+                       struct rng *rng,
                        struct gate_verdict *verdict)
 {
     *verdict = (struct gate_verdict){

@@ -330,8 +330,8 @@ static enum al_err line_wrong(const char *field)
     return err_set(AL_EPARSE, "training line: %s is missing or wrong", field);
 }
 
-static bool
-read_number(struct json_object *root, const char *name, double min, double max, double *out)
+static bool read_number(
+    struct json_object *root, const char *name, double min, double max, double *out)
 {
     struct json_object *node = json_get(root, name);
     return node != NULL && json_double(node, out) == AL_OK && *out >= min && *out <= max;

@@ -54,8 +54,9 @@ static enum al_err trial_init(struct trial *trial, size_t n_max)
     return err_set(AL_ENOMEM, "the trial");
 }
 
-static void
-collect_decisions(struct trial *trial, const struct train_table *table, const struct split *block)
+static void collect_decisions(struct trial *trial,
+                              const struct train_table *table,
+                              const struct split *block)
 {
     for (size_t i = block->test_begin; i < block->test_end; i++) {
         const struct train_row *row = train_table_row(table, i);
@@ -63,10 +64,7 @@ collect_decisions(struct trial *trial, const struct train_table *table, const st
         if (last == NULL ||
             !uuid_eq(train_table_row(table, last->begin)->decision_id, row->decision_id)) {
             last = &trial->decisions[trial->n++];
-            *last = (struct judged){
-                .begin = i, .row = {NO_ROW, NO_ROW, NO_ROW},
-                     .taken = NO_ROW
-            };
+            *last = (struct judged){.begin = i, .row = {NO_ROW, NO_ROW, NO_ROW}, .taken = NO_ROW};
         }
         last->row[row->action] = i;
         if (row->policy_took)
@@ -80,8 +78,9 @@ static double outcome(const struct train_table *table, size_t index)
     return (double)row->net_return * (double)row->fill_fraction;
 }
 
-static double
-utility(const struct train_table *table, const struct judged *decision, enum side choice)
+static double utility(const struct train_table *table,
+                      const struct judged *decision,
+                      enum side choice)
 {
     if (choice == SIDE_NONE || decision->row[choice] == NO_ROW)
         return 0;
@@ -104,8 +103,8 @@ static enum side choose(const struct prediction values[3])
 typedef enum al_err (*margins_fn)(
     const void *model, const float *x, size_t n_rows, size_t n_cols, float *margins);
 
-static enum al_err
-margins_of_scorer(const void *model, const float *x, size_t n_rows, size_t n_cols, float *margins)
+static enum al_err margins_of_scorer(
+    const void *model, const float *x, size_t n_rows, size_t n_cols, float *margins)
 {
     (void)n_cols;
     return scorer_margins(model, x, n_rows, margins);

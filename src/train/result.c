@@ -90,8 +90,9 @@ static void write_fold(struct json_writer *w, const struct fold_report *fold)
     json_w_end_object(w);
 }
 
-static void
-write_evaluation(struct json_writer *w, const char *key, const struct evaluation *evaluation)
+static void write_evaluation(struct json_writer *w,
+                             const char *key,
+                             const struct evaluation *evaluation)
 {
     json_w_key(w, key);
     json_w_object(w);
@@ -167,22 +168,22 @@ static void fill_gate(const struct training *t, struct manifest_gate *gate)
 {
     const struct gate_verdict *v = &t->verdict;
     const struct manifest_number numbers[] = {
-        {"level",                  v->level           },
-        {"attempt",                v->attempt         },
-        {"decisions",              (double)v->n       },
-        {"trades",                 (double)v->n_trades},
-        {"own_evidence",           (double)v->n_own   },
-        {"market_evidence",        (double)v->n_market},
-        {"block_length",           v->block           },
-        {"bootstrap",              v->n_bootstrap     },
-        {"mean_gain",              v->mean_d          },
-        {"mean_gain_low",          v->low_d           },
-        {"mean_utility",           v->mean_u          },
-        {"mean_utility_low",       v->low_u           },
-        {"mean_utility_incumbent", v->mean_incumbent  },
-        {"brier_skill",            v->brier_skill     },
-        {"accuracy",               v->accuracy        },
-        {"n_eff",                  v->n_eff           },
+        {"level", v->level},
+        {"attempt", v->attempt},
+        {"decisions", (double)v->n},
+        {"trades", (double)v->n_trades},
+        {"own_evidence", (double)v->n_own},
+        {"market_evidence", (double)v->n_market},
+        {"block_length", v->block},
+        {"bootstrap", v->n_bootstrap},
+        {"mean_gain", v->mean_d},
+        {"mean_gain_low", v->low_d},
+        {"mean_utility", v->mean_u},
+        {"mean_utility_low", v->low_u},
+        {"mean_utility_incumbent", v->mean_incumbent},
+        {"brier_skill", v->brier_skill},
+        {"accuracy", v->accuracy},
+        {"n_eff", v->n_eff},
     };
     gate->promote = v->promoted;
     copy_bounded(gate->rule, sizeof gate->rule, t->job->gate.rule);
@@ -252,12 +253,10 @@ enum al_err train_result_fill(const struct training *t, struct train_result *out
     const struct {
         const char *name;
         const struct buf *bytes;
-    } files[] = {
-        {MODEL_FILE_NAME,  &out->model },
-        {TREES_FILE_NAME,  &out->trees },
-        {PROBE_FILE_NAME,  &out->probe },
-        {REPORT_FILE_NAME, &out->report}
-    };
+    } files[] = {{MODEL_FILE_NAME, &out->model},
+                 {TREES_FILE_NAME, &out->trees},
+                 {PROBE_FILE_NAME, &out->probe},
+                 {REPORT_FILE_NAME, &out->report}};
     for (size_t i = 0; i < COUNT_OF(files) && err == AL_OK; i++)
         err = manifest_add_file(out->manifest, files[i].name, buf_slice(files[i].bytes));
     return err;

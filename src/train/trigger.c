@@ -14,8 +14,8 @@ static const struct trigger *const table[] = {
 #undef TRIGGER
 };
 
-#define OUTCOMES_MIN     30
-#define SHORTFALL        0.1  /* of wins, that the CUSUM looks for */
+#define OUTCOMES_MIN      30
+#define SHORTFALL         0.1  /* of wins, that the CUSUM looks for */
 #define PROBABILITY_LEAST 0.01 /* claims nearer to certainty than this are taken as this */
 
 size_t trigger_count(void)
@@ -44,13 +44,17 @@ void trigger_deinit(struct trigger_state *state)
     state->outcomes = NULL;
 }
 
-void trigger_restore(struct trigger_state *state, int64_t last_training_ns, int64_t next_scheduled_ns, int64_t now_ns)
+void trigger_restore(struct trigger_state *state,
+                     int64_t last_training_ns,
+                     int64_t next_scheduled_ns,
+                     int64_t now_ns)
 {
     state->last_training_ns = last_training_ns;
     if (!state->rule.has_schedule)
         return;
     bool kept = next_scheduled_ns != TIMESTAMP_NONE;
-    state->next_scheduled_ns = kept ? next_scheduled_ns : cron_next_after(&state->rule.schedule, now_ns);
+    state->next_scheduled_ns =
+        kept ? next_scheduled_ns : cron_next_after(&state->rule.schedule, now_ns);
 }
 
 const char *trigger_due(struct trigger_state *state, int64_t now_ns)
@@ -120,7 +124,8 @@ void trigger_on_outcome(struct trigger_state *state, double q, bool won, double 
     slide(state);
     double promised = fmin(fmax(q, PROBABILITY_LEAST), 1 - PROBABILITY_LEAST);
     double less = fmax(promised - SHORTFALL, PROBABILITY_LEAST);
-    state->cusum = fmax(0, state->cusum + weight * log(won ? less / promised : (1 - less) / (1 - promised)));
+    state->cusum =
+        fmax(0, state->cusum + weight * log(won ? less / promised : (1 - less) / (1 - promised)));
 }
 
 static const struct live_outcome *outcome_at(const struct trigger_state *state, size_t index)

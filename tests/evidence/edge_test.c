@@ -13,26 +13,29 @@
 #include "harness/desk_train.h"
 
 #define WARM_UP_NS (16 * NS_PER_H)
-#define LATER_NS   (16 * NS_PER_H) /* still warming up: both actions of the same decisions judge the model */
-#define ACTIVE_NS  (16 * NS_PER_H)
-#define EPSILON    0.02
+#define LATER_NS                                                                                   \
+    (16 * NS_PER_H) /* still warming up: both actions of the same decisions judge the model */
+#define ACTIVE_NS (16 * NS_PER_H)
+#define EPSILON   0.02
 
 static const struct desk_options options = {
     .seed = 1,
     .edge = 1,
-    .settings = {{"TRADING_ASSETS", "BTCUSDT,ETHUSDT,SOLUSDT,BNBUSDT"}, {"WARMUP_SIGNAL_FREQUENCY", "10"}},
-    .strategy_json = "{\"decision\":{\"interval_seconds\":6},\"epsilon\":0.02,\"limits\":{\"rate\":100000,\"burst\":1000},"
+    .settings = {{"TRADING_ASSETS", "BTCUSDT,ETHUSDT,SOLUSDT,BNBUSDT"},
+                 {"WARMUP_SIGNAL_FREQUENCY", "10"}},
+    .strategy_json = "{\"decision\":{\"interval_seconds\":6},\"epsilon\":0.02,\"limits\":{\"rate\":"
+                     "100000,\"burst\":1000},"
                      "\"training\":{\"new_samples\":0}}",
 };
 
 static struct {
-    struct desk_run         desk;
-    struct train_result     trained;
-    struct synthetic_best   best;
-    struct desk_score       later, active;
-    int64_t                 taught_ns, active_ns, dead_ns;
-    size_t                  n_alarms_alive, n_alarms_dead;
-    int64_t                 first_alarm_ns;
+    struct desk_run desk;
+    struct train_result trained;
+    struct synthetic_best best;
+    struct desk_score later, active;
+    int64_t taught_ns, active_ns, dead_ns;
+    size_t n_alarms_alive, n_alarms_dead;
+    int64_t first_alarm_ns;
 } run;
 
 /* Nothing is trained but by the test itself; what was asked for counts. */
@@ -50,7 +53,7 @@ static void on_training(struct desk_run *desk, const char *trigger)
 static void score_later(void)
 {
     struct train_result *result = &run.trained;
-    struct scorer       *scorer = NULL;
+    struct scorer *scorer = NULL;
     check_ok(train_result_seal(result, run.desk.now_ns, 1));
     const struct model_files files = {buf_slice(&result->manifest_json), buf_slice(&result->trees),
                                       buf_slice(&result->probe), buf_slice(&result->model)};
@@ -74,7 +77,8 @@ static int begin(void **state)
     if (run.trained.manifest == NULL)
         return -1;
     score_later();
-    check_ok(synthetic_best(&desk->market_options, desk->strategy->horizon_ns, run.later.cost_bps, 20000, &run.best));
+    check_ok(synthetic_best(&desk->market_options, desk->strategy->horizon_ns, run.later.cost_bps,
+                            20000, &run.best));
     return 0;
 }
 
@@ -98,8 +102,8 @@ static void test_out_of_sample_it_finds_most_of_the_edge(void **state)
 {
     (void)state;
     desk_score_print("decisions after the training", &run.later);
-    printf("  any decision of this market: AUC %.4f, %.2f +- %.2f bp a trade on the surer half\n", run.best.auc,
-           run.best.net_bps, 2 * run.best.net_bps_se);
+    printf("  any decision of this market: AUC %.4f, %.2f +- %.2f bp a trade on the surer half\n",
+           run.best.auc, run.best.net_bps, 2 * run.best.net_bps_se);
     assert_true(run.later.auc - 0.5 > 0.6 * (run.later.best_auc - 0.5));
     assert_true(run.later.auc < run.best.auc + 0.02);
     assert_true(run.later.brier_skill > 0.015);
@@ -119,13 +123,14 @@ static void test_out_of_sample_it_earns_after_costs(void **state)
 static void test_a_promoted_model_earns_what_it_was_promoted_for(void **state)
 {
     (void)state;
-    struct desk_run     *desk = &run.desk;
+    struct desk_run *desk = &run.desk;
     struct strategy_view view;
     desk_activate(desk, &run.trained);
     run.active_ns = desk->now_ns;
     desk_play(desk, ACTIVE_NS);
     desk_score(desk, run.active_ns, desk->scorer, &run.active);
-    desk_score_print("decisions of the model (logged: what it really did, exploring included)", &run.active);
+    desk_score_print("decisions of the model (logged: what it really did, exploring included)",
+                     &run.active);
     pipeline_strategy_view(desk->pipeline, 0, desk->now_ns, &view);
     assert_false(view.is_warmup);
     assert_string_equal(view.model_version.text, "v1");
@@ -140,7 +145,7 @@ static void test_what_it_explores_is_logged(void **state)
 {
     (void)state;
     const struct desk_run *desk = &run.desk;
-    double                 sum[3] = {0}, squares[3] = {0}, n = 0, n_explored = 0;
+    double sum[3] = {0}, squares[3] = {0}, n = 0, n_explored = 0;
     for (size_t i = 0; i + 1 < desk->n_samples; i++) {
         const struct sample *s = &desk->samples[i];
         if (s->is_warmup || s->action != SIDE_BUY || !uuid_eq(s->decision_id, s[1].decision_id))
@@ -149,14 +154,15 @@ static void test_what_it_explores_is_logged(void **state)
         for (size_t k = 0; k < 2; k++) {
             if (!s[k].policy_took)
                 continue;
-            assert_true(s[k].propensity >= EPSILON / 2 - 1e-12 && s[k].propensity <= 1 - EPSILON / 2 + 1e-12);
+            assert_true(s[k].propensity >= EPSILON / 2 - 1e-12 &&
+                        s[k].propensity <= 1 - EPSILON / 2 + 1e-12);
             sum[s[k].action] += 1 / s[k].propensity;
             squares[s[k].action] += 1 / (s[k].propensity * s[k].propensity);
             n_explored += s[k].propensity < EPSILON;
         }
     }
-    printf("%.0f decisions of the model, %.0f explored; buys stand for %.0f, sells for %.0f\n", n, n_explored,
-           sum[SIDE_BUY], sum[SIDE_SELL]);
+    printf("%.0f decisions of the model, %.0f explored; buys stand for %.0f, sells for %.0f\n", n,
+           n_explored, sum[SIDE_BUY], sum[SIDE_SELL]);
     check_near(sum[SIDE_BUY], n, 5 * sqrt(squares[SIDE_BUY]));
     check_near(sum[SIDE_SELL], n, 5 * sqrt(squares[SIDE_SELL]));
     assert_true(n_explored > 0.3 * EPSILON * n && n_explored < 2 * EPSILON * n);
@@ -167,8 +173,8 @@ static void test_while_the_edge_lasts_the_alarm_is_quiet(void **state)
     (void)state;
     struct strategy_view view;
     pipeline_strategy_view(run.desk.pipeline, 0, run.desk.now_ns, &view);
-    printf("%d hours: %zu alarms, live Brier skill %.3f\n", (int)(ACTIVE_NS / NS_PER_H), run.n_alarms_alive,
-           view.live_brier_skill);
+    printf("%d hours: %zu alarms, live Brier skill %.3f\n", (int)(ACTIVE_NS / NS_PER_H),
+           run.n_alarms_alive, view.live_brier_skill);
     check_i64((int64_t)run.n_alarms_alive, 0);
 }
 
@@ -176,7 +182,7 @@ static void test_while_the_edge_lasts_the_alarm_is_quiet(void **state)
 static void test_when_the_edge_dies_the_alarm_rings(void **state)
 {
     (void)state;
-    struct desk_run     *desk = &run.desk;
+    struct desk_run *desk = &run.desk;
     struct strategy_view before, after;
     pipeline_strategy_view(desk->pipeline, 0, desk->now_ns, &before);
     run.dead_ns = desk->now_ns;

@@ -17,8 +17,9 @@ static void no_log(void *ctx, struct slice line)
     (void)line;
 }
 
-static void
-on_message(void *ctx, struct amqp_consumer *consumer, const struct amqp_delivery *delivery)
+static void on_message(void *ctx,
+                       struct amqp_consumer *consumer,
+                       const struct amqp_delivery *delivery)
 {
     struct buf headers = BUF_INIT(1U << 20);
     (void)ctx;

@@ -48,7 +48,10 @@ static enum http_answer hello(struct http_request *request, void *ctx)
     return http_error(request, 200, "hello");
 }
 
-#define P(name_, in_, type_, ...) {.name = name_, .in = HTTP_##in_, .type = HTTP_##type_, .help = "h", __VA_ARGS__}
+#define P(name_, in_, type_, ...)                                                                  \
+    {                                                                                              \
+        .name = name_, .in = HTTP_##in_, .type = HTTP_##type_, .help = "h", __VA_ARGS__            \
+    }
 static const struct http_param params[] = {
     P("name", PATH, TEXT, .required = true, .format = &lower, .min = 1, .max = 8),
     P("count", QUERY, INTEGER, .fallback = "7", .min = -5, .max = 1000),
@@ -74,10 +77,10 @@ static const struct http_route routes[] = {
 /* The part of *rest before the mark; *rest moves behind it. */
 static struct slice cut(struct slice *rest, const char *mark)
 {
-    size_t      n_mark = strlen(mark);
+    size_t n_mark = strlen(mark);
     const char *end = memmem(rest->ptr, rest->len, mark, n_mark);
-    size_t      len = end == NULL ? rest->len : (size_t)(end - rest->ptr);
-    size_t      used = end == NULL ? len : len + n_mark;
+    size_t len = end == NULL ? rest->len : (size_t)(end - rest->ptr);
+    size_t used = end == NULL ? len : len + n_mark;
     struct slice part = {rest->ptr, len};
     *rest = (struct slice){rest->ptr + used, rest->len - used};
     return part;
@@ -99,12 +102,12 @@ static void split_head(struct slice lines, struct http_head *head)
 static void check_answer(const struct http_request *request)
 {
     const struct http_response *response = &request->response;
-    struct json_object         *root;
+    struct json_object *root;
     assert(response->status >= 200 && response->status < 600);
     if (response->content_type == NULL)
         return;
     struct json_reader *reader = json_reader_create(1 << 24, 64);
-    enum al_err         err = json_read(reader, buf_slice(&response->body), &root);
+    enum al_err err = json_read(reader, buf_slice(&response->body), &root);
     assert(err == AL_OK);
     json_put(root);
     json_reader_destroy(reader);
@@ -112,12 +115,12 @@ static void check_answer(const struct http_request *request)
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n_bytes)
 {
-    struct slice        body = {(const char *)bytes, n_bytes};
-    struct slice        head = cut(&body, "\r\n\r\n"), line = cut(&head, "\r\n");
+    struct slice body = {(const char *)bytes, n_bytes};
+    struct slice head = cut(&body, "\r\n\r\n"), line = cut(&head, "\r\n");
     struct http_request request;
-    const char         *why, *kind;
-    bool                was_run = false;
-    struct http_policy  policy = {.ctx = &was_run, .reader = json_reader_create(4096, 8)};
+    const char *why, *kind;
+    bool was_run = false;
+    struct http_policy policy = {.ctx = &was_run, .reader = json_reader_create(4096, 8)};
     struct http_router *router;
     if (http_router_create(routes, COUNT_OF(routes), &router) != AL_OK)
         abort();

@@ -12,7 +12,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n_bytes);
 static void check_numbers(struct json_object *node)
 {
     struct json_cursor cursor = {0};
-    struct decimal     value;
+    struct decimal value;
     while (json_walk(node, &cursor))
         check_numbers(cursor.value);
     for (size_t i = 0; i < json_length(node); i++)
@@ -27,15 +27,15 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n_bytes)
 {
     struct json_reader *reader = json_reader_create(64 * 1024, 40);
     struct json_object *node, *again;
-    struct buf          first = BUF_INIT(1024 * 1024), second = BUF_INIT(1024 * 1024);
-    struct json_writer  w;
+    struct buf first = BUF_INIT(1024 * 1024), second = BUF_INIT(1024 * 1024);
+    struct json_writer w;
     if (json_read(reader, (struct slice){(const char *)bytes, n_bytes}, &node) == AL_OK) {
         check_numbers(node);
         json_w_init(&w, &first);
         json_w_node(&w, node);
         assert(buf_ok(&first));
         struct json_reader *wide = json_reader_create(1024 * 1024, 40);
-        enum al_err         err = json_read(wide, buf_slice(&first), &again);
+        enum al_err err = json_read(wide, buf_slice(&first), &again);
         assert(err == AL_OK);
         json_w_init(&w, &second);
         json_w_node(&w, again);

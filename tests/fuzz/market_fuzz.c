@@ -9,18 +9,20 @@
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n_bytes);
 
 static struct market_event event;
-static struct order_book   book;
+static struct order_book book;
 
 static void check_candle(const struct candle *candle)
 {
-    assert(candle->interval_ns > 0 && candle->low > 0 && candle->low <= candle->high && isfinite(candle->high));
+    assert(candle->interval_ns > 0 && candle->low > 0 && candle->low <= candle->high &&
+           isfinite(candle->high));
     assert(candle->open <= candle->high && candle->close >= candle->low && candle->volume >= 0);
 }
 
 static void check_book(void)
 {
     for (size_t i = 0; i < event.book.n_bids; i++)
-        assert(event.book.bids[i].price > 0 && event.book.bids[i].qty >= 0 && isfinite(event.book.bids[i].price));
+        assert(event.book.bids[i].price > 0 && event.book.bids[i].qty >= 0 &&
+               isfinite(event.book.bids[i].price));
     order_book_init(&book);
     order_book_apply(&book, &event);
     order_book_apply(&book, &event);
@@ -34,7 +36,8 @@ static void check_event(void)
 {
     switch (event.kind) {
     case MARKET_TICKER:
-        assert(isnan(event.ticker.last_price) || (event.ticker.last_price > 0 && isfinite(event.ticker.last_price)));
+        assert(isnan(event.ticker.last_price) ||
+               (event.ticker.last_price > 0 && isfinite(event.ticker.last_price)));
         break;
     case MARKET_BOOK:
         check_book();
@@ -57,8 +60,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n_bytes)
     if (n_bytes == 0)
         return 0;
     struct json_reader *reader = json_reader_create(JSON_BYTES_MAX, JSON_DEPTH_MAX);
-    struct slice        body = {(const char *)bytes + 1, n_bytes - 1};
-    enum market_kind    kind = (enum market_kind)(bytes[0] % MARKET_KIND_COUNT);
+    struct slice body = {(const char *)bytes + 1, n_bytes - 1};
+    enum market_kind kind = (enum market_kind)(bytes[0] % MARKET_KIND_COUNT);
     if (market_event_parse(reader, kind, body, 1769853600LL * NS_PER_S, &event, &refusal)) {
         assert(event.asset.text[0] != '\0' && event.ts_event_ns > 0);
         check_event();

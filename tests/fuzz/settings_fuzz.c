@@ -24,9 +24,9 @@ static enum al_err read_file(void *ctx, const char *path, struct buf *out)
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n_bytes)
 {
-    static struct settings       settings, again;
-    struct env_file              file;
-    struct buf                   problems = BUF_INIT(SETTINGS_PROBLEMS_MAX), out = BUF_INIT(1024 * 1024);
+    static struct settings settings, again;
+    struct env_file file;
+    struct buf problems = BUF_INIT(SETTINGS_PROBLEMS_MAX), out = BUF_INIT(1024 * 1024);
     const struct settings_source source = {get, read_file, &file, false};
     if (env_file_parse((struct slice){(const char *)bytes, n_bytes}, &file, &problems) != AL_OK)
         assert(problems.len > 0 || n_bytes > ENV_FILE_BYTES_MAX);

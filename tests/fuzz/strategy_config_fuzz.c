@@ -16,34 +16,40 @@ static const char *nothing(void *ctx, const char *name, const char **origin)
     return NULL;
 }
 
-static void check_again(struct json_reader *reader, const struct settings *settings, const struct strategy_config *config)
+static void check_again(struct json_reader *reader,
+                        const struct settings *settings,
+                        const struct strategy_config *config)
 {
     static struct strategy_config again;
-    struct buf                    out = BUF_INIT(STRATEGY_FILE_BYTES_MAX);
-    struct json_writer            w;
+    struct buf out = BUF_INIT(STRATEGY_FILE_BYTES_MAX);
+    struct json_writer w;
     json_w_init(&w, &out);
     strategy_config_write(config, &w);
     assert(buf_ok(&out));
-    enum al_err err = strategy_config_parse(reader, &config->strategy_id, buf_slice(&out), settings, &again, NULL);
-    assert(err == AL_OK && config->n_assets == again.n_assets && config->n_features == again.n_features);
-    assert(config->horizon_ns == again.horizon_ns && strcmp(config->training.schedule, again.training.schedule) == 0);
+    enum al_err err = strategy_config_parse(reader, &config->strategy_id, buf_slice(&out), settings,
+                                            &again, NULL);
+    assert(err == AL_OK && config->n_assets == again.n_assets &&
+           config->n_features == again.n_features);
+    assert(config->horizon_ns == again.horizon_ns &&
+           strcmp(config->training.schedule, again.training.schedule) == 0);
     buf_deinit(&out);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n_bytes)
 {
-    static struct settings        settings;
-    static struct json_reader    *reader;
+    static struct settings settings;
+    static struct json_reader *reader;
     static struct strategy_config config;
-    const struct settings_source  source = {nothing, NULL, NULL, false};
-    const struct strategy_id      id = {"fuzz"};
-    struct buf                    problems = BUF_INIT(SETTINGS_PROBLEMS_MAX);
+    const struct settings_source source = {nothing, NULL, NULL, false};
+    const struct strategy_id id = {"fuzz"};
+    struct buf problems = BUF_INIT(SETTINGS_PROBLEMS_MAX);
     if (reader == NULL) {
         reader = json_reader_create(STRATEGY_FILE_BYTES_MAX, 16);
         enum al_err read = settings_read(&source, 0, &settings, NULL);
         assert(read == AL_OK);
     }
-    enum al_err err = strategy_config_parse(reader, &id, (struct slice){(const char *)bytes, n_bytes}, &settings, &config, &problems);
+    enum al_err err = strategy_config_parse(
+        reader, &id, (struct slice){(const char *)bytes, n_bytes}, &settings, &config, &problems);
     assert((err == AL_OK) == (problems.len == 0 && buf_ok(&problems)));
     if (err == AL_OK)
         check_again(reader, &settings, &config);

@@ -13,7 +13,7 @@ void *__wrap_realloc(void *old, size_t n_bytes);
 /* Thread-local: a test counts the allocations of the thread it runs in. */
 static _Thread_local size_t n_made;
 static _Thread_local size_t fail_at = SIZE_MAX;
-static _Thread_local bool   has_failed;
+static _Thread_local bool has_failed;
 
 static bool fails_now(void)
 {

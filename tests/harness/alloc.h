@@ -12,8 +12,8 @@
 
 /* The n-th allocation from now on fails (0 is the next one), once. Returns false when the loop above is done: the round
  * before made fewer than n allocations, so nothing failed in it. */
-bool   alloc_fails_at(size_t n);
-void   alloc_never_fails(void);
+bool alloc_fails_at(size_t n);
+void alloc_never_fails(void);
 size_t alloc_count(void); /* allocations since the last call of the functions above */
 
 #endif

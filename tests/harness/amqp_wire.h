@@ -113,8 +113,10 @@ static inline void wire_turn(struct wire *w)
 
 /* ---- the broker speaks ---- */
 
-static inline void
-wire_add(struct wire *w, uint16_t channel, amqp_method_number_t id, void *decoded)
+static inline void wire_add(struct wire *w,
+                            uint16_t channel,
+                            amqp_method_number_t id,
+                            void *decoded)
 {
     WIRE_CHECK(codec_put_method(&w->give, channel, id, decoded) == AL_OK);
 }
@@ -141,8 +143,10 @@ static inline void wire_give(struct wire *w)
     wire_give_in(w, 0);
 }
 
-static inline void
-wire_say(struct wire *w, uint16_t channel, amqp_method_number_t id, void *decoded)
+static inline void wire_say(struct wire *w,
+                            uint16_t channel,
+                            amqp_method_number_t id,
+                            void *decoded)
 {
     wire_add(w, channel, id, decoded);
     wire_give(w);
@@ -216,8 +220,10 @@ static inline void wire_add_start(struct wire *w)
     wire_add(w, 0, AMQP_CONNECTION_START_METHOD, &start);
 }
 
-static inline void
-wire_add_tune(struct wire *w, uint16_t channel_max, uint32_t frame_max, uint16_t heartbeat)
+static inline void wire_add_tune(struct wire *w,
+                                 uint16_t channel_max,
+                                 uint32_t frame_max,
+                                 uint16_t heartbeat)
 {
     amqp_connection_tune_t tune = {
         .channel_max = channel_max, .frame_max = frame_max, .heartbeat = heartbeat};
@@ -258,8 +264,10 @@ static inline void wire_say_declared(struct wire *w, uint16_t channel)
     wire_say(w, channel, AMQP_QUEUE_DECLARE_OK_METHOD, &ok);
 }
 
-static inline void
-wire_close_channel(struct wire *w, uint16_t channel, uint16_t code, const char *why)
+static inline void wire_close_channel(struct wire *w,
+                                      uint16_t channel,
+                                      uint16_t code,
+                                      const char *why)
 {
     amqp_channel_close_t close = {.reply_code = code, .reply_text = amqp_bytes_of(why)};
     wire_say(w, channel, AMQP_CHANNEL_CLOSE_METHOD, &close);

@@ -24,15 +24,16 @@ static const char *get(void *ctx, const char *name, const char **origin)
 static void start_pipeline(struct desk_run *desk, const struct desk_options *options)
 {
     struct settings_source source = {.get = get, .ctx = (void *)(uintptr_t)options};
-    struct strategy_id     id = {"momentum_v1"};
-    struct buf             problems = BUF_INIT(65536);
-    const char            *json = options->strategy_json != NULL ? options->strategy_json : "{}";
+    struct strategy_id id = {"momentum_v1"};
+    struct buf problems = BUF_INIT(65536);
+    const char *json = options->strategy_json != NULL ? options->strategy_json : "{}";
     desk->settings = calloc(1, sizeof(*desk->settings));
     desk->strategy = calloc(1, sizeof(*desk->strategy));
     desk->reader = json_reader_create(JSON_BYTES_MAX, JSON_DEPTH_MAX);
     enum al_err err = settings_read(&source, 0, desk->settings, &problems);
     if (err == AL_OK)
-        err = strategy_config_parse(desk->reader, &id, slice_of(json), desk->settings, desk->strategy, &problems);
+        err = strategy_config_parse(desk->reader, &id, slice_of(json), desk->settings,
+                                    desk->strategy, &problems);
     struct pipeline_options core = {desk->settings, desk->strategy, 1, options->seed};
     if (err == AL_OK)
         err = pipeline_create(&core, &desk->pipeline);
@@ -46,7 +47,7 @@ void desk_start(struct desk_run *desk, const struct desk_options *options)
 {
     *desk = (struct desk_run){0};
     struct synthetic_options market;
-    struct exchange_options  exchange;
+    struct exchange_options exchange;
     synthetic_options_default(&market);
     exchange_options_default(&exchange);
     effects_init(&desk->effects);
@@ -72,7 +73,7 @@ void desk_start(struct desk_run *desk, const struct desk_options *options)
 void desk_stop(struct desk_run *desk)
 {
     size_t cursor = 0;
-    void  *state;
+    void *state;
     while ((state = map_next(&desk->orders, &cursor, NULL)) != NULL)
         free(state);
     map_deinit(&desk->orders);
@@ -106,7 +107,8 @@ static void on_exchange(void *ctx, const struct exchange_message *message);
 
 static void keep_signal(struct desk_run *desk, const struct effect *effect)
 {
-    desk->signals = grown(desk->signals, desk->n_signals, &desk->cap_signals, sizeof(struct desk_signal));
+    desk->signals =
+        grown(desk->signals, desk->n_signals, &desk->cap_signals, sizeof(struct desk_signal));
     struct desk_signal *signal = &desk->signals[desk->n_signals++];
     signal->decision = *effect->decision;
     signal->body = strdup(buf_str(&effect->body));
@@ -117,7 +119,8 @@ static void send(struct desk_run *desk, const struct effect *effect)
     if (!desk->forgets_signals)
         keep_signal(desk, effect);
     desk->n_exits += effect->decision->kind == DECISION_EXIT;
-    enum al_err err = exchange_signal(desk->exchange, buf_slice(&effect->body), desk->now_ns, on_exchange, desk);
+    enum al_err err =
+        exchange_signal(desk->exchange, buf_slice(&effect->body), desk->now_ns, on_exchange, desk);
     if (err != AL_OK)
         fprintf(stderr, "desk: exchange: %s\n", err_text());
     assert(err == AL_OK);
@@ -135,10 +138,12 @@ static void keep_truth(struct desk_run *desk, const struct decision *decision)
 {
     if (decision->kind != DECISION_ENTRY || decision->n_features == 0)
         return;
-    desk->truths = grown(desk->truths, desk->n_truths, &desk->cap_truths, sizeof(struct desk_truth));
+    desk->truths =
+        grown(desk->truths, desk->n_truths, &desk->cap_truths, sizeof(struct desk_truth));
     struct desk_truth *truth = &desk->truths[desk->n_truths++];
     truth->decision_id = decision->decision_id;
-    synthetic_truth(desk->market, asset_index(desk, &decision->asset), decision->horizon_ns, &truth->truth);
+    synthetic_truth(desk->market, asset_index(desk, &decision->asset), decision->horizon_ns,
+                    &truth->truth);
 }
 
 static void perform(struct desk_run *desk)
@@ -154,7 +159,8 @@ static void perform(struct desk_run *desk)
                 desk->n_abstentions[effect.decision->reason]++;
             break;
         case EFFECT_store_sample:
-            desk->samples = grown(desk->samples, desk->n_samples, &desk->cap_samples, sizeof(struct sample));
+            desk->samples =
+                grown(desk->samples, desk->n_samples, &desk->cap_samples, sizeof(struct sample));
             desk->samples[desk->n_samples++] = *effect.sample;
             break;
         case EFFECT_drop_decision:
@@ -191,18 +197,18 @@ static struct order_state *state_of(struct desk_run *desk, const struct order_id
 
 static void take_order_event(struct desk_run *desk, const struct exchange_message *message)
 {
-    struct order_event         event;
+    struct order_event event;
     struct order_event_refusal refusal;
-    struct json_object        *doc;
-    if (!order_event_parse(desk->reader, message->body, slice_of(message->trace_id), message->ts_ns, &event, &doc,
-                           &refusal)) {
+    struct json_object *doc;
+    if (!order_event_parse(desk->reader, message->body, slice_of(message->trace_id), message->ts_ns,
+                           &event, &doc, &refusal)) {
         fprintf(stderr, "desk: %s %s\n", refusal.field, refusal.detail);
         assert(!"the exchange speaks the contract");
     }
     struct order_state *state = state_of(desk, &event.order_id);
-    struct execution    execution;
-    bool                conflict = false;
-    bool                executed = order_state_apply(state, &event, &execution, &conflict);
+    struct execution execution;
+    bool conflict = false;
+    bool executed = order_state_apply(state, &event, &execution, &conflict);
     state->exists = true;
     desk->n_executions += executed;
     struct order_fact fact = {&event, state, executed ? &execution : NULL};
@@ -219,10 +225,10 @@ static void on_exchange(void *ctx, const struct exchange_message *message)
         take_order_event(desk, message);
         return;
     }
-    struct position_update     update;
+    struct position_update update;
     struct order_event_refusal refusal;
-    bool ok = position_update_parse(desk->reader, message->body, slice_of(message->trace_id), message->ts_ns, &update,
-                                    &refusal);
+    bool ok = position_update_parse(desk->reader, message->body, slice_of(message->trace_id),
+                                    message->ts_ns, &update, &refusal);
     assert(ok);
     protect_on_position(desk->pipeline, &update, message->ts_ns, &desk->effects);
 }

@@ -10,21 +10,21 @@
 #include "alphaloop/pipeline/pipeline.h"
 
 struct desk_options {
-    uint64_t    seed;
-    double      edge;
-    bool        is_free; /* trading costs nothing: no fees, no slippage, hardly a spread */
+    uint64_t seed;
+    double edge;
+    bool is_free;                /* trading costs nothing: no fees, no slippage, hardly a spread */
     const char *settings[16][2]; /* NAME, value */
     const char *strategy_json;   /* NULL: nothing but the settings */
 };
 
 struct desk_signal {
     struct decision decision;
-    char           *body;
+    char *body;
 };
 
 /* What someone who sees the market's alpha knew at a decision. */
 struct desk_truth {
-    struct uuid            decision_id;
+    struct uuid decision_id;
     struct synthetic_truth truth;
 };
 
@@ -33,27 +33,28 @@ struct desk_run;
 typedef void (*desk_training_fn)(struct desk_run *desk, const char *trigger);
 
 struct desk_run {
-    struct settings        *settings;
+    struct settings *settings;
     struct strategy_config *strategy;
-    struct pipeline        *pipeline;
-    const struct scorer    *scorer; /* that decides: the pipeline's; NULL in warm-up */
-    struct effects          effects;
-    struct synthetic       *market;
+    struct pipeline *pipeline;
+    const struct scorer *scorer; /* that decides: the pipeline's; NULL in warm-up */
+    struct effects effects;
+    struct synthetic *market;
     struct synthetic_options market_options;
-    struct exchange        *exchange;
-    struct json_reader     *reader;
-    struct map              orders; /* order_id -> struct order_state * */
-    int64_t                 now_ns;
-    struct sample          *samples;
-    size_t                  n_samples, cap_samples;
-    struct desk_truth      *truths; /* of every entry decision with features, also of those that abstained */
-    size_t                  n_truths, cap_truths;
-    struct desk_signal     *signals;
-    size_t                  n_signals, cap_signals;
-    bool                    forgets_signals; /* they are sent, but not kept */
+    struct exchange *exchange;
+    struct json_reader *reader;
+    struct map orders; /* order_id -> struct order_state * */
+    int64_t now_ns;
+    struct sample *samples;
+    size_t n_samples, cap_samples;
+    struct desk_truth
+        *truths; /* of every entry decision with features, also of those that abstained */
+    size_t n_truths, cap_truths;
+    struct desk_signal *signals;
+    size_t n_signals, cap_signals;
+    bool forgets_signals; /* they are sent, but not kept */
     size_t n_abstentions[REASON_COUNT], n_drops[REASON_COUNT];
     size_t n_candles, n_positions, n_trainings, n_executions, n_exits;
-    bool   hold_fills; /* order events are not handed on */
+    bool hold_fills;              /* order events are not handed on */
     desk_training_fn on_training; /* NULL: trainings are only counted */
 };
 

@@ -14,9 +14,9 @@
 
 /* Everything about the decisions that are scored, two rows each: buy, then sell. */
 struct table {
-    size_t  n;
-    float  *q, *net;          /* [2 n] */
-    double *knows;            /* [2 n] the expected return of the action, to who sees alpha */
+    size_t n;
+    float *q, *net;                /* [2 n] */
+    double *knows;                 /* [2 n] the expected return of the action, to who sees alpha */
     double *model, *best, *logged; /* [n] utilities */
 };
 
@@ -34,7 +34,8 @@ static int truth_cmp(const void *a, const void *b)
 
 static const struct synthetic_truth *truth_of(const struct desk_run *desk, struct uuid id)
 {
-    const struct desk_truth *found = bsearch(&id, desk->truths, desk->n_truths, sizeof(struct desk_truth), truth_cmp);
+    const struct desk_truth *found =
+        bsearch(&id, desk->truths, desk->n_truths, sizeof(struct desk_truth), truth_cmp);
     assert(found != NULL);
     return &found->truth;
 }
@@ -43,27 +44,34 @@ static const struct synthetic_truth *truth_of(const struct desk_run *desk, struc
 static bool is_pair(const struct desk_run *desk, size_t i, int64_t from_ns)
 {
     const struct sample *buy = &desk->samples[i], *sell = buy + 1;
-    return i + 1 < desk->n_samples && buy->t0_ns >= from_ns && uuid_eq(buy->decision_id, sell->decision_id) &&
-           buy->action == SIDE_BUY && sell->action == SIDE_SELL;
+    return i + 1 < desk->n_samples && buy->t0_ns >= from_ns &&
+           uuid_eq(buy->decision_id, sell->decision_id) && buy->action == SIDE_BUY &&
+           sell->action == SIDE_SELL;
 }
 
-static void predict(struct desk_run *desk, const struct scorer *scorer, const struct sample *sample,
+static void predict(struct desk_run *desk,
+                    const struct scorer *scorer,
+                    const struct sample *sample,
                     struct action_value *out)
 {
-    float                     oriented[FEATURES_MAX];
-    struct prediction         p;
-    const struct feature_set *set = pipeline_feature_set(desk->pipeline, &desk->strategy->strategy_id);
+    float oriented[FEATURES_MAX];
+    struct prediction p;
+    const struct feature_set *set =
+        pipeline_feature_set(desk->pipeline, &desk->strategy->strategy_id);
     feature_orient(set, sample->features, sample->action, oriented);
     enum al_err err = scorer_predict(scorer, oriented, &p);
     assert(err == AL_OK);
     *out = (struct action_value){p.q, p.v, p.v_low};
 }
 
-static void add_decision(struct desk_run *desk, const struct scorer *scorer, size_t i, struct table *t)
+static void add_decision(struct desk_run *desk,
+                         const struct scorer *scorer,
+                         size_t i,
+                         struct table *t)
 {
     const struct sample *rows = &desk->samples[i];
-    double               expected = truth_of(desk, rows->decision_id)->expected_return;
-    struct action_value  values[3] = {0};
+    double expected = truth_of(desk, rows->decision_id)->expected_return;
+    struct action_value values[3] = {0};
     for (size_t k = 0; k < 2; k++) {
         predict(desk, scorer, &rows[k], &values[rows[k].action]);
         t->q[2 * t->n + k] = (float)values[rows[k].action].q;
@@ -88,8 +96,8 @@ static void play_best(struct table *t, double cost)
 static struct desk_policy judge(const double *u, size_t n, double per_span)
 {
     struct bootstrap_bound bound;
-    struct rng             rng;
-    struct desk_policy     policy = {0};
+    struct rng rng;
+    struct desk_policy policy = {0};
     rng_seed(&rng, 1);
     enum al_err err = bootstrap_lower_bound(u, n, fmax(per_span, 1), 0.025, 1000, &rng, &bound);
     assert(err == AL_OK);
@@ -116,7 +124,7 @@ static double auc_of_truth(const struct table *t)
 static void measure(struct table *t, double per_span, struct desk_score *out)
 {
     struct evaluation e;
-    double            cost = 0;
+    double cost = 0;
     evaluation_clear(&e);
     enum al_err err = evaluate_classification(t->q, t->net, NULL, 2 * t->n, &e);
     assert(err == AL_OK);
@@ -143,9 +151,12 @@ static double decisions_a_span(const struct desk_run *desk, int64_t from_ns, siz
     return (double)n / fmax(spans, 1);
 }
 
-void desk_score(struct desk_run *desk, int64_t from_ns, const struct scorer *scorer, struct desk_score *out)
+void desk_score(struct desk_run *desk,
+                int64_t from_ns,
+                const struct scorer *scorer,
+                struct desk_score *out)
 {
-    size_t       max = desk->n_samples;
+    size_t max = desk->n_samples;
     struct table t = {.q = array(max, sizeof *t.q), .net = array(max, sizeof *t.net)};
     t.knows = array(max, sizeof *t.knows);
     t.model = array(max, sizeof *t.model);
@@ -168,15 +179,16 @@ void desk_score(struct desk_run *desk, int64_t from_ns, const struct scorer *sco
 
 static void print_policy(const char *name, const struct desk_policy *policy)
 {
-    printf("  %-10s net %+.2f bp a decision (+-%.2f), %+.2f bp a trade, %zu trades\n", name, policy->bps,
-           2 * policy->bps_se, policy->trade_bps, policy->n_trades);
+    printf("  %-10s net %+.2f bp a decision (+-%.2f), %+.2f bp a trade, %zu trades\n", name,
+           policy->bps, 2 * policy->bps_se, policy->trade_bps, policy->n_trades);
 }
 
 void desk_score_print(const char *title, const struct desk_score *score)
 {
-    printf("%s: %zu decisions, a round trip costs %.2f bp\n", title, score->n_decisions, score->cost_bps);
-    printf("  AUC %.4f, best achievable %.4f; Brier skill %.4f; calibration error %.4f\n", score->auc, score->best_auc,
-           score->brier_skill, score->ece);
+    printf("%s: %zu decisions, a round trip costs %.2f bp\n", title, score->n_decisions,
+           score->cost_bps);
+    printf("  AUC %.4f, best achievable %.4f; Brier skill %.4f; calibration error %.4f\n",
+           score->auc, score->best_auc, score->brier_skill, score->ece);
     print_policy("model", &score->model);
     print_policy("best", &score->best);
     print_policy("logged", &score->logged);

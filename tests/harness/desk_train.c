@@ -15,7 +15,8 @@ static void check(enum al_err err, const char *what)
 
 void desk_rows(const struct desk_run *desk, size_t first, struct train_rows *rows)
 {
-    const struct feature_set *set = pipeline_feature_set(desk->pipeline, &desk->strategy->strategy_id);
+    const struct feature_set *set =
+        pipeline_feature_set(desk->pipeline, &desk->strategy->strategy_id);
     check(train_rows_init(rows, set->n_columns, desk->n_samples + 1), "rows");
     for (size_t i = first; i < desk->n_samples; i++)
         check(train_rows_add(rows, &desk->samples[i]), "rows");
@@ -23,10 +24,14 @@ void desk_rows(const struct desk_run *desk, size_t first, struct train_rows *row
 
 void desk_job(const struct desk_run *desk, uint32_t attempt, struct train_job *job)
 {
-    const struct training_target target = {
-        .number = attempt, .attempt = attempt, .trigger = "new_samples", .seed = attempt, .cut_ns = desk->now_ns};
+    const struct training_target target = {.number = attempt,
+                                           .attempt = attempt,
+                                           .trigger = "new_samples",
+                                           .seed = attempt,
+                                           .cut_ns = desk->now_ns};
     check(training_fill_job(desk->settings, desk->strategy,
-                            pipeline_feature_set(desk->pipeline, &desk->strategy->strategy_id), &target, job),
+                            pipeline_feature_set(desk->pipeline, &desk->strategy->strategy_id),
+                            &target, job),
           "job");
 }
 
@@ -37,7 +42,8 @@ void desk_train(struct desk_run *desk, uint32_t attempt, struct train_result *ou
     assert(job != NULL);
     desk_job(desk, attempt, job);
     desk_rows(desk, 0, &rows);
-    check(train_run(job, pipeline_feature_set(desk->pipeline, &desk->strategy->strategy_id), &rows, desk->scorer, NULL, out),
+    check(train_run(job, pipeline_feature_set(desk->pipeline, &desk->strategy->strategy_id), &rows,
+                    desk->scorer, NULL, out),
           "training");
     train_rows_deinit(&rows);
     free(job);
@@ -51,7 +57,9 @@ void desk_activate(struct desk_run *desk, struct train_result *result)
                                       .probe = buf_slice(&result->probe),
                                       .model = buf_slice(&result->model)};
     struct scorer *scorer = NULL;
-    check(scorer_create(&files, pipeline_schema_hash(desk->pipeline, &desk->strategy->strategy_id), &scorer), "scorer");
+    check(scorer_create(&files, pipeline_schema_hash(desk->pipeline, &desk->strategy->strategy_id),
+                        &scorer),
+          "scorer");
     learn_activate(desk->pipeline, &desk->strategy->strategy_id, scorer, desk->now_ns);
     desk->scorer = scorer;
 }

@@ -15,7 +15,10 @@
 
 static const char *const columns[] = {"return_1", "return_5", "return_10", "rsi_14", "spread_bps"};
 
-void learnable_samples_init(struct learnable_samples *market, size_t n_decisions, double edge, uint64_t seed)
+void learnable_samples_init(struct learnable_samples *market,
+                            size_t n_decisions,
+                            double edge,
+                            uint64_t seed)
 {
     struct slice names[COUNT_OF(columns)];
     *market = (struct learnable_samples){.edge = edge, .n_decisions = n_decisions, .seed = seed};
@@ -38,7 +41,10 @@ static void draw_features(const struct feature_set *set, struct rng *rng, struct
     }
 }
 
-static void draw_decision(struct learnable_samples *market, size_t index, struct rng *rng, struct sample *sample)
+static void draw_decision(struct learnable_samples *market,
+                          size_t index,
+                          struct rng *rng,
+                          struct sample *sample)
 {
     memset(sample, 0, sizeof *sample);
     sample->strategy_id = market->strategy_id;
@@ -54,8 +60,13 @@ static void draw_decision(struct learnable_samples *market, size_t index, struct
     draw_features(&market->set, rng, sample);
 }
 
-static void tell_side(const struct learnable_samples *market, struct sample *sample, enum side side, double move,
-                      enum side taken, void (*on_sample)(void *ctx, const struct sample *), void *ctx)
+static void tell_side(const struct learnable_samples *market,
+                      struct sample *sample,
+                      enum side side,
+                      double move,
+                      enum side taken,
+                      void (*on_sample)(void *ctx, const struct sample *),
+                      void *ctx)
 {
     (void)market;
     sample->action = side;
@@ -68,18 +79,19 @@ static void tell_side(const struct learnable_samples *market, struct sample *sam
     on_sample(ctx, sample);
 }
 
-void learnable_samples_walk(struct learnable_samples *market, void (*on_sample)(void *ctx, const struct sample *),
+void learnable_samples_walk(struct learnable_samples *market,
+                            void (*on_sample)(void *ctx, const struct sample *),
                             void *ctx)
 {
     static struct sample sample;
-    struct rng           rng;
-    double               best = 0;
+    struct rng rng;
+    double best = 0;
     rng_seed(&rng, market->seed);
     for (size_t i = 0; i < market->n_decisions; i++) {
         draw_decision(market, i, &rng, &sample);
-        double    x0 = isnan(sample.features[0]) ? 0 : (double)sample.features[0];
-        double    p = 1 / (1 + exp(-market->edge * x0));
-        double    move = rng_uniform(&rng) < p ? MOVE : -MOVE;
+        double x0 = isnan(sample.features[0]) ? 0 : (double)sample.features[0];
+        double p = 1 / (1 + exp(-market->edge * x0));
+        double move = rng_uniform(&rng) < p ? MOVE : -MOVE;
         enum side taken = rng_below(&rng, 2) == 0 ? SIDE_BUY : SIDE_SELL;
         best += fmax(0, MOVE * fabs(2 * p - 1) - COST);
         tell_side(market, &sample, SIDE_BUY, move, taken, on_sample, ctx);
@@ -101,8 +113,8 @@ void learnable_samples_job(const struct learnable_samples *market, struct train_
         memcpy(job->features[i], market->set.columns[i].name, sizeof job->features[i]);
     job->label = (struct manifest_label){30, 1, 1, 1};
     job->n_folds = 3;
-    job->params.values[0] = 60; /* rounds */
-    job->params.values[1] = 10; /* patience */
+    job->params.values[0] = 60;   /* rounds */
+    job->params.values[1] = 10;   /* patience */
     job->params.values[2] = 0.15; /* eta */
     job->gate.n_bootstrap = 1000;
     snprintf(job->output, sizeof job->output, "v1");

@@ -11,18 +11,22 @@
  * 0.1 %. A coin chose the side that was taken; the other side has market evidence. */
 struct learnable_samples {
     struct strategy_id strategy_id;
-    double             edge;
-    size_t             n_decisions;
-    uint64_t           seed;
+    double edge;
+    size_t n_decisions;
+    uint64_t seed;
     struct feature_set set;
-    double             best_utility; /* per decision, of someone who knows the edge; filled in by the walk */
+    double best_utility; /* per decision, of someone who knows the edge; filled in by the walk */
 };
 
 #define LEARNABLE_START_NS (1767225600LL * 1000000000LL)
 
-void learnable_samples_init(struct learnable_samples *market, size_t n_decisions, double edge, uint64_t seed);
+void learnable_samples_init(struct learnable_samples *market,
+                            size_t n_decisions,
+                            double edge,
+                            uint64_t seed);
 /* Two samples for each decision, oldest first. */
-void learnable_samples_walk(struct learnable_samples *market, void (*on_sample)(void *ctx, const struct sample *),
+void learnable_samples_walk(struct learnable_samples *market,
+                            void (*on_sample)(void *ctx, const struct sample *),
                             void *ctx);
 /* A job for them: everything up to now, quick to train. */
 void learnable_samples_job(const struct learnable_samples *market, struct train_job *job);

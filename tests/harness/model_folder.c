@@ -60,11 +60,9 @@ void model_folder_write_manifest(struct model_folder *folder)
     const struct {
         const char *name;
         struct buf *bytes;
-    } files[] = {
-        {MODEL_FILE_NAME, &folder->model},
-        {TREES_FILE_NAME, &folder->trees},
-        {PROBE_FILE_NAME, &folder->probe}
-    };
+    } files[] = {{MODEL_FILE_NAME, &folder->model},
+                 {TREES_FILE_NAME, &folder->trees},
+                 {PROBE_FILE_NAME, &folder->probe}};
     folder->manifest->n_files = 0;
     for (size_t i = 0; i < COUNT_OF(files); i++) {
         enum al_err err =
@@ -88,12 +86,10 @@ void model_folder_init(struct model_folder *folder, const char *kind_name)
                                     .model = BUF_INIT(MODEL_BYTES_MAX)};
     learnable_init(&folder->rows, N_ROWS, N_COLS, 1, 3);
     model_params_default(kind, &params);
-    struct model_fit fit = {
-        .train = {N_ROWS, N_COLS, folder->rows.x, folder->rows.labels, NULL},
-        .params = &params,
-        .seed = 1,
-        .n_rounds = 10
-    };
+    struct model_fit fit = {.train = {N_ROWS, N_COLS, folder->rows.x, folder->rows.labels, NULL},
+                            .params = &params,
+                            .seed = 1,
+                            .n_rounds = 10};
     enum al_err err = kind->fit(&fit, &model);
     assert(err == AL_OK);
     err = kind->save(model, &folder->model);

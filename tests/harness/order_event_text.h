@@ -38,7 +38,7 @@ static inline void text_number(struct buf *out, const char *key, double value)
 static inline void text_event(struct buf *out, const struct order_event *e)
 {
     static const char *const sources[] = {"executed_at", "updated_at", "timestamp", "receipt"};
-    char                     id[UUID_TEXT_MAX];
+    char id[UUID_TEXT_MAX];
     buf_puts(out, "ok");
     uuid_format(e->event_id, id);
     buf_printf(out, " event_id=%s type=%s flat=%d", id, order_event_type_name(e->type), e->flat);
@@ -48,12 +48,14 @@ static inline void text_event(struct buf *out, const struct order_event *e)
     text_decimal(out, "quantity", e->filled_quantity);
     text_decimal(out, "price", e->average_price);
     text_decimal(out, "fees", e->fees);
-    buf_printf(out, " executed_at=%lld source=%s dry_run=%d", (long long)e->executed_at_ns, sources[e->executed_at_source],
-               e->is_dry_run);
+    buf_printf(out, " executed_at=%lld source=%s dry_run=%d", (long long)e->executed_at_ns,
+               sources[e->executed_at_source], e->is_dry_run);
     text_escaped(out, "trace", slice_of(e->trace_id.text));
     text_escaped(out, "strategy", slice_of(e->claimed_strategy_id.text));
     text_number(out, "signal_price", e->claimed_signal_price);
-    buf_printf(out, " signal_at=%lld", e->claimed_signal_ts_ns == TIMESTAMP_NONE ? -1LL : (long long)e->claimed_signal_ts_ns);
+    buf_printf(out, " signal_at=%lld",
+               e->claimed_signal_ts_ns == TIMESTAMP_NONE ? -1LL
+                                                         : (long long)e->claimed_signal_ts_ns);
     text_number(out, "market_price", e->market.price);
     text_number(out, "spread", e->market.spread);
     text_number(out, "volume_24h", e->market.volume_24h);
@@ -63,18 +65,22 @@ static inline void text_event(struct buf *out, const struct order_event *e)
 }
 
 /* Parse and describe. */
-static inline void order_event_text(struct json_reader *reader, struct slice body, struct slice header_trace,
-                                    int64_t ts_recv_ns, struct buf *out)
+static inline void order_event_text(struct json_reader *reader,
+                                    struct slice body,
+                                    struct slice header_trace,
+                                    int64_t ts_recv_ns,
+                                    struct buf *out)
 {
-    struct order_event         event;
+    struct order_event event;
     struct order_event_refusal refusal;
-    struct json_object        *doc;
+    struct json_object *doc;
     if (order_event_parse(reader, body, header_trace, ts_recv_ns, &event, &doc, &refusal)) {
         text_event(out, &event);
         buf_puts(out, " ");
         json_put(doc);
     } else {
-        buf_printf(out, "refused %s %s", reason_name(refusal.reason), refusal.field[0] != '\0' ? refusal.field : "-");
+        buf_printf(out, "refused %s %s", reason_name(refusal.reason),
+                   refusal.field[0] != '\0' ? refusal.field : "-");
     }
 }
 

@@ -24,20 +24,20 @@
 #define WORDS_MAX 16
 
 static struct {
-    uv_loop_t              loop;
-    uv_pipe_t              input;
-    uv_timer_t             later;
-    struct http_server    *server;
-    struct pg_client      *reader;
-    struct settings        settings;
+    uv_loop_t loop;
+    uv_pipe_t input;
+    uv_timer_t later;
+    struct http_server *server;
+    struct pg_client *reader;
+    struct settings settings;
     struct strategy_config config;
-    struct feature_set     features;
-    struct admin_context   admin;
-    const char            *words[WORDS_MAX];
-    size_t                 n_words;
-    admin_result_fn        fn;
-    void                  *fn_ctx;
-    struct admin_result    result;
+    struct feature_set features;
+    struct admin_context admin;
+    const char *words[WORDS_MAX];
+    size_t n_words;
+    admin_result_fn fn;
+    void *fn_ctx;
+    struct admin_result result;
 } self;
 
 static bool has_word(const char *word)
@@ -143,7 +143,11 @@ static void on_later(uv_timer_t *timer)
     self.fn(self.fn_ctx, &self.result);
 }
 
-static void answer(admin_result_fn fn, void *ctx, enum admin_outcome outcome, const char *text, const char *version)
+static void answer(admin_result_fn fn,
+                   void *ctx,
+                   enum admin_outcome outcome,
+                   const char *text,
+                   const char *version)
 {
     struct admin_result result = {.outcome = outcome, .text = text};
     snprintf(result.version.text, sizeof result.version.text, "%s", version);
@@ -179,10 +183,14 @@ static void cancel(void *app, const struct strategy_id *id, admin_result_fn fn, 
         answer(fn, ctx, ADMIN_DONE, "", "");
 }
 
-static void activate(void *app, const struct model_version_id *version, const struct strategy_id *id, admin_result_fn fn,
+static void activate(void *app,
+                     const struct model_version_id *version,
+                     const struct strategy_id *id,
+                     admin_result_fn fn,
                      void *ctx)
 {
-    static const enum admin_outcome outcomes[] = {ADMIN_DONE, ADMIN_INVALID, ADMIN_CONFLICT, ADMIN_AWAY, ADMIN_FAILED};
+    static const enum admin_outcome outcomes[] = {ADMIN_DONE, ADMIN_INVALID, ADMIN_CONFLICT,
+                                                  ADMIN_AWAY, ADMIN_FAILED};
     (void)app;
     size_t number = (size_t)strtoul(version->text + 1, NULL, 10);
     if (!is_known(id) || number < 1 || number > COUNT_OF(outcomes))
@@ -260,7 +268,8 @@ static void prepare(void)
     for (size_t i = 0; i < self.config.n_features; i++)
         names[i] = slice_of(self.config.features[i]);
     if (err == AL_OK)
-        err = feature_set_resolve(names, self.config.n_features, self.config.timeframe_ns, &self.features);
+        err = feature_set_resolve(names, self.config.n_features, self.config.timeframe_ns,
+                                  &self.features);
     if (err != AL_OK) {
         fprintf(stderr, "admin_serve: %s\n", err_text());
         exit(1);
@@ -307,8 +316,10 @@ int main(int argc, char **argv)
                                         .config = config_of,
                                         .feature_set = features_of,
                                         .actions = {trigger, cancel, activate, rollback}};
-    struct http_config config = {
-        .host = "127.0.0.1", .api_key = "a-key-for-tests-only", .guard_metrics = has_word("guard"), .ctx = &self.admin};
+    struct http_config config = {.host = "127.0.0.1",
+                                 .api_key = "a-key-for-tests-only",
+                                 .guard_metrics = has_word("guard"),
+                                 .ctx = &self.admin};
     config.routes = admin_routes(&config.n_routes);
     uv_loop_init(&self.loop);
     uv_timer_init(&self.loop, &self.later);

@@ -22,8 +22,8 @@ int main(void)
     char line[4096], text[DECIMAL_TEXT_MAX];
     while (fgets(line, sizeof line, stdin) != NULL) {
         struct decimal x[4], out = DECIMAL_ZERO;
-        size_t         n = 0;
-        enum al_err    err = AL_OK;
+        size_t n = 0;
+        enum al_err err = AL_OK;
         line[strcspn(line, "\n")] = '\0';
         char *operation = strtok(line, " ");
         for (char *word; err == AL_OK && n < COUNT_OF(x) && (word = strtok(NULL, " ")) != NULL; n++)

@@ -172,8 +172,8 @@ static const struct http_param echo_params[] = {
      .min = 0,
      .max = 1,
      .help = "h"},
-    {.name = "flag",          .in = HTTP_BODY, .type = HTTP_BOOLEAN, .help = "h"},
-    {.name = "since",      .in = HTTP_QUERY, .type = HTTP_TIME, .help = "h"},
+    {.name = "flag", .in = HTTP_BODY, .type = HTTP_BOOLEAN, .help = "h"},
+    {.name = "since", .in = HTTP_QUERY, .type = HTTP_TIME, .help = "h"},
     {.name = NULL},
 };
 static const struct http_param big_params[] = {
@@ -187,28 +187,28 @@ static const struct http_param big_params[] = {
     {.name = NULL},
 };
 static const struct http_param name_params[] = {
-    {.name = "name",     .in = HTTP_PATH, .type = HTTP_TEXT, .required = true, .help = "h"},
+    {.name = "name", .in = HTTP_PATH, .type = HTTP_TEXT, .required = true, .help = "h"},
     {.name = NULL},
 };
 static const struct http_param upload_params[] = {
-    {.name = "data",     .in = HTTP_BODY, .type = HTTP_TEXT, .required = true, .help = "h"},
+    {.name = "data", .in = HTTP_BODY, .type = HTTP_TEXT, .required = true, .help = "h"},
     {.name = NULL},
 };
 
 static const struct http_route routes[] = {
-    {HTTP_GET,  "/open",          hello,    HTTP_OPEN,    "test", "Says hello.",      none,          "", ""},
-    {HTTP_GET,  "/closed",        hello,    HTTP_KEY,     "test", "Says hello.",      none,          "", ""},
-    {HTTP_GET,  "/metrics",       hello,    HTTP_GUARDED, "test", "Says hello.",      none,          "", ""},
-    {HTTP_POST, "/echo/{name}",   echo,     HTTP_KEY,     "test", "Echo.",            echo_params,   "", ""},
-    {HTTP_POST, "/upload",        hello,    HTTP_KEY,     "test", "Takes bytes.",     upload_params, "", ""},
-    {HTTP_GET,  "/big",           big,      HTTP_OPEN,    "test", "Many numbers.",    big_params,    "", ""},
-    {HTTP_GET,  "/later",         later,    HTTP_OPEN,    "test", "Answers later.",   none,          "", ""},
-    {HTTP_GET,  "/never",         later,    HTTP_OPEN,    "test", "Answers later.",   none,          "", ""},
-    {HTTP_GET,  "/at-once",       at_once,  HTTP_OPEN,    "test", "Responds inside.", none,          "", ""},
-    {HTTP_GET,  "/release",       release,  HTTP_OPEN,    "test", "Releases.",        none,          "", ""},
-    {HTTP_GET,  "/waiting",       waiting,  HTTP_OPEN,    "test", "Counts.",          none,          "", ""},
-    {HTTP_GET,  "/stop",          stop_now, HTTP_OPEN,    "test", "Stops.",           none,          "", ""},
-    {HTTP_GET,  "/refuse/{name}", fail,     HTTP_OPEN,    "test", "Refuses.",         name_params,   "", ""},
+    {HTTP_GET, "/open", hello, HTTP_OPEN, "test", "Says hello.", none, "", ""},
+    {HTTP_GET, "/closed", hello, HTTP_KEY, "test", "Says hello.", none, "", ""},
+    {HTTP_GET, "/metrics", hello, HTTP_GUARDED, "test", "Says hello.", none, "", ""},
+    {HTTP_POST, "/echo/{name}", echo, HTTP_KEY, "test", "Echo.", echo_params, "", ""},
+    {HTTP_POST, "/upload", hello, HTTP_KEY, "test", "Takes bytes.", upload_params, "", ""},
+    {HTTP_GET, "/big", big, HTTP_OPEN, "test", "Many numbers.", big_params, "", ""},
+    {HTTP_GET, "/later", later, HTTP_OPEN, "test", "Answers later.", none, "", ""},
+    {HTTP_GET, "/never", later, HTTP_OPEN, "test", "Answers later.", none, "", ""},
+    {HTTP_GET, "/at-once", at_once, HTTP_OPEN, "test", "Responds inside.", none, "", ""},
+    {HTTP_GET, "/release", release, HTTP_OPEN, "test", "Releases.", none, "", ""},
+    {HTTP_GET, "/waiting", waiting, HTTP_OPEN, "test", "Counts.", none, "", ""},
+    {HTTP_GET, "/stop", stop_now, HTTP_OPEN, "test", "Stops.", none, "", ""},
+    {HTTP_GET, "/refuse/{name}", fail, HTTP_OPEN, "test", "Refuses.", name_params, "", ""},
 };
 
 static void on_alloc(uv_handle_t *handle, size_t n_wanted, uv_buf_t *out)

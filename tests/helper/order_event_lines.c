@@ -9,16 +9,17 @@
 
 int main(void)
 {
-    unsigned char       head[4];
+    unsigned char head[4];
     struct json_reader *reader = json_reader_create(JSON_BYTES_MAX, JSON_DEPTH_MAX);
-    struct buf          line = BUF_INIT(64 * 1024);
+    struct buf line = BUF_INIT(64 * 1024);
     while (fread(head, 1, sizeof head, stdin) == sizeof head) {
         size_t len = (size_t)head[0] << 24 | (size_t)head[1] << 16 | (size_t)head[2] << 8 | head[3];
-        char  *bytes = malloc(len + 1);
+        char *bytes = malloc(len + 1);
         if (bytes == NULL || fread(bytes, 1, len, stdin) != len)
             return 1;
         buf_reset(&line);
-        order_event_text(reader, (struct slice){bytes, len}, SLICE("header-trace"), RECEIVED_NS, &line);
+        order_event_text(reader, (struct slice){bytes, len}, SLICE("header-trace"), RECEIVED_NS,
+                         &line);
         puts(buf_str(&line));
         fflush(stdout);
         free(bytes);

@@ -102,8 +102,9 @@ static void copy_text(char *out, size_t n_out, struct slice text)
     snprintf(out, n_out, "%.*s", (int)text.len, text.ptr);
 }
 
-static void
-on_message(void *ctx, struct amqp_consumer *consumer, const struct amqp_delivery *delivery)
+static void on_message(void *ctx,
+                       struct amqp_consumer *consumer,
+                       const struct amqp_delivery *delivery)
 {
     struct rig *rig = ctx;
     rig->n_messages++;
@@ -122,8 +123,9 @@ on_message(void *ctx, struct amqp_consumer *consumer, const struct amqp_delivery
         amqp_consumer_ack(consumer, delivery->tag, false);
 }
 
-static void
-on_other(void *ctx, struct amqp_consumer *consumer, const struct amqp_delivery *delivery)
+static void on_other(void *ctx,
+                     struct amqp_consumer *consumer,
+                     const struct amqp_delivery *delivery)
 {
     ((struct rig *)ctx)->n_other++;
     amqp_consumer_ack(consumer, delivery->tag, false);
@@ -170,9 +172,8 @@ static void start(struct rig *rig, const struct amqp_declaration *steps, size_t 
 
 static void start_with_queue(struct rig *rig)
 {
-    struct amqp_declaration step = {
-        .what = AMQP_DECLARE_QUEUE, .queue = {.name = rig->queue, .create = true}
-    };
+    struct amqp_declaration step = {.what = AMQP_DECLARE_QUEUE,
+                                    .queue = {.name = rig->queue, .create = true}};
     start(rig, NULL, 0);
     struct amqp_consumer_options options = {
         .queue = step.queue, .prefetch = 100, .on_message = on_message, .ctx = rig};
@@ -184,10 +185,8 @@ static enum al_err publish(struct rig *rig, const char *queue, uint64_t token, s
 {
     char id[32];
     snprintf(id, sizeof(id), "m-%llu", (unsigned long long)token);
-    struct amqp_header headers[] = {
-        {"trace_id",    SLICE("t-1")        },
-        {"traceparent", SLICE("00-ab-cd-01")}
-    };
+    struct amqp_header headers[] = {{"trace_id", SLICE("t-1")},
+                                    {"traceparent", SLICE("00-ab-cd-01")}};
     struct amqp_message message = {.exchange = "",
                                    .routing_key = queue,
                                    .mandatory = true,
@@ -402,8 +401,8 @@ static void test_amqp_declarations_make_a_quorum_queue_and_its_binding(void **st
 {
     struct rig *rig = *state;
     struct amqp_declaration steps[] = {
-        {.what = AMQP_DECLARE_EXCHANGE,  .exchange = "test.events", .exchange_type = "topic"   },
-        { .what = AMQP_DECLARE_QUEUE,
+        {.what = AMQP_DECLARE_EXCHANGE, .exchange = "test.events", .exchange_type = "topic"},
+        {.what = AMQP_DECLARE_QUEUE,
          .queue = {.name = rig->queue,
                    .create = true,
                    .type = AMQP_QUEUE_QUORUM,
@@ -411,8 +410,8 @@ static void test_amqp_declarations_make_a_quorum_queue_and_its_binding(void **st
                    .dead_letter_exchange = "test.events",
                    .dead_letter_routing_key = "dead",
                    .dead_letter_at_least_once = true,
-                   .delivery_limit = 5}                         },
-        {                                                            .what = AMQP_DECLARE_BINDING,
+                   .delivery_limit = 5}},
+        {.what = AMQP_DECLARE_BINDING,
          .queue = {.name = rig->queue},
          .exchange = "test.events",
          .routing_key = "model.*"},

@@ -10,10 +10,10 @@
 static const char schema[] = "migrate_test";
 
 static const struct migration small[] = {
-    {1, "001_a", "CREATE TABLE a (n integer);"                                               },
+    {1, "001_a", "CREATE TABLE a (n integer);"},
     {2, "002_b",
      "CREATE TABLE b (n integer);\n-- it's a comment with a quote\nINSERT INTO b VALUES (1);"},
-    {3, "003_c", "CREATE TABLE c (n integer)"                                                },
+    {3, "003_c", "CREATE TABLE c (n integer)"},
 };
 
 static struct pg_options options;

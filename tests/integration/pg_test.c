@@ -72,22 +72,22 @@ static void test_numeric_is_rounded_half_to_even_or_refused(void **state)
     static const struct {
         const char *sql, *want;
     } rows[] = {
-        {"1.000000005",                 "1.00000000"           },
-        {"1.000000015",                 "1.00000002"           },
-        {"1.0000000050000000000000001", "1.00000001"           },
-        {"-1.000000015",                "-1.00000002"          },
-        {"0.000000004999999",           "0.00000000"           },
-        {"0.000000005",                 "0.00000000"           },
-        {"0.000000006",                 "0.00000001"           },
-        {"1e-200",                      "0.00000000"           },
-        {"999999999999.99999999",       "999999999999.99999999"},
-        {"999999999999.999999995",      NULL                   },
-        {"1e12",                        NULL                   },
-        {"1e100",                       NULL                   },
-        {"'NaN'::numeric",              NULL                   },
-        {"'-Infinity'::numeric",        NULL                   },
-        {"120000",                      "120000.00000000"      },
-        {"0.0001",                      "0.00010000"           },
+        {"1.000000005", "1.00000000"},
+        {"1.000000015", "1.00000002"},
+        {"1.0000000050000000000000001", "1.00000001"},
+        {"-1.000000015", "-1.00000002"},
+        {"0.000000004999999", "0.00000000"},
+        {"0.000000005", "0.00000000"},
+        {"0.000000006", "0.00000001"},
+        {"1e-200", "0.00000000"},
+        {"999999999999.99999999", "999999999999.99999999"},
+        {"999999999999.999999995", NULL},
+        {"1e12", NULL},
+        {"1e100", NULL},
+        {"'NaN'::numeric", NULL},
+        {"'-Infinity'::numeric", NULL},
+        {"120000", "120000.00000000"},
+        {"0.0001", "0.00010000"},
     };
     struct pg_sync *sync = database_open(schema, true);
     (void)state;
@@ -523,8 +523,8 @@ static void test_a_job_that_ends_badly_in_its_second_step_leaves_nothing(void **
         enum al_err want;
     } rows[] = {
         {step_roll_back, AL_ECANCELED},
-        {step_overflow,  AL_EFULL    },
-        {step_refused,   AL_EDB      },
+        {step_overflow, AL_EFULL},
+        {step_refused, AL_EDB},
     };
     struct world *world = world_ready();
     (void)state;

@@ -181,9 +181,7 @@ static void test_order_events_are_kept_once(void **state)
 static void test_texts_that_the_database_refuses_are_made_safe(void **state)
 {
     struct order_event event = any_event();
-    struct order_event_row row = {
-        &event, {"a\0b\xff\xed\xa0\x80\xc3\xa9\xc3", 10}
-    };
+    struct order_event_row row = {&event, {"a\0b\xff\xed\xa0\x80\xc3\xa9\xc3", 10}};
     (void)state;
     memcpy(event.trace_id.text, "t\xf8", 3);
     order_events_insert(batch, &row, 1);
@@ -704,7 +702,8 @@ static void test_executions_come_back(void **state)
     run(keep_execution_count, &got);
     assert_int_equal(got.n_all, 6);
     assert_int_equal(got.n_unmatched, 1);
-    check_str(database_text(db, "SELECT count(*) FROM execution_events WHERE signal_price IS NULL"), "2");
+    check_str(database_text(db, "SELECT count(*) FROM execution_events WHERE signal_price IS NULL"),
+              "2");
     check_str(
         database_text(db, "SELECT performance FROM execution_events WHERE performance IS NOT NULL"),
         "{\"x\": \"\xef\xbf\xbd\\\\u0000\", \"y\": [null, -0.0005], \"realized_pnl\": 1.25}");
@@ -999,15 +998,14 @@ static void test_quarantine_keeps_whole_messages(void **state)
     struct quarantine_row rows[3];
     (void)state;
     for (int i = 0; i < 3; i++) {
-        rows[i] = (struct quarantine_row){
-            .received_at_ns = any_us(),
-            .queue = SLICE("order-manager.order_events"),
-            .reason = REASON_field_invalid,
-            .field = SLICE("order.fees"),
-            .detail = SLICE("not a number: \xff\xfe"),
-            .body = {"\0\xff{bad", 6},
-            .headers = i == 0 ? SLICE("{\"trace_id\": \"a\\u0000b\"}") : SLICE("")
-        };
+        rows[i] = (struct quarantine_row){.received_at_ns = any_us(),
+                                          .queue = SLICE("order-manager.order_events"),
+                                          .reason = REASON_field_invalid,
+                                          .field = SLICE("order.fees"),
+                                          .detail = SLICE("not a number: \xff\xfe"),
+                                          .body = {"\0\xff{bad", 6},
+                                          .headers = i == 0 ? SLICE("{\"trace_id\": \"a\\u0000b\"}")
+                                                            : SLICE("")};
     }
     quarantine_insert(batch, rows, 3);
     run(NULL, NULL);
@@ -1030,8 +1028,7 @@ static void test_quarantine_is_listed_marked_and_counted(void **state)
 {
     static struct quarantined got;
     struct quarantine_row row = {
-        .queue = SLICE("q"), .reason = REASON_not_json, .body = {"\0\xff{bad", 6}
-    };
+        .queue = SLICE("q"), .reason = REASON_not_json, .body = {"\0\xff{bad", 6}};
     int64_t ids[3];
     (void)state;
     for (int i = 0; i < 3; i++)
@@ -1080,10 +1077,8 @@ static void keep_candles(void *ctx, size_t index, const struct pg_result *result
 
 static struct candle_row any_candle(const char *asset, int64_t interval_ns, int64_t nth)
 {
-    struct candle_row row = {
-        .candle = {NOON + nth * interval_ns, interval_ns, any_double(), any_double(), any_double(),
-                   any_double(), any_double()}
-    };
+    struct candle_row row = {.candle = {NOON + nth * interval_ns, interval_ns, any_double(),
+                                        any_double(), any_double(), any_double(), any_double()}};
     snprintf(row.asset.text, sizeof(row.asset.text), "%s", asset);
     return row;
 }
@@ -1264,8 +1259,10 @@ static void keep_total(void *ctx, size_t index, const struct pg_result *result)
     ((struct versions *)ctx)->total = pg_result_i64(result, 0, 0);
 }
 
-static struct versions *
-activate(const char *strategy, const char *version, bool allow_refused, int64_t now_ns)
+static struct versions *activate(const char *strategy,
+                                 const char *version,
+                                 bool allow_refused,
+                                 int64_t now_ns)
 {
     static struct versions got;
     struct strategy_id strategy_id = {""};
@@ -1546,7 +1543,7 @@ static void test_quality_metrics_become_series(void **state)
         size_t n_points;
     } rows[] = {
         {GRANULARITY_HOUR, 1767268800, 4},
-        {GRANULARITY_DAY,  1767225600, 3},
+        {GRANULARITY_DAY, 1767225600, 3},
         {GRANULARITY_WEEK, 1766966400, 3}, /* Monday, 2025-12-29 */
     };
     struct model_version_row version = version_with_metrics();

@@ -9,52 +9,53 @@
 #include "alphaloop/pipeline/pipeline.h"
 #include "harness/check.h"
 
-#define START_NS    (1769853600LL * NS_PER_S) /* 2026-01-31T10:00:00Z */
-#define KEPT_MAX    200000
-#define ORDERS_MAX  256
-#define WALKS_MAX   8
-#define STRATEGIES  4
+#define START_NS   (1769853600LL * NS_PER_S) /* 2026-01-31T10:00:00Z */
+#define KEPT_MAX   200000
+#define ORDERS_MAX 256
+#define WALKS_MAX  8
+#define STRATEGIES 4
 
 enum seen_kind { SEEN_SIGNAL, SEEN_ABSTAIN, SEEN_SAMPLE, SEEN_DROP, SEEN_TRAINING, SEEN_COUNT };
-static const char *const seen_names[SEEN_COUNT] = {"signal", "abstain", "sample", "drop", "training"};
+static const char *const seen_names[SEEN_COUNT] = {"signal", "abstain", "sample", "drop",
+                                                   "training"};
 
 struct seen {
     enum seen_kind kind;
-    char          *text; /* signal and sample: JSON; else the reason or trigger */
+    char *text; /* signal and sample: JSON; else the reason or trigger */
 };
 
 struct walk {
     struct asset asset;
-    double       price;
-    int64_t      n_seconds;
+    double price;
+    int64_t n_seconds;
 };
 
 static struct world {
-    char                     where[256]; /* file and line, for failures */
-    int64_t                  now_ns;
-    struct json_reader      *reader;
-    struct settings         *settings;
-    struct strategy_config  *strategies;
-    size_t                   n_strategies;
-    char                     env[64][2][128];
-    size_t                   n_env;
-    uint64_t                 seed;
-    struct pipeline         *pipeline;
-    struct effects           effects;
-    struct seen             *seen;
-    size_t                   n_seen, next[SEEN_COUNT];
-    struct order_state       orders[ORDERS_MAX];
-    size_t                   n_orders, n_events;
-    struct walk              walks[WALKS_MAX];
-    char                    *last_signal; /* its JSON */
+    char where[256]; /* file and line, for failures */
+    int64_t now_ns;
+    struct json_reader *reader;
+    struct settings *settings;
+    struct strategy_config *strategies;
+    size_t n_strategies;
+    char env[64][2][128];
+    size_t n_env;
+    uint64_t seed;
+    struct pipeline *pipeline;
+    struct effects effects;
+    struct seen *seen;
+    size_t n_seen, next[SEEN_COUNT];
+    struct order_state orders[ORDERS_MAX];
+    size_t n_orders, n_events;
+    struct walk walks[WALKS_MAX];
+    char *last_signal; /* its JSON */
 } world;
 
-#define fail_here(...)                                                                                                 \
-    do {                                                                                                               \
-        print_error("%s: ", world.where);                                                                              \
-        print_error(__VA_ARGS__);                                                                                      \
-        print_error("\n");                                                                                             \
-        fail();                                                                                                        \
+#define fail_here(...)                                                                             \
+    do {                                                                                           \
+        print_error("%s: ", world.where);                                                          \
+        print_error(__VA_ARGS__);                                                                  \
+        print_error("\n");                                                                         \
+        fail();                                                                                    \
     } while (0)
 
 /* ---- building and taking down ---- */
@@ -73,7 +74,7 @@ static const char *env_get(void *ctx, const char *name, const char **origin)
 static void read_settings(void)
 {
     struct settings_source source = {.get = env_get};
-    struct buf             problems = BUF_INIT(SETTINGS_PROBLEMS_MAX);
+    struct buf problems = BUF_INIT(SETTINGS_PROBLEMS_MAX);
     if (settings_read(&source, 0, world.settings, &problems) != AL_OK)
         fail_here("settings: %s", buf_str(&problems));
     buf_deinit(&problems);
@@ -82,7 +83,7 @@ static void read_settings(void)
 static void add_strategy(const char *id, const char *json)
 {
     struct strategy_id strategy_id;
-    struct buf         problems = BUF_INIT(SETTINGS_PROBLEMS_MAX);
+    struct buf problems = BUF_INIT(SETTINGS_PROBLEMS_MAX);
     assert_true(strategy_id_parse(slice_of(id), &strategy_id));
     if (world.n_strategies == STRATEGIES)
         fail_here("more than %d strategies", STRATEGIES);
@@ -100,7 +101,8 @@ static struct pipeline *pipeline(void)
     read_settings();
     if (world.n_strategies == 0)
         add_strategy("momentum_v1", "{}");
-    struct pipeline_options options = {world.settings, world.strategies, world.n_strategies, world.seed};
+    struct pipeline_options options = {world.settings, world.strategies, world.n_strategies,
+                                       world.seed};
     if (pipeline_create(&options, &world.pipeline) != AL_OK)
         fail_here("pipeline: %s", err_text());
     return world.pipeline;
@@ -156,13 +158,15 @@ static void see_decision(const struct effect *effect)
 static void see_sample(const struct sample *sample)
 {
     static const char *const barriers[] = {"", "upper", "lower", "vertical"};
-    char                     text[512];
-    snprintf(text, sizeof text,
-             "{\"action\":\"%s\",\"evidence\":\"%s\",\"barrier\":\"%s\",\"fraction\":%.9g,\"net\":%.9g,\"gross\":%.9g,"
-             "\"cost\":%.9g,\"propensity\":%.9g,\"took\":%s}",
-             side_name(sample->action), sample->evidence == EVIDENCE_OWN_FILL ? "own_fill" : "market",
-             barriers[sample->barrier], sample->fill_fraction, sample->net_return, sample->gross_return,
-             sample->cost_return, sample->propensity, sample->policy_took ? "true" : "false");
+    char text[512];
+    snprintf(
+        text, sizeof text,
+        "{\"action\":\"%s\",\"evidence\":\"%s\",\"barrier\":\"%s\",\"fraction\":%.9g,\"net\":%.9g,"
+        "\"gross\":%.9g,"
+        "\"cost\":%.9g,\"propensity\":%.9g,\"took\":%s}",
+        side_name(sample->action), sample->evidence == EVIDENCE_OWN_FILL ? "own_fill" : "market",
+        barriers[sample->barrier], sample->fill_fraction, sample->net_return, sample->gross_return,
+        sample->cost_return, sample->propensity, sample->policy_took ? "true" : "false");
     see(SEEN_SAMPLE, text);
 }
 
@@ -211,7 +215,7 @@ static void send_market(enum market_kind kind, const char *text)
 {
     static struct market_event event;
     struct order_event_refusal refusal;
-    struct buf                 body = BUF_INIT(JSON_BYTES_MAX);
+    struct buf body = BUF_INIT(JSON_BYTES_MAX);
     substitute(text, true, &body);
     if (!market_event_parse(world.reader, kind, buf_slice(&body), world.now_ns, &event, &refusal))
         fail_here("market message refused: %s: %s", refusal.field, refusal.detail);
@@ -222,11 +226,12 @@ static void send_market(enum market_kind kind, const char *text)
 
 static void send_position(const char *text)
 {
-    struct position_update     update;
+    struct position_update update;
     struct order_event_refusal refusal;
-    struct buf                 body = BUF_INIT(JSON_BYTES_MAX);
+    struct buf body = BUF_INIT(JSON_BYTES_MAX);
     substitute(text, false, &body);
-    if (!position_update_parse(world.reader, buf_slice(&body), SLICE(""), world.now_ns, &update, &refusal))
+    if (!position_update_parse(world.reader, buf_slice(&body), SLICE(""), world.now_ns, &update,
+                               &refusal))
         fail_here("position refused: %s: %s", refusal.field, refusal.detail);
     protect_on_position(pipeline(), &update, world.now_ns, &world.effects);
     drain();
@@ -246,18 +251,19 @@ static struct order_state *state_of(const struct order_id *id)
 
 static void send_order(const char *text)
 {
-    struct order_event         event;
+    struct order_event event;
     struct order_event_refusal refusal;
-    struct json_object        *doc;
-    struct execution           execution;
-    bool                       conflict;
-    struct buf                 body = BUF_INIT(JSON_BYTES_MAX);
+    struct json_object *doc;
+    struct execution execution;
+    bool conflict;
+    struct buf body = BUF_INIT(JSON_BYTES_MAX);
     substitute(text, false, &body);
-    if (!order_event_parse(world.reader, buf_slice(&body), SLICE(""), world.now_ns, &event, &doc, &refusal))
+    if (!order_event_parse(world.reader, buf_slice(&body), SLICE(""), world.now_ns, &event, &doc,
+                           &refusal))
         fail_here("order event refused: %s: %s", refusal.field, refusal.detail);
     struct order_state *state = state_of(&event.order_id);
-    bool                added = order_state_apply(state, &event, &execution, &conflict);
-    struct order_fact   fact = {&event, state, added ? &execution : NULL};
+    bool added = order_state_apply(state, &event, &execution, &conflict);
+    struct order_fact fact = {&event, state, added ? &execution : NULL};
     learn_on_order(pipeline(), &fact, world.now_ns, &world.effects);
     drain();
     json_put(doc);
@@ -311,20 +317,24 @@ static struct walk *walk_of(const struct asset *asset, double from)
 
 static void walk_second(struct walk *walk, double mid, const char *words)
 {
-    char   body[1024];
+    char body[1024];
     double half = mid * option(words, "spread_bps", 1) / 2e4;
     if (option(words, "book", 1) != 0) {
         snprintf(body, sizeof body,
-                 "{\"topic\":\"orderbook.1.%s\",\"ts\":NOW,\"type\":\"snapshot\",\"data\":{\"b\":[[\"%.10g\",\"3\"]],\"a\":[[\"%.10g\","
+                 "{\"topic\":\"orderbook.1.%s\",\"ts\":NOW,\"type\":\"snapshot\",\"data\":{\"b\":[["
+                 "\"%.10g\",\"3\"]],\"a\":[[\"%.10g\","
                  "\"2\"]]}}",
                  walk->asset.text, mid - half, mid + half);
         send_market(MARKET_BOOK, body);
     }
-    snprintf(body, sizeof body, "{\"topic\":\"publicTrade.%s\",\"data\":[{\"T\":NOW,\"p\":\"%.10g\",\"v\":\"0.5\",\"S\":\"%s\"}]}",
+    snprintf(body, sizeof body,
+             "{\"topic\":\"publicTrade.%s\",\"data\":[{\"T\":NOW,\"p\":\"%.10g\",\"v\":\"0.5\","
+             "\"S\":\"%s\"}]}",
              walk->asset.text, mid, walk->n_seconds % 3 == 0 ? "Sell" : "Buy");
     send_market(MARKET_TRADES, body);
     snprintf(body, sizeof body,
-             "{\"topic\":\"tickers.%s\",\"timestamp\":NOW,\"payload\":{\"lastPrice\":\"%.10g\",\"volume24h\":\"%.10g\",\"bid1Price\":"
+             "{\"topic\":\"tickers.%s\",\"timestamp\":NOW,\"payload\":{\"lastPrice\":\"%.10g\","
+             "\"volume24h\":\"%.10g\",\"bid1Price\":"
              "\"%.10g\",\"ask1Price\":\"%.10g\"}}",
              walk->asset.text, mid, option(words, "volume_24h", 5000), mid - half, mid + half);
     send_market(MARKET_TICKER, body);
@@ -332,9 +342,9 @@ static void walk_second(struct walk *walk, double mid, const char *words)
 
 static void do_walk(const char *words)
 {
-    char         text[32];
+    char text[32];
     struct asset asset;
-    double       seconds;
+    double seconds;
     if (sscanf(words, "%31s %lf", text, &seconds) != 2 || !asset_parse(slice_of(text), &asset))
         fail_here("walk ASSET SECONDS");
     struct walk *walk = walk_of(&asset, option(words, "from", NAN));
@@ -367,13 +377,16 @@ static double last_price(struct json_object *signal)
 /* One event of the order behind the newest signal. */
 static void send_order_event(const char *type, double quantity, double price, double fee)
 {
-    char                body[2048];
+    char body[2048];
     struct json_object *signal = json_tokener_parse(world.last_signal);
     snprintf(body, sizeof body,
-             "{\"event_id\":\"00000000-0000-4000-8000-%012zx\",\"event_type\":\"%s\",\"timestamp\":\"NOW\",\"order\":{\"order_id\":"
-             "\"ord-LAST\",\"signal_id\":\"LAST\",\"asset\":\"%s\",\"side\":\"%s\",\"filled_quantity\":\"%.8f\",\"average_price\":\"%.8f\","
+             "{\"event_id\":\"00000000-0000-4000-8000-%012zx\",\"event_type\":\"%s\",\"timestamp\":"
+             "\"NOW\",\"order\":{\"order_id\":"
+             "\"ord-LAST\",\"signal_id\":\"LAST\",\"asset\":\"%s\",\"side\":\"%s\",\"filled_"
+             "quantity\":\"%.8f\",\"average_price\":\"%.8f\","
              "\"fees\":\"%.8f\",\"executed_at\":\"NOW\"}}",
-             ++world.n_events, type, last_text(signal, "asset"), last_text(signal, "signal_type"), quantity, price, fee);
+             ++world.n_events, type, last_text(signal, "asset"), last_text(signal, "signal_type"),
+             quantity, price, fee);
     json_object_put(signal);
     send_order(body);
 }
@@ -383,12 +396,13 @@ static void do_order(const char *type, const char *words, double fraction)
     if (world.last_signal == NULL)
         fail_here("no signal yet");
     struct json_object *signal = json_tokener_parse(world.last_signal);
-    double              mid = last_price(signal);
-    double              amount = strtod(last_text(signal, "amount"), NULL);
-    double              price = option(words, "price", mid);
+    double mid = last_price(signal);
+    double amount = strtod(last_text(signal, "amount"), NULL);
+    double price = option(words, "price", mid);
     json_object_put(signal);
     send_order_event("created", 0, 0, 0);
-    send_order_event(type, fraction * amount / price, fraction > 0 ? price : 0, option(words, "fee", 0));
+    send_order_event(type, fraction * amount / price, fraction > 0 ? price : 0,
+                     option(words, "fee", 0));
 }
 
 /* ---- expectations ---- */
@@ -408,15 +422,15 @@ static struct json_object *member_at(struct json_object *node, const char *path)
 
 static bool holds(struct json_object *node, const char *word)
 {
-    size_t      length = strcspn(word, "=<>");
-    char        path[128];
+    size_t length = strcspn(word, "=<>");
+    char path[128];
     const char *value = word + length + 1;
     if (word[length] == '\0' || length >= sizeof path)
         fail_here("expected key=value, key<value or key>value: %s", word);
     memcpy(path, word, length);
     path[length] = '\0';
     struct json_object *member = member_at(node, path);
-    const char         *actual = member == NULL ? "null" : json_object_get_string(member);
+    const char *actual = member == NULL ? "null" : json_object_get_string(member);
     if (word[length] == '=')
         return strcmp(actual, value) == 0;
     double number = strtod(actual, NULL), bound = strtod(value, NULL);
@@ -465,9 +479,9 @@ static void expect_none(const char *name)
 
 static void do_expect(char *words)
 {
-    char           nothing[] = "", *rest = words;
-    const char    *name = strsep(&rest, " ");
-    struct seen   *seen;
+    char nothing[] = "", *rest = words;
+    const char *name = strsep(&rest, " ");
+    struct seen *seen;
     if (strcmp(name, "no") == 0) {
         expect_none(rest);
         return;
@@ -493,7 +507,8 @@ static void do_setting(char *words)
     char *equals = strchr(words, '=');
     if (equals == NULL || world.n_env == COUNT_OF(world.env))
         fail_here("setting NAME=value");
-    snprintf(world.env[world.n_env][0], sizeof world.env[0][0], "%.*s", (int)(equals - words), words);
+    snprintf(world.env[world.n_env][0], sizeof world.env[0][0], "%.*s", (int)(equals - words),
+             words);
     snprintf(world.env[world.n_env++][1], sizeof world.env[0][1], "%s", equals + 1);
 }
 
@@ -590,10 +605,12 @@ static const struct {
     const char *verb;
     void (*run)(char *words);
 } verbs[] = {
-    {"setting", do_setting},   {"strategy", do_strategy}, {"seed", do_seed},         {"walk", do_walk_words},
-    {"market", do_market},     {"position", do_position}, {"order", do_order_words}, {"fill", do_fill},
-    {"reject", do_reject},     {"cancel", do_cancel},     {"wait", do_wait},         {"pause", do_pause},
-    {"resume", do_resume},     {"balance", do_balance},   {"expect", do_expect},     {"forget", do_forget},
+    {"setting", do_setting},   {"strategy", do_strategy}, {"seed", do_seed},
+    {"walk", do_walk_words},   {"market", do_market},     {"position", do_position},
+    {"order", do_order_words}, {"fill", do_fill},         {"reject", do_reject},
+    {"cancel", do_cancel},     {"wait", do_wait},         {"pause", do_pause},
+    {"resume", do_resume},     {"balance", do_balance},   {"expect", do_expect},
+    {"forget", do_forget},
 };
 
 static void run_line(char *line)
@@ -611,8 +628,8 @@ static void run_line(char *line)
 static void run_file(void **state)
 {
     const char *path = *state;
-    char        line[8192];
-    FILE       *file = fopen(path, "r");
+    char line[8192];
+    FILE *file = fopen(path, "r");
     assert_non_null(file);
     world_begin();
     for (int n = 1; fgets(line, sizeof line, file) != NULL; n++) {
@@ -627,7 +644,7 @@ static void run_file(void **state)
 
 int main(void)
 {
-    glob_t            found;
+    glob_t found;
     struct CMUnitTest tests[256] = {0};
     if (glob("tests/scenario/*.scn", 0, NULL, &found) != 0 || found.gl_pathc > COUNT_OF(tests))
         return 1;

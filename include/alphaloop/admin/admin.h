@@ -29,11 +29,11 @@ struct admin_part {
 };
 
 struct admin_consumer {
-    char              queue[128];
-    bool              required; /* readiness waits for it (order events); market data may be missing */
+    char queue[128];
+    bool required; /* readiness waits for it (order events); market data may be missing */
     struct admin_part part;
-    uint64_t          n_received;
-    int64_t           last_at_ns; /* newest message; TIMESTAMP_NONE before the first */
+    uint64_t n_received;
+    int64_t last_at_ns; /* newest message; TIMESTAMP_NONE before the first */
 };
 
 enum admin_mode {
@@ -45,59 +45,59 @@ const char *admin_mode_name(enum admin_mode mode); /* "warmup", "model", "flat" 
 
 /* One training run, current or past. */
 struct admin_training {
-    bool    exists; /* false: all other members mean nothing */
-    char    run_id[40];
-    char    trigger[32];     /* schedule, samples, degradation, manual */
-    char    stage[32];       /* waiting, loading, fitting, calibrating, evaluating, writing, done, failed */
-    double  progress;        /* 0..1 */
+    bool exists; /* false: all other members mean nothing */
+    char run_id[40];
+    char trigger[32]; /* schedule, samples, degradation, manual */
+    char stage[32];  /* waiting, loading, fitting, calibrating, evaluating, writing, done, failed */
+    double progress; /* 0..1 */
     int64_t started_at_ns;
-    int64_t finished_at_ns;  /* TIMESTAMP_NONE while it runs */
-    int64_t n_rows;          /* -1 when not known yet */
-    char    version[VERSION_TEXT_MAX]; /* "" when none came of it */
-    char    outcome[32];     /* "", activated, rejected, failed, cancelled */
-    char    detail[ADMIN_TEXT_MAX];
+    int64_t finished_at_ns;         /* TIMESTAMP_NONE while it runs */
+    int64_t n_rows;                 /* -1 when not known yet */
+    char version[VERSION_TEXT_MAX]; /* "" when none came of it */
+    char outcome[32];               /* "", activated, rejected, failed, cancelled */
+    char detail[ADMIN_TEXT_MAX];
 };
 
 struct admin_strategy {
-    struct strategy_id      id;
-    enum admin_mode         mode;
-    bool                    warmup_enabled;
+    struct strategy_id id;
+    enum admin_mode mode;
+    bool warmup_enabled;
     struct model_version_id active_version; /* "" in warm-up */
-    char                    active_kind[24]; /* "xgboost" */
-    int64_t                 active_since_ns; /* TIMESTAMP_NONE */
-    int64_t                 n_samples;       /* settled rows a training now would read */
-    double                  n_eff;           /* their effective number */
-    double                  n_eff_needed;
-    int64_t                 n_samples_new;   /* of them, settled since the last training */
-    int64_t                 n_open_decisions; /* waiting for their outcome */
-    struct admin_training   current, last;
-    int64_t                 next_scheduled_ns; /* TIMESTAMP_NONE */
-    double                  signals_per_minute; /* over the last minute */
-    uint64_t                n_signals, n_abstentions;
-    uint64_t                n_settled;  /* decisions with a known outcome since the start of the ledger */
-    double                  pnl_settled; /* their sum, quote currency */
-    double                  win_rate;    /* NaN when n_settled is 0 */
-    char                    last_verdict[ADMIN_TEXT_MAX]; /* of the gate, in words; "" before the first */
-    int64_t                 last_verdict_at_ns;
+    char active_kind[24];                   /* "xgboost" */
+    int64_t active_since_ns;                /* TIMESTAMP_NONE */
+    int64_t n_samples;                      /* settled rows a training now would read */
+    double n_eff;                           /* their effective number */
+    double n_eff_needed;
+    int64_t n_samples_new;    /* of them, settled since the last training */
+    int64_t n_open_decisions; /* waiting for their outcome */
+    struct admin_training current, last;
+    int64_t next_scheduled_ns; /* TIMESTAMP_NONE */
+    double signals_per_minute; /* over the last minute */
+    uint64_t n_signals, n_abstentions;
+    uint64_t n_settled; /* decisions with a known outcome since the start of the ledger */
+    double pnl_settled; /* their sum, quote currency */
+    double win_rate;    /* NaN when n_settled is 0 */
+    char last_verdict[ADMIN_TEXT_MAX]; /* of the gate, in words; "" before the first */
+    int64_t last_verdict_at_ns;
 };
 
 struct admin_live {
-    int64_t           now_ns;        /* wall clock */
-    int64_t           market_now_ns; /* the clock decisions are made by */
-    int64_t           started_at_ns;
-    bool              publishing;    /* false: --no-publish */
-    bool              stopping;
+    int64_t now_ns;        /* wall clock */
+    int64_t market_now_ns; /* the clock decisions are made by */
+    int64_t started_at_ns;
+    bool publishing; /* false: --no-publish */
+    bool stopping;
     struct admin_part database;
-    int               schema_version, schema_expected; /* -1: not known */
+    int schema_version, schema_expected; /* -1: not known */
     struct admin_part consume_connection, publish_connection;
     struct admin_part model_storage;
-    size_t            n_consumers;
+    size_t n_consumers;
     struct admin_consumer consumers[ADMIN_CONSUMERS_MAX];
-    uint64_t          outbox_pending;       /* decided, not confirmed yet */
-    uint64_t          buffered_events;      /* order events taken, not committed yet */
-    uint64_t          n_quarantined;        /* since start */
-    double            loop_lag_p99_seconds; /* NaN when not measured */
-    size_t            n_strategies;
+    uint64_t outbox_pending;     /* decided, not confirmed yet */
+    uint64_t buffered_events;    /* order events taken, not committed yet */
+    uint64_t n_quarantined;      /* since start */
+    double loop_lag_p99_seconds; /* NaN when not measured */
+    size_t n_strategies;
     struct admin_strategy strategies[ADMIN_STRATEGIES_MAX];
 };
 
@@ -106,16 +106,16 @@ struct admin_live {
 enum admin_outcome {
     ADMIN_DONE,
     ADMIN_NOT_FOUND, /* no such strategy, version or run: 404 */
-    ADMIN_CONFLICT,  /* not possible now: already so, another strategy's version, nothing to go back to: 409 */
-    ADMIN_INVALID,   /* the version does not verify or does not fit the catalogue: 422 */
-    ADMIN_AWAY,      /* database or model store is away: 503 */
-    ADMIN_FAILED,    /* 500 */
+    ADMIN_CONFLICT, /* not possible now: already so, another strategy's version, nothing to go back to: 409 */
+    ADMIN_INVALID, /* the version does not verify or does not fit the catalogue: 422 */
+    ADMIN_AWAY,    /* database or model store is away: 503 */
+    ADMIN_FAILED,  /* 500 */
 };
 
 struct admin_result {
-    enum admin_outcome      outcome;
+    enum admin_outcome outcome;
     struct model_version_id version; /* now active (activate, rollback); else "" */
-    const char             *text;    /* what happened or why not, a sentence; borrowed for the call */
+    const char *text; /* what happened or why not, a sentence; borrowed for the call */
 };
 
 /* Called exactly once, on the loop's thread, from inside the action or later. */
@@ -124,7 +124,7 @@ typedef void (*admin_result_fn)(void *ctx, const struct admin_result *result);
 struct admin_actions {
     void (*trigger_training)(void *app, const struct strategy_id *, admin_result_fn, void *ctx);
     void (*cancel_training)(void *app, const struct strategy_id *, admin_result_fn, void *ctx);
-    void (*activate)(void                          *app,
+    void (*activate)(void *app,
                      const struct model_version_id *,
                      const struct strategy_id *,
                      admin_result_fn,
@@ -140,16 +140,16 @@ struct settings;
 struct strategy_config;
 
 struct admin_context {
-    const struct settings *settings;   /* keeps; swapped by the program on SIGHUP */
-    const char            *service;    /* MODEL_SERVICE_SERVICE_NAME */
-    const char            *version;    /* of the program */
-    struct pg_client        *reader;     /* keeps; NULL: every answer from the database is 503 */
-    void                  *app;        /* handed to the functions below */
+    const struct settings *settings; /* keeps; swapped by the program on SIGHUP */
+    const char *service;             /* MODEL_SERVICE_SERVICE_NAME */
+    const char *version;             /* of the program */
+    struct pg_client *reader;        /* keeps; NULL: every answer from the database is 503 */
+    void *app;                       /* handed to the functions below */
     void (*live)(void *app, struct admin_live *out);
     /* NULL when there is no such strategy: its configuration, and the columns its decisions freeze now. */
     const struct strategy_config *(*config)(void *app, const struct strategy_id *);
     const struct feature_set *(*feature_set)(void *app, const struct strategy_id *);
-    struct admin_actions   actions;
+    struct admin_actions actions;
 };
 
 /* Rows of routes.def, to be given to http_server_start with a struct admin_context as ctx. */

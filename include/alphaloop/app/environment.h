@@ -13,8 +13,9 @@
  *   out       filled on AL_OK (it is large: keep it on the heap or static)
  *   returns   AL_OK; anything else means exit code EXIT_USAGE, everything has been said
  */
-MUST_CHECK enum al_err
-environment_settings(const char *env_file, unsigned needs, struct settings *out);
+MUST_CHECK enum al_err environment_settings(const char *env_file,
+                                            unsigned needs,
+                                            struct settings *out);
 
 /* The same for a reload: problems are appended to `problems` instead. */
 MUST_CHECK enum al_err environment_settings_again(const char *env_file,

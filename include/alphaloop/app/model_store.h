@@ -8,7 +8,8 @@
 #include "alphaloop/train/fit.h"
 
 /* root + "/" + version */
-MUST_CHECK enum al_err model_store_path(const char *root, const struct model_version_id *version,
+MUST_CHECK enum al_err model_store_path(const char *root,
+                                        const struct model_version_id *version,
                                         char out[FILE_PATH_MAX]);
 
 /* Read, verify and load one version.
@@ -17,8 +18,10 @@ MUST_CHECK enum al_err model_store_path(const char *root, const struct model_ver
  *   schema_hash    as scorer_create()
  *   returns        as scorer_create(), and AL_ENOTFOUND or AL_EIO for the folder
  */
-MUST_CHECK enum al_err model_store_load(const char *folder, const struct sha256 *manifest_hash,
-                                        const struct sha256 *schema_hash, struct scorer **out);
+MUST_CHECK enum al_err model_store_load(const char *folder,
+                                        const struct sha256 *manifest_hash,
+                                        const struct sha256 *schema_hash,
+                                        struct scorer **out);
 
 /* Write the folder of a result; nothing is there on failure. */
 MUST_CHECK enum al_err model_store_save(const char *folder, const struct train_result *result);
@@ -26,8 +29,10 @@ MUST_CHECK enum al_err model_store_save(const char *folder, const struct train_r
 /* Remove what a crash left: temporary folders, and versions that `is_known` does not know. Other names are left alone.
  * *n_removed may be NULL. */
 MUST_CHECK enum al_err model_store_clean(const char *root,
-                                         bool (*is_known)(void *ctx, const struct model_version_id *version),
-                                         void *ctx, size_t *n_removed);
+                                         bool (*is_known)(void *ctx,
+                                                          const struct model_version_id *version),
+                                         void *ctx,
+                                         size_t *n_removed);
 
 /* Whether versions can be written there, making the folder when it is missing. */
 MUST_CHECK enum al_err model_store_check(const char *root);

@@ -15,42 +15,42 @@
 
 struct slice {
     const char *ptr; /* not NUL-terminated */
-    size_t      len;
+    size_t len;
 };
 
 #define SLICE(literal) ((struct slice){"" literal, sizeof(literal) - 1})
 struct slice slice_of(const char *text); /* NULL gives an empty slice */
-bool         slice_eq(struct slice a, struct slice b);
-bool         slice_is(struct slice a, const char *text);
-bool         slice_is_nocase(struct slice a, const char *text);
+bool slice_eq(struct slice a, struct slice b);
+bool slice_is(struct slice a, const char *text);
+bool slice_is_nocase(struct slice a, const char *text);
 
 /* Text into a fixed array: cut to fit, always NUL-terminated. Returns false when it was cut. */
 bool chars_set(char *out, size_t out_size, const char *text);
 
 struct buf {
-    char  *ptr; /* NUL-terminated at ptr[len]; NULL before the first append (use buf_str) */
+    char *ptr; /* NUL-terminated at ptr[len]; NULL before the first append (use buf_str) */
     size_t len;
     size_t cap;
     size_t max;
-    bool   failed;
+    bool failed;
 };
 
 #define BUF_INIT(max_bytes) ((struct buf){NULL, 0, 0, (max_bytes), false})
 
-void        buf_deinit(struct buf *buf);
-void        buf_reset(struct buf *buf); /* empty, keeps the memory, clears `failed` */
-bool        buf_ok(const struct buf *buf);
+void buf_deinit(struct buf *buf);
+void buf_reset(struct buf *buf); /* empty, keeps the memory, clears `failed` */
+bool buf_ok(const struct buf *buf);
 const char *buf_str(const struct buf *buf); /* "" when empty */
 struct slice buf_slice(const struct buf *buf);
-void        buf_append(struct buf *buf, const void *bytes, size_t n_bytes);
-void        buf_puts(struct buf *buf, const char *text);
-void        buf_putc(struct buf *buf, char byte);
-void        buf_printf(struct buf *buf, const char *format, ...) PRINTF(2, 3);
-void        buf_vprintf(struct buf *buf, const char *format, va_list args);
-void        buf_consume(struct buf *buf, size_t n_bytes); /* drop from the front */
+void buf_append(struct buf *buf, const void *bytes, size_t n_bytes);
+void buf_puts(struct buf *buf, const char *text);
+void buf_putc(struct buf *buf, char byte);
+void buf_printf(struct buf *buf, const char *format, ...) PRINTF(2, 3);
+void buf_vprintf(struct buf *buf, const char *format, va_list args);
+void buf_consume(struct buf *buf, size_t n_bytes); /* drop from the front */
 /* Room for n_bytes more at the end: returns the write position or NULL (and sets failed); then buf_added(). */
 char *buf_reserve(struct buf *buf, size_t n_bytes);
-void  buf_added(struct buf *buf, size_t n_bytes);
+void buf_added(struct buf *buf, size_t n_bytes);
 
 /* Big-endian numbers for binary protocols. */
 void buf_put_u16be(struct buf *buf, uint16_t v);

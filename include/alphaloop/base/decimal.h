@@ -35,18 +35,25 @@ size_t decimal_format_trim(struct decimal value, char out[DECIMAL_TEXT_MAX]);
 double decimal_to_double(struct decimal value);
 /* Nearest unit, half to even; AL_ERANGE when not finite or too large. */
 MUST_CHECK enum al_err decimal_from_double(double value, struct decimal *out);
-struct decimal         decimal_from_int(int64_t whole); /* |whole| < 10^12, asserted */
+struct decimal decimal_from_int(int64_t whole); /* |whole| < 10^12, asserted */
 
-int            decimal_cmp(struct decimal a, struct decimal b); /* -1, 0, 1 */
-int            decimal_sign(struct decimal a);
+int decimal_cmp(struct decimal a, struct decimal b); /* -1, 0, 1 */
+int decimal_sign(struct decimal a);
 MUST_CHECK enum al_err decimal_add(struct decimal a, struct decimal b, struct decimal *out);
 MUST_CHECK enum al_err decimal_sub(struct decimal a, struct decimal b, struct decimal *out);
-MUST_CHECK enum al_err decimal_mul(struct decimal a, struct decimal b, struct decimal *out); /* half to even */
-MUST_CHECK enum al_err decimal_div(struct decimal a, struct decimal b, struct decimal *out); /* half to even; b != 0 */
+MUST_CHECK enum al_err decimal_mul(struct decimal a,
+                                   struct decimal b,
+                                   struct decimal *out); /* half to even */
+MUST_CHECK enum al_err decimal_div(struct decimal a,
+                                   struct decimal b,
+                                   struct decimal *out); /* half to even; b != 0 */
 
 /* The price of the part between two cumulative states: (q2 p2 - q1 p1) / (q2 - q1), exact before one final rounding half
  * to even. AL_EINVAL unless q2 > q1 >= 0; AL_ERANGE when the result does not fit or is not above 0. */
-MUST_CHECK enum al_err decimal_increment_price(
-    struct decimal q1, struct decimal p1, struct decimal q2, struct decimal p2, struct decimal *out);
+MUST_CHECK enum al_err decimal_increment_price(struct decimal q1,
+                                               struct decimal p1,
+                                               struct decimal q2,
+                                               struct decimal p2,
+                                               struct decimal *out);
 
 #endif

@@ -23,37 +23,39 @@ struct json_object; /* json-c's node */
 struct json_reader; /* reusable parser and its bounds */
 
 struct json_reader *json_reader_create(size_t max_bytes, int max_depth);
-void                json_reader_destroy(struct json_reader *reader);
+void json_reader_destroy(struct json_reader *reader);
 
 /* Parse one document. *out is owned by the caller: json_put() it (`null` gives AL_OK and NULL).
  * AL_EPARSE not JSON, AL_EINVAL not UTF-8, AL_ERANGE too deep, AL_EFULL too many bytes; "at byte N: ..." in err_text(). */
-MUST_CHECK enum al_err json_read(struct json_reader *reader, struct slice text, struct json_object **out);
-void                   json_put(struct json_object *node); /* NULL is fine */
+MUST_CHECK enum al_err json_read(struct json_reader *reader,
+                                 struct slice text,
+                                 struct json_object **out);
+void json_put(struct json_object *node); /* NULL is fine */
 /* The node as compact JSON text; borrows until the node is serialised again or put. */
-struct slice        json_serialized(struct json_object *node);
+struct slice json_serialized(struct json_object *node);
 
 /* Lookups borrow. A missing member and an explicit null both give NULL. */
 struct json_object *json_get(struct json_object *object, const char *key);
-bool                json_is_object(struct json_object *node);
-bool                json_is_array(struct json_object *node);
-bool                json_is_string(struct json_object *node);
-bool                json_is_number(struct json_object *node);
-bool                json_is_bool(struct json_object *node);
-size_t              json_length(struct json_object *array); /* 0 when it is not an array */
+bool json_is_object(struct json_object *node);
+bool json_is_array(struct json_object *node);
+bool json_is_string(struct json_object *node);
+bool json_is_number(struct json_object *node);
+bool json_is_bool(struct json_object *node);
+size_t json_length(struct json_object *array); /* 0 when it is not an array */
 struct json_object *json_at(struct json_object *array, size_t index);
 
 /* Walk an object's members in document order: start with a zeroed cursor, go on while it returns true. Borrows. */
 struct json_cursor {
-    const char         *key;
+    const char *key;
     struct json_object *value;
-    void               *entry; /* private */
-    bool                begun; /* private */
+    void *entry; /* private */
+    bool begun;  /* private */
 };
 bool json_walk(struct json_object *object, struct json_cursor *cursor);
 
 /* Text of a string node (borrows, may hold NUL bytes), or source text of a number node; both NUL-terminated. Others "". */
 struct slice json_text(struct json_object *node);
-bool         json_is_true(struct json_object *node); /* the boolean true; anything else is false */
+bool json_is_true(struct json_object *node); /* the boolean true; anything else is false */
 /* AL_EPARSE unless a finite number or, for json_number_or_text, a string of one in the grammar of decimal_parse.
  * json_i64 takes `1e3` and `2.0` too: what counts is that the value is whole and fits. */
 MUST_CHECK enum al_err json_double(struct json_object *node, double *out);
@@ -65,9 +67,9 @@ MUST_CHECK enum al_err json_i64(struct json_object *node, int64_t *out);
  * U+FFFD, so what is written is always JSON. */
 struct json_writer {
     struct buf *out; /* borrows */
-    uint64_t    first_bits;
-    int         depth;
-    bool        after_key;
+    uint64_t first_bits;
+    int depth;
+    bool after_key;
 };
 void json_w_init(struct json_writer *w, struct buf *out);
 void json_w_object(struct json_writer *w);
@@ -77,13 +79,15 @@ void json_w_end_array(struct json_writer *w);
 void json_w_key(struct json_writer *w, const char *key);
 void json_w_string(struct json_writer *w, struct slice text);
 void json_w_str(struct json_writer *w, const char *text); /* NULL writes null */
-void json_w_double(struct json_writer *w, double value);  /* shortest text that reads back the same */
+void json_w_double(struct json_writer *w,
+                   double value); /* shortest text that reads back the same */
 void json_w_i64(struct json_writer *w, int64_t value);
 void json_w_bool(struct json_writer *w, bool value);
 void json_w_null(struct json_writer *w);
-void json_w_time(struct json_writer *w, int64_t ts_ns);   /* TIMESTAMP_NONE writes null */
+void json_w_time(struct json_writer *w, int64_t ts_ns);    /* TIMESTAMP_NONE writes null */
 void json_w_raw(struct json_writer *w, struct slice json); /* one valid JSON value, as is */
-void json_w_node(struct json_writer *w, struct json_object *node); /* what was read, numbers by their source text */
+void json_w_node(struct json_writer *w,
+                 struct json_object *node); /* what was read, numbers by their source text */
 /* The same document with line breaks and two blanks a level. `json` is valid JSON. */
 void json_pretty(struct slice json, struct buf *out);
 

@@ -7,12 +7,12 @@
 #include "alphaloop/base/err.h"
 
 struct ring {
-    void  *items;
+    void *items;
     size_t item_size, first, count, cap;
 };
 
 MUST_CHECK enum al_err ring_init(struct ring *ring, size_t item_size, size_t cap);
-void                   ring_deinit(struct ring *ring);
+void ring_deinit(struct ring *ring);
 
 /* Item 0 is the oldest; index < count. Borrows until that item is dropped. */
 void *ring_at(const struct ring *ring, size_t index);
@@ -20,7 +20,7 @@ void *ring_at(const struct ring *ring, size_t index);
 void *ring_push(struct ring *ring);
 /* The same, but a full ring drops its oldest item first. */
 void *ring_push_over(struct ring *ring);
-void  ring_drop_first(struct ring *ring); /* count > 0 */
-void  ring_clear(struct ring *ring);
+void ring_drop_first(struct ring *ring); /* count > 0 */
+void ring_clear(struct ring *ring);
 
 #endif

@@ -9,11 +9,11 @@ struct rng {
     uint64_t s[4];
 };
 
-void     rng_seed(struct rng *rng, uint64_t seed);
+void rng_seed(struct rng *rng, uint64_t seed);
 uint64_t rng_u64(struct rng *rng);
-double   rng_uniform(struct rng *rng);                   /* [0, 1), 53 bits */
-uint64_t rng_below(struct rng *rng, uint64_t n);         /* [0, n), unbiased; n > 0 */
-double   rng_normal(struct rng *rng);                    /* mean 0, variance 1; Marsaglia polar, no cached half */
-double   rng_exponential(struct rng *rng, double mean);
+double rng_uniform(struct rng *rng);             /* [0, 1), 53 bits */
+uint64_t rng_below(struct rng *rng, uint64_t n); /* [0, n), unbiased; n > 0 */
+double rng_normal(struct rng *rng); /* mean 0, variance 1; Marsaglia polar, no cached half */
+double rng_exponential(struct rng *rng, double mean);
 
 #endif

@@ -30,7 +30,7 @@ struct civil_time {
     int weekday;                                /* 0 = Sunday */
     int64_t ns;                                 /* within the second */
 };
-void    timestamp_to_civil(int64_t ts_ns, struct civil_time *out);
+void timestamp_to_civil(int64_t ts_ns, struct civil_time *out);
 int64_t timestamp_from_civil(const struct civil_time *civil); /* weekday ignored */
 
 #endif

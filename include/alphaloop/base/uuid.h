@@ -18,10 +18,10 @@ struct uuid {
 
 /* The canonical 8-4-4-4-12 form in either case, any version. AL_EPARSE otherwise. */
 MUST_CHECK enum al_err uuid_parse(struct slice text, struct uuid *out);
-void                   uuid_format(struct uuid id, char out[UUID_TEXT_MAX]); /* lower case */
-struct uuid            uuid_v7(int64_t now_ns, struct rng *rng);
-struct uuid            uuid_derive(struct slice content); /* version 8: 122 of the first 128 bits of SHA-256 */
-bool                   uuid_eq(struct uuid a, struct uuid b);
-bool                   uuid_is_nil(struct uuid id);
+void uuid_format(struct uuid id, char out[UUID_TEXT_MAX]); /* lower case */
+struct uuid uuid_v7(int64_t now_ns, struct rng *rng);
+struct uuid uuid_derive(struct slice content); /* version 8: 122 of the first 128 bits of SHA-256 */
+bool uuid_eq(struct uuid a, struct uuid b);
+bool uuid_is_nil(struct uuid id);
 
 #endif

@@ -16,24 +16,24 @@
 #include "alphaloop/dataset/sample.h"
 
 struct label_rule {
-    double  sigma_h;                /* fraction, > 0 */
-    double  barrier_up, barrier_down; /* k_up, k_down, > 0 */
+    double sigma_h;                  /* fraction, > 0 */
+    double barrier_up, barrier_down; /* k_up, k_down, > 0 */
     int64_t horizon_ns;
-    int64_t gap_max_ns;             /* a longer silence inside the span refuses the label */
+    int64_t gap_max_ns; /* a longer silence inside the span refuses the label */
 };
 
 struct label_entry {
     enum side side;
-    double    price;    /* P: the filled VWAP, > 0 */
-    double    fee_rate; /* one way, fraction of the notional; negative is a rebate */
-    int64_t   ts_ns;    /* t: the last fill */
+    double price;    /* P: the filled VWAP, > 0 */
+    double fee_rate; /* one way, fraction of the notional; negative is a rebate */
+    int64_t ts_ns;   /* t: the last fill */
 };
 
 struct label {
     enum barrier barrier;
-    int64_t      t1_ns; /* event time of the exit price; for the vertical barrier exactly t + h */
-    double       exit_price;
-    double       gross, cost, net; /* fractions */
+    int64_t t1_ns; /* event time of the exit price; for the vertical barrier exactly t + h */
+    double exit_price;
+    double gross, cost, net; /* fractions */
 };
 
 /* Label one entry by the market that followed.
@@ -43,19 +43,22 @@ struct label {
  *   returns  AL_OK; AL_ESHORT while the path ends before the label is known; AL_ENOTFOUND when a hole longer than
  *            gap_max_ns lies inside the span, or the path no longer reaches back to the entry
  */
-MUST_CHECK enum al_err label_triple_barrier(const struct price_path *path, const struct label_rule *rule,
-                                            const struct label_entry *entry, struct label *label);
+MUST_CHECK enum al_err label_triple_barrier(const struct price_path *path,
+                                            const struct label_rule *rule,
+                                            const struct label_entry *entry,
+                                            struct label *label);
 
 /* What our own fills cost, measured: the price of the actions we did not take. Exponentially forgetting means
  * (memory of about 1000 fills); slippage is signed against the reference mid at the decision. */
 struct cost_model {
     uint64_t n_fills;
-    double   weight;         /* sum of the forgetting weights */
-    double   slippage;       /* mean of s (P / mid_0 - 1): half-spread, impact and delay together */
-    double   slippage_m2;    /* for its variance */
-    double   fee_rate;       /* mean one-way fee, fraction */
-    double   delay_ns;       /* mean time from decision to fill */
-    double   error, error_m2; /* predicted minus real slippage, before each update: is the model honest? */
+    double weight;      /* sum of the forgetting weights */
+    double slippage;    /* mean of s (P / mid_0 - 1): half-spread, impact and delay together */
+    double slippage_m2; /* for its variance */
+    double fee_rate;    /* mean one-way fee, fraction */
+    double delay_ns;    /* mean time from decision to fill */
+    double error,
+        error_m2; /* predicted minus real slippage, before each update: is the model honest? */
 };
 
 #define COST_MODEL_FILLS_MIN 50
@@ -65,6 +68,9 @@ void cost_model_update(struct cost_model *model, double slippage, double fee_rat
 /* Enough fills, and the mean gap between predicted and real cost is not significant (|t| < 3). */
 bool cost_model_is_fit(const struct cost_model *model);
 /* The entry the other action would have had: at mid, plus the mean slippage, after the mean delay. */
-struct label_entry cost_model_entry(const struct cost_model *model, enum side side, double mid, int64_t decided_at_ns);
+struct label_entry cost_model_entry(const struct cost_model *model,
+                                    enum side side,
+                                    double mid,
+                                    int64_t decided_at_ns);
 
 #endif

@@ -15,18 +15,18 @@
 struct price_bar {
     int64_t ts_end_ns;   /* the bar covers [ts_end - bar_ns, ts_end) */
     int64_t ts_close_ns; /* event time of `mid` */
-    double  mid;         /* quote currency, > 0 */
-    double  half_spread; /* quote currency, >= 0 */
+    double mid;          /* quote currency, > 0 */
+    double half_spread;  /* quote currency, >= 0 */
 };
 
 struct price_path {
     struct price_bar *bars; /* ring, oldest first */
-    size_t            first, count, cap;
-    int64_t           bar_ns;
+    size_t first, count, cap;
+    int64_t bar_ns;
 };
 
 MUST_CHECK enum al_err price_path_init(struct price_path *path, int64_t bar_ns, size_t cap);
-void                   price_path_deinit(struct price_path *path);
+void price_path_deinit(struct price_path *path);
 
 /* A price at event time ts_ns. Older than the newest one: ignored, the past is not rewritten. Returns true when it began a
  * new bar. */

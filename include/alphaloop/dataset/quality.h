@@ -6,10 +6,10 @@
 #include <stddef.h>
 
 struct column_quality {
-    double missing;     /* share of NaN, 0..1 */
-    bool   is_constant; /* at most one distinct value among those that are there */
-    bool   has_infinite;
-    float  low, high;   /* of the finite ones; NaN when there are none */
+    double missing;   /* share of NaN, 0..1 */
+    bool is_constant; /* at most one distinct value among those that are there */
+    bool has_infinite;
+    float low, high; /* of the finite ones; NaN when there are none */
 };
 
 /* x [n_rows][n_cols] row-major; out [n_cols]. */

@@ -9,34 +9,36 @@
 
 enum evidence {
     EVIDENCE_OWN_FILL = 1, /* own decision with settled fills: the truth, costs included */
-    EVIDENCE_MARKET   = 2, /* the action not taken: barrier outcome from market data, costs from the cost model */
+    EVIDENCE_MARKET =
+        2, /* the action not taken: barrier outcome from market data, costs from the cost model */
 };
 
 enum barrier { BARRIER_UPPER = 1, BARRIER_LOWER = 2, BARRIER_VERTICAL = 3 };
 
 struct sample {
-    struct uuid        decision_id;
+    struct uuid decision_id;
     struct strategy_id strategy_id;
-    struct asset       asset;
-    enum side          action;
-    enum evidence      evidence;
-    int64_t            t0_ns;           /* the decision */
-    int64_t            t1_ns;           /* first touch or vertical barrier */
-    int64_t            available_at_ns; /* when the label could first be known: max(t1, last fill's receipt) + lag */
-    double             gross_return;    /* s (P_exit / P - 1), fraction */
-    double             cost_return;     /* fees + half-spread at exit, fraction, > 0 is a cost */
-    double             net_return;      /* gross - cost: the outcome r */
-    enum barrier       barrier;
-    double             fill_fraction;   /* filled / wanted, 0..1; 1 for market evidence */
-    double             propensity;      /* of the action the policy took at this point */
-    bool               policy_took;     /* this row's action is the one that was taken */
-    bool               is_warmup;
-    bool               is_dry_run;
+    struct asset asset;
+    enum side action;
+    enum evidence evidence;
+    int64_t t0_ns; /* the decision */
+    int64_t t1_ns; /* first touch or vertical barrier */
+    int64_t
+        available_at_ns; /* when the label could first be known: max(t1, last fill's receipt) + lag */
+    double gross_return; /* s (P_exit / P - 1), fraction */
+    double cost_return;  /* fees + half-spread at exit, fraction, > 0 is a cost */
+    double net_return;   /* gross - cost: the outcome r */
+    enum barrier barrier;
+    double fill_fraction; /* filled / wanted, 0..1; 1 for market evidence */
+    double propensity;    /* of the action the policy took at this point */
+    bool policy_took;     /* this row's action is the one that was taken */
+    bool is_warmup;
+    bool is_dry_run;
     struct model_version_id model_version; /* that decided; "" in warm-up */
-    double             confidence;      /* what was claimed when deciding; NaN when the action was not chosen */
-    struct sha256      schema_hash;
-    size_t             n_features;
-    float              features[FEATURES_MAX]; /* as frozen, not oriented */
+    double confidence; /* what was claimed when deciding; NaN when the action was not chosen */
+    struct sha256 schema_hash;
+    size_t n_features;
+    float features[FEATURES_MAX]; /* as frozen, not oriented */
 };
 
 #endif

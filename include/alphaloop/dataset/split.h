@@ -22,17 +22,17 @@ struct label_span {
 };
 
 struct split {
-    int64_t cut_ns;            /* what was available by then may teach: decision time of the first test row */
-    int64_t test_from_ns;      /* begin of the first test label, */
-    int64_t test_until_ns;     /* and latest end of one */
+    int64_t cut_ns; /* what was available by then may teach: decision time of the first test row */
+    int64_t test_from_ns;  /* begin of the first test label, */
+    int64_t test_until_ns; /* and latest end of one */
     int64_t embargo_ns;
-    size_t  test_begin, test_end; /* rows [begin, end) judge */
+    size_t test_begin, test_end; /* rows [begin, end) judge */
 };
 
 struct split_rule {
-    uint32_t n_folds;          /* >= 1 */
-    double   holdout_fraction; /* of the rows, the untouched last block; (0, 1) */
-    int64_t  horizon_ns;       /* embargo = max(horizon, 1 % of the time the rows cover) */
+    uint32_t n_folds;        /* >= 1 */
+    double holdout_fraction; /* of the rows, the untouched last block; (0, 1) */
+    int64_t horizon_ns;      /* embargo = max(horizon, 1 % of the time the rows cover) */
 };
 
 /* Cut rows into folds.
@@ -42,8 +42,11 @@ struct split_rule {
  *   holdout  out: the untouched block
  *   returns  AL_OK; AL_ESHORT when a block, or what may teach for it, would be empty
  */
-MUST_CHECK enum al_err split_walk_forward(const struct split_rule *rule, const struct label_span *spans, size_t n,
-                                          struct split *folds, struct split *holdout);
+MUST_CHECK enum al_err split_walk_forward(const struct split_rule *rule,
+                                          const struct label_span *spans,
+                                          size_t n,
+                                          struct split *folds,
+                                          struct split *holdout);
 
 /* One block: rows [begin, end) judge, what was known before may teach. */
 struct split split_at(const struct label_span *spans, size_t begin, size_t end, int64_t embargo_ns);
@@ -52,6 +55,9 @@ struct split split_at(const struct label_span *spans, size_t begin, size_t end, 
 bool split_may_teach(const struct split *split, const struct label_span *span);
 
 /* Indices of the rows that may teach, ascending; returns how many. The rule of availability is asserted for each. */
-size_t split_teachers(const struct split *split, const struct label_span *spans, size_t n, uint32_t *rows);
+size_t split_teachers(const struct split *split,
+                      const struct label_span *spans,
+                      size_t n,
+                      uint32_t *rows);
 
 #endif

@@ -16,25 +16,27 @@
 #include "alphaloop/base/err.h"
 
 struct weight_row {
-    int64_t  t0_ns, t1_ns;  /* the label's span, t0 <= t1 */
-    float    propensity;    /* 0..1], of the action the policy took; 1 for evidence that is no choice of the policy */
-    float    fill_fraction; /* 0..1 */
-    uint32_t group;         /* rows of different groups do not overlap: the asset */
+    int64_t t0_ns, t1_ns; /* the label's span, t0 <= t1 */
+    float
+        propensity; /* 0..1], of the action the policy took; 1 for evidence that is no choice of the policy */
+    float fill_fraction; /* 0..1 */
+    uint32_t group;      /* rows of different groups do not overlap: the asset */
 };
 
 struct weight_rule {
-    int64_t cut_ns;         /* age is counted from here */
-    double  half_life_s;    /* of a row's age; 0: no ageing */
-    double  propensity_cap; /* largest 1 / pi, >= 1 */
+    int64_t cut_ns;        /* age is counted from here */
+    double half_life_s;    /* of a row's age; 0: no ageing */
+    double propensity_cap; /* largest 1 / pi, >= 1 */
 };
 
 #define WEIGHT_PROPENSITY_CAP 10.0
 
 struct weight_summary {
-    double n_eff;            /* (sum w)^2 / sum w^2 */
-    double n_independent;    /* sum u */
+    double n_eff;         /* (sum w)^2 / sum w^2 */
+    double n_independent; /* sum u */
     double concurrency_max;
-    double span_rows;        /* mean number of rows that begin within a label's span: blocks of the bootstrap */
+    double
+        span_rows; /* mean number of rows that begin within a label's span: blocks of the bootstrap */
 };
 
 /* Mean of 1 / c(t) over each row's own span.
@@ -43,7 +45,10 @@ struct weight_summary {
 MUST_CHECK enum al_err weight_uniqueness(const struct weight_row *rows, size_t n, double *u);
 
 /* w  [n] out, mean 1 (all 0 when every fill fraction is).  O(n log n). */
-MUST_CHECK enum al_err weight_rows(const struct weight_rule *rule, const struct weight_row *rows, size_t n, float *w,
+MUST_CHECK enum al_err weight_rows(const struct weight_rule *rule,
+                                   const struct weight_row *rows,
+                                   size_t n,
+                                   float *w,
                                    struct weight_summary *summary);
 
 /* (sum w)^2 / sum w^2; w NULL: n. */

@@ -6,12 +6,13 @@
 
 #include "alphaloop/base/buf.h"
 
-#define ASSET_TEXT_MAX    24  /* 3..20 of A-Z0-9, NUL padding */
-#define TRADED_ASSET_LEN_MIN 4 /* what is traded: a signal's rule (contract 4) is stricter than an event's */
+#define ASSET_TEXT_MAX 24 /* 3..20 of A-Z0-9, NUL padding */
+#define TRADED_ASSET_LEN_MIN                                                                       \
+    4 /* what is traded: a signal's rule (contract 4) is stricter than an event's */
 #define STRATEGY_TEXT_MAX 104 /* 1..100 bytes */
 #define ORDER_ID_TEXT_MAX 132 /* 1..128 bytes */
 #define TRACE_TEXT_MAX    132
-#define VERSION_TEXT_MAX  24  /* "v12", "v2.1" */
+#define VERSION_TEXT_MAX  24 /* "v12", "v2.1" */
 
 struct asset {
     char text[ASSET_TEXT_MAX];
@@ -44,9 +45,9 @@ bool asset_eq(const struct asset *a, const struct asset *b);
 bool strategy_id_eq(const struct strategy_id *a, const struct strategy_id *b);
 
 enum side { SIDE_NONE = 0, SIDE_BUY = 1, SIDE_SELL = 2 };
-const char *side_name(enum side side); /* "buy", "sell", "" */
-bool        side_parse(struct slice text, enum side *out); /* any case */
-int         side_sign(enum side side); /* +1, -1, 0 */
-enum side   side_opposite(enum side side);
+const char *side_name(enum side side);              /* "buy", "sell", "" */
+bool side_parse(struct slice text, enum side *out); /* any case */
+int side_sign(enum side side);                      /* +1, -1, 0 */
+enum side side_opposite(enum side side);
 
 #endif

@@ -33,35 +33,37 @@ struct market_conditions { /* context: NaN when absent or dropped */
 };
 
 struct order_event {
-    struct uuid           event_id; /* derived from the content when the flat shape has none */
+    struct uuid event_id; /* derived from the content when the flat shape has none */
     enum order_event_type type;
-    bool                  flat;
-    bool                  is_dry_run;
-    struct order_id       order_id;
-    struct uuid           signal_id;
-    struct asset          asset;
-    enum side             side;
-    struct decimal        filled_quantity; /* cumulative */
-    struct decimal        average_price;   /* cumulative; 0 when nothing is filled */
-    struct decimal        fees;            /* cumulative; negative is a rebate */
-    int64_t               executed_at_ns;
-    enum time_source      executed_at_source;
-    int64_t               ts_recv_ns;
-    struct trace_id       trace_id;        /* context from here on */
-    struct strategy_id    claimed_strategy_id;  /* what the event says; "" when absent: our ledger wins */
-    double                claimed_signal_price; /* NaN when absent */
-    int64_t               claimed_signal_ts_ns; /* TIMESTAMP_NONE when absent */
+    bool flat;
+    bool is_dry_run;
+    struct order_id order_id;
+    struct uuid signal_id;
+    struct asset asset;
+    enum side side;
+    struct decimal filled_quantity; /* cumulative */
+    struct decimal average_price;   /* cumulative; 0 when nothing is filled */
+    struct decimal fees;            /* cumulative; negative is a rebate */
+    int64_t executed_at_ns;
+    enum time_source executed_at_source;
+    int64_t ts_recv_ns;
+    struct trace_id trace_id; /* context from here on */
+    struct strategy_id
+        claimed_strategy_id;      /* what the event says; "" when absent: our ledger wins */
+    double claimed_signal_price;  /* NaN when absent */
+    int64_t claimed_signal_ts_ns; /* TIMESTAMP_NONE when absent */
     struct market_conditions market;
-    struct slice          rejection_reason;  /* borrows from the document; empty when absent */
-    struct json_object   *performance;       /* borrows; NULL when absent */
-    uint32_t              n_context_dropped; /* bad context values */
+    struct slice rejection_reason;   /* borrows from the document; empty when absent */
+    struct json_object *performance; /* borrows; NULL when absent */
+    uint32_t n_context_dropped;      /* bad context values */
 };
 
 /* Why a message cannot be an order event. Texts live inside the struct. */
 struct order_event_refusal {
     enum reason reason;
-    char        field[64];   /* "order.filled_quantity"; "" when the document itself is bad */
-    char        detail[200]; /* what was expected and what was found, at most a short excerpt of the value */
+    char field[64]; /* "order.filled_quantity"; "" when the document itself is bad */
+    char detail
+        [200]; /* what was expected and what was found, at most a short excerpt of the value */
 };
 
 /* Parse and validate one message body.
@@ -73,7 +75,12 @@ struct order_event_refusal {
  *   event, doc   result; *doc owns the tree that `event` borrows from: json_put() it   gives
  *   returns      true, or false with *refusal filled and *doc NULL
  */
-bool order_event_parse(struct json_reader *reader, struct slice body, struct slice header_trace, int64_t ts_recv_ns,
-                       struct order_event *event, struct json_object **doc, struct order_event_refusal *refusal);
+bool order_event_parse(struct json_reader *reader,
+                       struct slice body,
+                       struct slice header_trace,
+                       int64_t ts_recv_ns,
+                       struct order_event *event,
+                       struct json_object **doc,
+                       struct order_event_refusal *refusal);
 
 #endif

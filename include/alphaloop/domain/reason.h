@@ -16,6 +16,6 @@ enum reason {
 
 const char *reason_name(enum reason reason); /* "none" for REASON_NONE */
 const char *reason_text(enum reason reason);
-bool        reason_from_name(struct slice name, enum reason *out);
+bool reason_from_name(struct slice name, enum reason *out);
 
 #endif

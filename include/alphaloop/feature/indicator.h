@@ -84,8 +84,8 @@ struct indicator {
 };
 
 size_t indicator_count(void);
-const struct indicator *
-indicator_at(size_t index); /* in the order of indicators.def, sorted by name */
+const struct indicator *indicator_at(
+    size_t index); /* in the order of indicators.def, sorted by name */
 const struct indicator *indicator_find(struct slice name); /* NULL when unknown */
 size_t indicator_n_options(const struct indicator *indicator);
 /* AL_EINVAL naming the option unless every option is in range, whole where it must be, and they fit together. */

@@ -101,8 +101,9 @@ struct amqp_options {
 };
 
 /* Checks the options (AL_EINVAL names the field) and makes a connection that is IDLE. */
-MUST_CHECK enum al_err
-amqp_conn_create(uv_loop_t *loop, const struct amqp_options *options, struct amqp_conn **out);
+MUST_CHECK enum al_err amqp_conn_create(uv_loop_t *loop,
+                                        const struct amqp_options *options,
+                                        struct amqp_conn **out);
 void amqp_conn_start(struct amqp_conn *conn);
 
 /* Sends what is buffered, says goodbye, closes; at the latest after `timeout_ms` it just closes. Every

@@ -22,7 +22,7 @@ MUST_CHECK enum al_err file_write_whole(const char *path, struct slice bytes);
 
 /* Make a directory and its parents; fine when it exists. */
 MUST_CHECK enum al_err file_make_dir(const char *path);
-bool                   file_exists(const char *path);
+bool file_exists(const char *path);
 /* Whether a file could be created in the directory. */
 MUST_CHECK enum al_err file_check_writable(const char *dir);
 
@@ -32,7 +32,7 @@ struct file_names {
     char **names;
 };
 MUST_CHECK enum al_err file_list(const char *dir, size_t max_names, struct file_names *out);
-void                   file_names_deinit(struct file_names *names);
+void file_names_deinit(struct file_names *names);
 
 /* A folder that appears whole: begin makes an empty temporary one beside it, files are written into that, commit makes them
  * durable and renames it to its name (AL_EEXIST when that is taken), abort removes it. */
@@ -41,9 +41,11 @@ struct file_folder {
     char temp[FILE_PATH_MAX];
 };
 MUST_CHECK enum al_err file_folder_begin(const char *path, struct file_folder *folder);
-MUST_CHECK enum al_err file_folder_add(struct file_folder *folder, const char *name, struct slice bytes);
+MUST_CHECK enum al_err file_folder_add(struct file_folder *folder,
+                                       const char *name,
+                                       struct slice bytes);
 MUST_CHECK enum al_err file_folder_commit(struct file_folder *folder);
-void                   file_folder_abort(struct file_folder *folder);
+void file_folder_abort(struct file_folder *folder);
 
 /* Remove a file, or a folder and the plain files in it (no deeper). Fine when it is not there. */
 MUST_CHECK enum al_err file_remove(const char *path);

@@ -38,9 +38,9 @@ enum http_type {
     HTTP_TIME,    /* ISO 8601, naive means UTC */
     HTTP_CHOICE,  /* one of `choices` */
     HTTP_UUID,
-    HTTP_NAMES,   /* names with commas between; min, max: how many; each passes `format` */
-    HTTP_ARRAY,   /* body only: a JSON array; min, max: how many; items are the handler's to check */
-    HTTP_OBJECT,  /* body only: a JSON object, the handler's to check */
+    HTTP_NAMES,  /* names with commas between; min, max: how many; each passes `format` */
+    HTTP_ARRAY,  /* body only: a JSON array; min, max: how many; items are the handler's to check */
+    HTTP_OBJECT, /* body only: a JSON object, the handler's to check */
 };
 
 /* A kind of text that many routes take, with the pattern that describes it to others. */
@@ -51,16 +51,16 @@ struct http_format {
 };
 
 struct http_param {
-    const char               *name; /* NULL ends a list */
-    enum http_in              in;
-    enum http_type            type;
-    bool                      required;
-    const char               *fallback; /* the value when it is absent, as text; NULL: none */
-    double                    min, max; /* both 0: no bounds but the room's own */
-    const char               *choices;  /* CHOICE: "hour|day|week" */
-    const struct http_format *format;   /* TEXT, NAMES; may be NULL */
-    const char               *help;
-    const char               *example; /* as text, or as JSON for ARRAY and OBJECT */
+    const char *name; /* NULL ends a list */
+    enum http_in in;
+    enum http_type type;
+    bool required;
+    const char *fallback;             /* the value when it is absent, as text; NULL: none */
+    double min, max;                  /* both 0: no bounds but the room's own */
+    const char *choices;              /* CHOICE: "hour|day|week" */
+    const struct http_format *format; /* TEXT, NAMES; may be NULL */
+    const char *help;
+    const char *example; /* as text, or as JSON for ARRAY and OBJECT */
 };
 
 enum http_answer {
@@ -70,15 +70,16 @@ enum http_answer {
 typedef enum http_answer (*http_handler_fn)(struct http_request *request, void *ctx);
 
 struct http_route {
-    enum http_method         method;
-    const char              *path; /* "/api/v1/models/{version}" */
-    http_handler_fn          handler;
-    enum http_auth           auth;
-    const char              *area; /* groups routes in the description */
-    const char              *summary;
-    const struct http_param *params; /* ended by a row without name; every {name} of the path is one */
-    const char              *answer; /* name of the answer's schema */
-    const char              *errors; /* codes special to this route, "404 409"; "" for none */
+    enum http_method method;
+    const char *path; /* "/api/v1/models/{version}" */
+    http_handler_fn handler;
+    enum http_auth auth;
+    const char *area; /* groups routes in the description */
+    const char *summary;
+    const struct http_param
+        *params;        /* ended by a row without name; every {name} of the path is one */
+    const char *answer; /* name of the answer's schema */
+    const char *errors; /* codes special to this route, "404 409"; "" for none */
 };
 
 /* Routes ready to be looked up. Refuses (AL_EEXIST, AL_EINVAL, naming the row) two rows that could
@@ -86,8 +87,9 @@ struct http_route {
  * example that its own row would refuse, and a row without summary or help. Borrows the rows for its
  * whole life. */
 struct http_router;
-MUST_CHECK enum al_err
-     http_router_create(const struct http_route *routes, size_t n_routes, struct http_router **out);
+MUST_CHECK enum al_err http_router_create(const struct http_route *routes,
+                                          size_t n_routes,
+                                          struct http_router **out);
 void http_router_destroy(struct http_router *router);
 
 #endif

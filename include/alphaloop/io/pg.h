@@ -67,12 +67,13 @@ struct pg_client;
 /* Checks and copies the options (not the strings) and makes an IDLE client.
  *   on_state  the state changed; may be NULL
  */
-MUST_CHECK enum al_err
-pg_client_create(uv_loop_t *loop,
-                 const struct pg_options *options,
-                 void (*on_state)(void *ctx, struct pg_client *, enum pg_state),
-                 void *ctx,
-                 struct pg_client **out);
+MUST_CHECK enum al_err pg_client_create(uv_loop_t *loop,
+                                        const struct pg_options *options,
+                                        void (*on_state)(void *ctx,
+                                                         struct pg_client *,
+                                                         enum pg_state),
+                                        void *ctx,
+                                        struct pg_client **out);
 void pg_client_start(struct pg_client *client);
 /* Lets running and waiting jobs finish, at most for timeout_ms, reports the others as AL_ECONN, closes, calls on_closed
  * once and frees the client. */
@@ -128,7 +129,8 @@ struct pg_job {
  *   returns  AL_OK; AL_ECONN when not READY: keep the work and try when READY; AL_EFULL when the queue is full or the
  *            batch overflowed; AL_ESTATE while closing. on_done is called only after AL_OK.
  */
-MUST_CHECK enum al_err
-pg_client_run(struct pg_client *client, struct pg_batch *batch, const struct pg_job *job);
+MUST_CHECK enum al_err pg_client_run(struct pg_client *client,
+                                     struct pg_batch *batch,
+                                     const struct pg_job *job);
 
 #endif

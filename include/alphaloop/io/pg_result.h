@@ -24,23 +24,27 @@ size_t pg_result_n_affected(
 
 bool pg_result_is_null(const struct pg_result *result, size_t row, size_t column);
 bool pg_result_bool(const struct pg_result *result, size_t row, size_t column);
-int64_t
-pg_result_i64(const struct pg_result *result, size_t row, size_t column); /* any integer width */
+int64_t pg_result_i64(const struct pg_result *result,
+                      size_t row,
+                      size_t column); /* any integer width */
 double pg_result_double(const struct pg_result *result,
                         size_t row,
                         size_t column); /* real or double precision */
 struct slice pg_result_text(const struct pg_result *result,
                             size_t row,
                             size_t column); /* text, json, jsonb; borrows */
-struct slice
-pg_result_bytea(const struct pg_result *result, size_t row, size_t column); /* borrows */
+struct slice pg_result_bytea(const struct pg_result *result,
+                             size_t row,
+                             size_t column); /* borrows */
 struct uuid pg_result_uuid(const struct pg_result *result, size_t row, size_t column);
 int64_t pg_result_time(const struct pg_result *result,
                        size_t row,
                        size_t column); /* ns; infinite: TIMESTAMP_NONE */
 /* numeric; digits past the eighth decimal are rounded half to even. AL_ERANGE when it is NaN, infinite or too large. */
-MUST_CHECK enum al_err
-pg_result_decimal(const struct pg_result *result, size_t row, size_t column, struct decimal *out);
+MUST_CHECK enum al_err pg_result_decimal(const struct pg_result *result,
+                                         size_t row,
+                                         size_t column,
+                                         struct decimal *out);
 /* The text into a zero-padded char array; AL_ERANGE when it does not fit with its NUL. */
 MUST_CHECK enum al_err pg_result_chars(
     const struct pg_result *result, size_t row, size_t column, char *out, size_t out_size);

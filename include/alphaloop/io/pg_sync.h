@@ -18,11 +18,12 @@ MUST_CHECK enum al_err pg_sync_script(struct pg_sync *sync, const char *sql);
  *   on_result  may be NULL; a failure it wants to report it keeps in ctx
  *   returns    AL_OK; AL_EDB, AL_ECONN with err_text(); pg_sync_sqlstate() tells more
  */
-MUST_CHECK enum al_err
-pg_sync_run(struct pg_sync *sync,
-            struct pg_batch *batch,
-            void (*on_result)(void *ctx, size_t index, const struct pg_result *),
-            void *ctx);
+MUST_CHECK enum al_err pg_sync_run(struct pg_sync *sync,
+                                   struct pg_batch *batch,
+                                   void (*on_result)(void *ctx,
+                                                     size_t index,
+                                                     const struct pg_result *),
+                                   void *ctx);
 const char *pg_sync_sqlstate(const struct pg_sync *sync); /* of the last failure; "" when none */
 
 /* ---- COPY ... TO STDOUT (FORMAT binary): many rows, fast ---- */

@@ -33,26 +33,32 @@ const char *proc_cause_name(enum proc_cause cause);
 
 struct proc_end {
     enum proc_cause cause;
-    int             exit_code;   /* EXITED */
-    int             term_signal; /* others; 0 when it still exited by itself */
-    uint64_t        n_lines_dropped;
+    int exit_code;   /* EXITED */
+    int term_signal; /* others; 0 when it still exited by itself */
+    uint64_t n_lines_dropped;
 };
 
 struct proc_options {
-    const char        *file; /* NULL: this program (/proc/self/exe) */
-    const char *const *args; /* argv[1..], NULL-ended; copied */
-    int                nice; /* 0..19 */
-    uint64_t           memory_bytes_max; /* RLIMIT_AS; 0: none */
-    uint64_t           deadline_ms;      /* 0: none */
-    uint64_t           grace_ms;         /* between SIGTERM and SIGKILL; 0: 2000 */
-    void (*on_line)(void *ctx, struct proc *proc, struct slice line); /* without its end; borrowed */
-    void (*on_end)(void *ctx, struct proc *proc, const struct proc_end *end); /* all lines came before; proc is freed after */
+    const char *file;          /* NULL: this program (/proc/self/exe) */
+    const char *const *args;   /* argv[1..], NULL-ended; copied */
+    int nice;                  /* 0..19 */
+    uint64_t memory_bytes_max; /* RLIMIT_AS; 0: none */
+    uint64_t deadline_ms;      /* 0: none */
+    uint64_t grace_ms;         /* between SIGTERM and SIGKILL; 0: 2000 */
+    void (*on_line)(void *ctx,
+                    struct proc *proc,
+                    struct slice line); /* without its end; borrowed */
+    void (*on_end)(void *ctx,
+                   struct proc *proc,
+                   const struct proc_end *end); /* all lines came before; proc is freed after */
     void *ctx;
 };
 
-MUST_CHECK enum al_err proc_start(uv_loop_t *loop, const struct proc_options *options, struct proc **out);
+MUST_CHECK enum al_err proc_start(uv_loop_t *loop,
+                                  const struct proc_options *options,
+                                  struct proc **out);
 /* Ask it to end; on_end follows. Safe to call again. */
 void proc_stop(struct proc *proc);
-int  proc_pid(const struct proc *proc);
+int proc_pid(const struct proc *proc);
 
 #endif

@@ -35,12 +35,12 @@ struct quote {
 
 struct csv_row {
     enum csv_kind kind;
-    uint64_t      line; /* 1 is the header */
-    int64_t       ts_ns;
+    uint64_t line; /* 1 is the header */
+    int64_t ts_ns;
     union {
         struct candle candle; /* interval_ns is 0: a row does not know it (see replay.h) */
-        struct trade  trade;
-        struct quote  quote;
+        struct trade trade;
+        struct quote quote;
     };
 };
 
@@ -48,13 +48,13 @@ enum csv_step { CSV_ROW, CSV_REFUSED, CSV_HUNGRY, CSV_FAILED, CSV_DONE };
 
 struct csv_reader;
 struct csv_reader *csv_reader_create(void); /* NULL when out of memory */
-void               csv_reader_destroy(struct csv_reader *reader);
+void csv_reader_destroy(struct csv_reader *reader);
 
 /* AL_EFULL when more than CSV_CHUNK_MAX bytes would wait: pull rows first. Copies the bytes. */
 MUST_CHECK enum al_err csv_reader_feed(struct csv_reader *reader, struct slice bytes);
-void                   csv_reader_end(struct csv_reader *reader);
-enum csv_step          csv_reader_next(struct csv_reader *reader, struct csv_row *row);
-enum csv_kind          csv_reader_kind(const struct csv_reader *reader); /* CSV_UNKNOWN before the header */
-uint64_t               csv_reader_refused(const struct csv_reader *reader);
+void csv_reader_end(struct csv_reader *reader);
+enum csv_step csv_reader_next(struct csv_reader *reader, struct csv_row *row);
+enum csv_kind csv_reader_kind(const struct csv_reader *reader); /* CSV_UNKNOWN before the header */
+uint64_t csv_reader_refused(const struct csv_reader *reader);
 
 #endif

@@ -23,18 +23,20 @@
 
 struct replay_options {
     struct asset asset;
-    int64_t      interval_ns;     /* of candles; 0: find out from the rows */
-    double       half_spread_bps; /* assumed for candles and trades; 0.5 is a liquid crypto pair */
+    int64_t interval_ns;    /* of candles; 0: find out from the rows */
+    double half_spread_bps; /* assumed for candles and trades; 0.5 is a liquid crypto pair */
 };
 
 struct replay;
 /* AL_EINVAL on a bad option. *out: replay_destroy() it.   gives */
 MUST_CHECK enum al_err replay_create(const struct replay_options *options, struct replay **out);
-void                   replay_destroy(struct replay *replay);
+void replay_destroy(struct replay *replay);
 
 /* Rows must be of one kind and in time order (the CSV reader sees to that). Emits zero or more events. */
-void    replay_row(struct replay *replay, const struct csv_row *row, market_event_fn emit, void *ctx);
-void    replay_end(struct replay *replay, market_event_fn emit, void *ctx); /* what is still held back */
-int64_t replay_interval_ns(const struct replay *replay);                    /* 0 until known, or no candles */
+void replay_row(struct replay *replay, const struct csv_row *row, market_event_fn emit, void *ctx);
+void replay_end(struct replay *replay,
+                market_event_fn emit,
+                void *ctx);                              /* what is still held back */
+int64_t replay_interval_ns(const struct replay *replay); /* 0 until known, or no candles */
 
 #endif

@@ -26,17 +26,17 @@ struct platt {
 };
 
 struct value_line {
-    double alpha, beta;    /* v = alpha + beta q; beta >= 0 */
+    double alpha, beta; /* v = alpha + beta q; beta >= 0 */
     double var_alpha, cov, var_beta;
-    double z;              /* standard errors between v and v_low */
-    double q_min, q_max;   /* of the rows fitted on: v is held constant beyond them */
+    double z;            /* standard errors between v and v_low */
+    double q_min, q_max; /* of the rows fitted on: v is held constant beyond them */
 };
 
 struct calibration {
-    struct platt      platt;
+    struct platt platt;
     struct value_line value;
-    size_t            n_rows;        /* fitted on */
-    double            n_independent; /* what they are worth */
+    size_t n_rows;        /* fitted on */
+    double n_independent; /* what they are worth */
 };
 
 struct prediction {
@@ -46,21 +46,32 @@ struct prediction {
 };
 
 /* margins, labels (0 or 1), weights (NULL: 1) of n rows. AL_ESHORT without both classes; AL_EMODEL when not converging. */
-MUST_CHECK enum al_err platt_fit(const float *margins, const float *labels, const float *weights, size_t n,
-                                 struct platt *out);
-double                 platt_apply(const struct platt *platt, double margin);
+MUST_CHECK enum al_err platt_fit(
+    const float *margins, const float *labels, const float *weights, size_t n, struct platt *out);
+double platt_apply(const struct platt *platt, double margin);
 
 /* q: platt_apply()'s, net: net returns as fractions. AL_ESHORT with fewer than 3 rows. With all q equal the line is flat. */
-MUST_CHECK enum al_err value_line_fit(const double *q, const float *net, const float *weights, size_t n,
-                                      double n_independent, double z, struct value_line *out);
+MUST_CHECK enum al_err value_line_fit(const double *q,
+                                      const float *net,
+                                      const float *weights,
+                                      size_t n,
+                                      double n_independent,
+                                      double z,
+                                      struct value_line *out);
 
 /* Both, one after the other. */
-MUST_CHECK enum al_err calibration_fit(const float *margins, const float *labels, const float *net,
-                                       const float *weights, size_t n, double n_independent, double z,
+MUST_CHECK enum al_err calibration_fit(const float *margins,
+                                       const float *labels,
+                                       const float *net,
+                                       const float *weights,
+                                       size_t n,
+                                       double n_independent,
+                                       double z,
                                        struct calibration *out);
 struct prediction calibration_apply(const struct calibration *calibration, double margin);
 
-void                   calibration_write(const struct calibration *calibration, struct json_writer *w);
-MUST_CHECK enum al_err calibration_read(struct json_object *object, struct calibration *out); /* finite, in range */
+void calibration_write(const struct calibration *calibration, struct json_writer *w);
+MUST_CHECK enum al_err calibration_read(struct json_object *object,
+                                        struct calibration *out); /* finite, in range */
 
 #endif

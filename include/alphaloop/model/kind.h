@@ -17,15 +17,15 @@
 #include "alphaloop/base/err.h"
 #include "alphaloop/base/json.h"
 
-#define MODEL_PARAMS_MAX      16
-#define MODEL_KIND_TEXT_MAX   32
-#define MODEL_BYTES_MAX       (256U * 1024 * 1024) /* of a saved model */
+#define MODEL_PARAMS_MAX    16
+#define MODEL_KIND_TEXT_MAX 32
+#define MODEL_BYTES_MAX     (256U * 1024 * 1024) /* of a saved model */
 
 /* One parameter a kind takes. The library accepts unknown names and odd values silently, so the list is ours. */
 struct model_param_spec {
     const char *name;
-    bool        is_integer;
-    double      value_default, min, max;
+    bool is_integer;
+    double value_default, min, max;
     const char *help;
 };
 
@@ -36,7 +36,7 @@ struct model_params {
 
 /* Rows to learn from or to be judged on. All borrowed. */
 struct model_rows {
-    size_t       n_rows, n_cols;
+    size_t n_rows, n_cols;
     const float *x;       /* [n_rows][n_cols] */
     const float *labels;  /* [n_rows], 0 or 1 */
     const float *weights; /* [n_rows], >= 0; NULL: all 1 */
@@ -50,11 +50,12 @@ struct model_round {
 };
 
 struct model_fit {
-    struct model_rows          train;
-    struct model_rows          validation; /* n_rows 0: no early stopping, all rounds are kept */
+    struct model_rows train;
+    struct model_rows validation; /* n_rows 0: no early stopping, all rounds are kept */
     const struct model_params *params;
-    uint64_t                   seed;
-    size_t                     n_rounds;   /* > 0: exactly that many rounds, whatever the parameter says; 0: the parameter */
+    uint64_t seed;
+    size_t
+        n_rounds; /* > 0: exactly that many rounds, whatever the parameter says; 0: the parameter */
     /* Called after every round; true cancels. May be NULL. */
     bool (*on_round)(void *ctx, const struct model_round *round);
     void *ctx;
@@ -63,33 +64,40 @@ struct model_fit {
 struct model; /* a fitted model */
 
 struct model_kind {
-    const char                    *name;
-    const char                    *summary;
+    const char *name;
+    const char *summary;
     const struct model_param_spec *params;
-    size_t                         n_params;
+    size_t n_params;
 
     /* gives *out (free with destroy). AL_ECANCELED; AL_EINVAL: no rows, one class only, not finite; AL_EMODEL; AL_ENOTFOUND
      * or AL_EVERSION when the library cannot be had. */
     enum al_err (*fit)(const struct model_fit *fit, struct model **out);
     size_t (*n_rounds)(const struct model *model); /* rounds kept */
-    enum al_err (*predict)(const struct model *model, const float *x, size_t n_rows, size_t n_cols,
-                           float *margins); /* log-odds, out [n_rows] */
+    enum al_err (*predict)(const struct model *model,
+                           const float *x,
+                           size_t n_rows,
+                           size_t n_cols,
+                           float *margins);                          /* log-odds, out [n_rows] */
     enum al_err (*save)(const struct model *model, struct buf *out); /* the library's own format */
     enum al_err (*load)(struct slice bytes, struct model **out);
     enum al_err (*flatten)(const struct model *model, struct buf *out); /* trees.h format */
-    void (*destroy)(struct model *model); /* NULL is fine */
+    void (*destroy)(struct model *model);                               /* NULL is fine */
 };
 
 const struct model_kind *model_kind_find(struct slice name); /* NULL when unknown */
-size_t                   model_kind_count(void);
+size_t model_kind_count(void);
 const struct model_kind *model_kind_at(size_t index);
 
 void model_params_default(const struct model_kind *kind, struct model_params *out);
 /* Members of a JSON object over the defaults; NULL gives the defaults. AL_EINVAL or AL_ERANGE with the parameter, its value
  * and what is allowed in err_text(). */
-MUST_CHECK enum al_err model_params_read(const struct model_kind *kind, struct json_object *object,
+MUST_CHECK enum al_err model_params_read(const struct model_kind *kind,
+                                         struct json_object *object,
                                          struct model_params *out);
-MUST_CHECK enum al_err model_params_check(const struct model_kind *kind, const struct model_params *params);
-void model_params_write(const struct model_kind *kind, const struct model_params *params, struct json_writer *w);
+MUST_CHECK enum al_err model_params_check(const struct model_kind *kind,
+                                          const struct model_params *params);
+void model_params_write(const struct model_kind *kind,
+                        const struct model_params *params,
+                        struct json_writer *w);
 
 #endif

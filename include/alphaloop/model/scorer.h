@@ -28,20 +28,27 @@ struct model_files {
  *   returns      AL_OK; AL_EVERIFY: a file is not as the manifest says; AL_EVERSION: another feature schema or format;
  *                AL_EPARSE; or what loading the library says when the walker does not agree with it
  */
-MUST_CHECK enum al_err scorer_create(const struct model_files *files, const struct sha256 *schema_hash,
+MUST_CHECK enum al_err scorer_create(const struct model_files *files,
+                                     const struct sha256 *schema_hash,
                                      struct scorer **out);
-void                   scorer_destroy(struct scorer *scorer); /* NULL is fine */
+void scorer_destroy(struct scorer *scorer); /* NULL is fine */
 
 const struct manifest *scorer_manifest(const struct scorer *scorer);
-bool                   scorer_uses_walker(const struct scorer *scorer);
-const char            *scorer_note(const struct scorer *scorer); /* "" or why the library serves */
+bool scorer_uses_walker(const struct scorer *scorer);
+const char *scorer_note(const struct scorer *scorer); /* "" or why the library serves */
 
 /* One row as oriented by feature_orient() for the action in question, manifest->n_features floats. AL_EMODEL only when the
  * library serves and fails. */
-MUST_CHECK enum al_err scorer_predict(const struct scorer *scorer, const float *oriented_row, struct prediction *out);
-MUST_CHECK enum al_err scorer_margins(const struct scorer *scorer, const float *x, size_t n_rows, float *margins);
+MUST_CHECK enum al_err scorer_predict(const struct scorer *scorer,
+                                      const float *oriented_row,
+                                      struct prediction *out);
+MUST_CHECK enum al_err scorer_margins(const struct scorer *scorer,
+                                      const float *x,
+                                      size_t n_rows,
+                                      float *margins);
 
 /* Write probe.bin. */
-void probe_write(const float *x, size_t n_rows, size_t n_cols, const float *margins, struct buf *out);
+void probe_write(
+    const float *x, size_t n_rows, size_t n_cols, const float *margins, struct buf *out);
 
 #endif

@@ -23,30 +23,38 @@ struct log_field {
     enum { LOG_FIELD_STR, LOG_FIELD_I64, LOG_FIELD_F64, LOG_FIELD_BOOL } type;
     union {
         const char *str; /* NULL is null */
-        int64_t     i64;
-        double      f64; /* not finite is null */
-        bool        flag;
+        int64_t i64;
+        double f64; /* not finite is null */
+        bool flag;
     };
 };
 
-#define EV(name)      ((struct log_field){.key = "event", .type = LOG_FIELD_STR, .str = (name)})
-#define F_STR(k, v)   ((struct log_field){.key = (k), .type = LOG_FIELD_STR, .str = (v)})
-#define F_I64(k, v)   ((struct log_field){.key = (k), .type = LOG_FIELD_I64, .i64 = (int64_t)(v)})
-#define F_F64(k, v)   ((struct log_field){.key = (k), .type = LOG_FIELD_F64, .f64 = (v)})
-#define F_BOOL(k, v)  ((struct log_field){.key = (k), .type = LOG_FIELD_BOOL, .flag = (v)})
+#define EV(name)     ((struct log_field){.key = "event", .type = LOG_FIELD_STR, .str = (name)})
+#define F_STR(k, v)  ((struct log_field){.key = (k), .type = LOG_FIELD_STR, .str = (v)})
+#define F_I64(k, v)  ((struct log_field){.key = (k), .type = LOG_FIELD_I64, .i64 = (int64_t)(v)})
+#define F_F64(k, v)  ((struct log_field){.key = (k), .type = LOG_FIELD_F64, .f64 = (v)})
+#define F_BOOL(k, v) ((struct log_field){.key = (k), .type = LOG_FIELD_BOOL, .flag = (v)})
 
 typedef void (*log_sink_fn)(void *ctx, struct slice line); /* line ends with \n */
 
-void log_init(const char *service_name, enum log_level level, log_sink_fn sink, void *ctx); /* NULL sink: stderr */
+void log_init(const char *service_name,
+              enum log_level level,
+              log_sink_fn sink,
+              void *ctx); /* NULL sink: stderr */
 void log_set_level(enum log_level level);
-bool log_level_parse(struct slice text, enum log_level *out); /* DEBUG, INFO, WARNING/WARN, ERROR/CRITICAL, any case */
+bool log_level_parse(struct slice text,
+                     enum log_level *out); /* DEBUG, INFO, WARNING/WARN, ERROR/CRITICAL, any case */
 void log_set_now(int64_t now_ns); /* wall clock, once per loop turn; 0 = read the clock per line */
 
-void log_fields(enum log_level level, const char *room, const char *step, const char *trace_id,
+void log_fields(enum log_level level,
+                const char *room,
+                const char *step,
+                const char *trace_id,
                 const struct log_field *fields);
 
-#define log_at(level, room, step, trace, ...)                                                                          \
-    log_fields((level), (room), (step), (trace), (const struct log_field[]){__VA_ARGS__, {.key = NULL}})
+#define log_at(level, room, step, trace, ...)                                                      \
+    log_fields((level), (room), (step), (trace),                                                   \
+               (const struct log_field[]){__VA_ARGS__, {.key = NULL}})
 #define log_debug(room, step, trace, ...) log_at(LOG_DEBUG, room, step, trace, __VA_ARGS__)
 #define log_info(room, step, trace, ...)  log_at(LOG_INFO, room, step, trace, __VA_ARGS__)
 #define log_warn(room, step, trace, ...)  log_at(LOG_WARN, room, step, trace, __VA_ARGS__)

@@ -20,14 +20,25 @@ enum metric {
 
 /* label1, label2: NULL where the row has fewer labels. Labelled series exist from the first touch; metric_touch makes one
  * appear at 0. */
-void   metric_touch(enum metric metric, const char *label1, const char *label2);
-void   metric_add(enum metric metric, double amount, const char *label1, const char *label2); /* counter, gauge */
-void   metric_set(enum metric metric, double value, const char *label1, const char *label2);  /* gauge */
-void   metric_observe(enum metric metric, double value, const char *label1, const char *label2); /* histogram, seconds */
-double metric_value(enum metric metric, const char *label1, const char *label2); /* counter, gauge; histogram: count */
+void metric_touch(enum metric metric, const char *label1, const char *label2);
+void metric_add(enum metric metric,
+                double amount,
+                const char *label1,
+                const char *label2); /* counter, gauge */
+void metric_set(enum metric metric,
+                double value,
+                const char *label1,
+                const char *label2); /* gauge */
+void metric_observe(enum metric metric,
+                    double value,
+                    const char *label1,
+                    const char *label2); /* histogram, seconds */
+double metric_value(enum metric metric,
+                    const char *label1,
+                    const char *label2); /* counter, gauge; histogram: count */
 /* Quantile of a histogram by linear interpolation inside its bucket; NaN when empty. */
 double metric_quantile(enum metric metric, double q, const char *label1, const char *label2);
-void   metric_reset_all(void); /* tests */
+void metric_reset_all(void); /* tests */
 
 /* Prometheus text format 0.0.4 of every row, with # HELP and # TYPE. */
 void metric_expose(struct buf *out);

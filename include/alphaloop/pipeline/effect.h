@@ -20,21 +20,21 @@ const char *effect_name(enum effect_kind kind);
 struct effect {
     enum effect_kind kind;
     union {
-        struct decision       *decision; /* store_decision; body below */
-        struct sample         *sample;   /* store_sample */
+        struct decision *decision;       /* store_decision; body below */
+        struct sample *sample;           /* store_sample */
         struct position_track *position; /* store_position */
         struct {
             struct uuid decision_id;
             enum reason reason;
         } drop; /* drop_decision */
         struct {
-            struct asset  asset;
+            struct asset asset;
             struct candle candle;
         } candle; /* store_candle */
         struct {
             struct strategy_id strategy_id;
-            const char        *trigger; /* a row of triggers.def: static text */
-        } training; /* start_training */
+            const char *trigger; /* a row of triggers.def: static text */
+        } training;              /* start_training */
     };
     struct buf body; /* store_decision of a signal: its exact JSON; else empty */
 };
@@ -44,7 +44,7 @@ void effect_deinit(struct effect *effect);
 /* A FIFO with a bound. */
 struct effects {
     struct effect *items; /* ring */
-    size_t         first, count, cap;
+    size_t first, count, cap;
 };
 
 #define EFFECTS_MAX 4096

@@ -14,11 +14,11 @@
 #define FUTURE_TOLERANCE_NS (300 * INT64_C(1000000000))
 
 struct market_clock {
-    bool    follows_market;
-    double  speed;          /* market seconds per wall second */
+    bool follows_market;
+    double speed;            /* market seconds per wall second */
     int64_t newest_event_ns; /* TIMESTAMP_NONE before the first event */
     int64_t seen_at_wall_ns;
-    int64_t last_ns;         /* the last answer */
+    int64_t last_ns; /* the last answer */
 };
 
 void market_clock_init(struct market_clock *clock, bool follows_market, double speed);

@@ -17,7 +17,7 @@
 struct cron { /* bit n: the value n fits */
     uint64_t minutes;
     uint32_t hours, days, months, weekdays;
-    bool     any_day, any_weekday; /* the field was `*` */
+    bool any_day, any_weekday; /* the field was `*` */
 };
 
 /* AL_EPARSE with what is wrong in err_text(). Empty text is no schedule: AL_EPARSE. */

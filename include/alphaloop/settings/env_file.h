@@ -21,12 +21,15 @@
 
 struct env_file {
     struct env_entry *entries;
-    size_t            count;
+    size_t count;
 };
 
 /* AL_EPARSE with one line for each bad line in `problems` (may be NULL): "line 3: ...". env_file_deinit() in any case. */
-MUST_CHECK enum al_err env_file_parse(struct slice bytes, struct env_file *out, struct buf *problems);
-void                   env_file_deinit(struct env_file *file);
-const char            *env_file_get(const struct env_file *file, const char *name); /* NULL when absent; borrows */
+MUST_CHECK enum al_err env_file_parse(struct slice bytes,
+                                      struct env_file *out,
+                                      struct buf *problems);
+void env_file_deinit(struct env_file *file);
+const char *env_file_get(const struct env_file *file,
+                         const char *name); /* NULL when absent; borrows */
 
 #endif

@@ -15,18 +15,24 @@
 #include "alphaloop/base/buf.h"
 #include "alphaloop/base/err.h"
 
-#define SETTING_TEXT_MAX       256 /* with NUL */
-#define SETTING_LIST_MAX       64
-#define SETTING_LIST_TEXT_MAX  104
-#define SETTINGS_PROBLEMS_MAX  (64 * 1024) /* bytes of the list of problems */
+#define SETTING_TEXT_MAX      256 /* with NUL */
+#define SETTING_LIST_MAX      64
+#define SETTING_LIST_TEXT_MAX 104
+#define SETTINGS_PROBLEMS_MAX (64 * 1024) /* bytes of the list of problems */
 
 struct setting_list {
     size_t count;
-    char   items[SETTING_LIST_MAX][SETTING_LIST_TEXT_MAX];
+    char items[SETTING_LIST_MAX][SETTING_LIST_TEXT_MAX];
 };
 
 /* Words of the choices, in the order of their rows. */
-enum setting_log_level { SETTING_DEBUG, SETTING_INFO, SETTING_WARNING, SETTING_ERROR, SETTING_CRITICAL };
+enum setting_log_level {
+    SETTING_DEBUG,
+    SETTING_INFO,
+    SETTING_WARNING,
+    SETTING_ERROR,
+    SETTING_CRITICAL
+};
 enum setting_queue_type { SETTING_CLASSIC, SETTING_QUORUM };
 enum setting_clock { SETTING_CLOCK_WALL, SETTING_CLOCK_MARKET };
 enum setting_gate { SETTING_GATE_EVIDENCE, SETTING_GATE_ACCURACY };
@@ -60,7 +66,7 @@ struct settings_source {
     /* Append the bytes of a file (for NAME_FILE); the error text says why not. */
     enum al_err (*read_file)(void *ctx, const char *path, struct buf *out);
     void *ctx;
-    bool  in_container;
+    bool in_container;
 };
 
 /* What a role cannot do without. */
@@ -73,7 +79,9 @@ enum { SETTINGS_NEED_API_KEY = 1 };
  *   problems  one line each, "NAME=value: what is allowed"; a secret's value is never shown        out, may be NULL
  *   returns   AL_OK; AL_EINVAL with the number of problems in err_text()
  */
-MUST_CHECK enum al_err settings_read(const struct settings_source *source, unsigned needs, struct settings *out,
+MUST_CHECK enum al_err settings_read(const struct settings_source *source,
+                                     unsigned needs,
+                                     struct settings *out,
                                      struct buf *problems);
 
 /* SIGHUP: *running with the RELOAD settings of *fresh. `changes` gets one line for each setting that differs: what it is
@@ -86,16 +94,18 @@ struct setting_view {
     const char *name, *kind, *unit, *help, *group;
     const char *default_text; /* of a secret: "set" or "unset" */
     const char *origin;
-    bool        is_secret, reloads;
-    char        range[64];  /* "1..65535", "wall|market", "at most 255 characters" */
-    char        value[1024]; /* of a secret: "set" or "unset" */
+    bool is_secret, reloads;
+    char range[64];   /* "1..65535", "wall|market", "at most 255 characters" */
+    char value[1024]; /* of a secret: "set" or "unset" */
 };
 
 /* Settings in the order of the table, id < SETTING_COUNT. `settings` may be NULL: value and origin stay empty. */
 void settings_view(const struct settings *settings, enum setting_id id, struct setting_view *view);
 
-void settings_print(const struct settings *settings, struct buf *out);      /* the table of role `settings` */
-void settings_print_json(const struct settings *settings, struct buf *out); /* the same as a JSON array of objects */
-void settings_env_example(struct buf *out);                                 /* env.example */
+void settings_print(const struct settings *settings,
+                    struct buf *out); /* the table of role `settings` */
+void settings_print_json(const struct settings *settings,
+                         struct buf *out);  /* the same as a JSON array of objects */
+void settings_env_example(struct buf *out); /* env.example */
 
 #endif

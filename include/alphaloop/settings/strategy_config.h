@@ -31,23 +31,23 @@ enum strategy_model_kind { STRATEGY_XGBOOST, STRATEGY_RANDOM_FOREST };
 /* About 20 kB: keep it on the heap. */
 struct strategy_config {
     struct strategy_id strategy_id;
-    size_t             n_assets; /* at least 1, unique */
-    struct asset       assets[STRATEGY_ASSETS_MAX];
-    int64_t            horizon_ns, timeframe_ns, settlement_lag_ns;
-    double             epsilon;
-    double             heuristic_weights[STRATEGY_HEURISTICS]; /* in the order of heuristics.def; >= 0 */
-    size_t             n_features; /* at least 1, unique */
-    char               features[STRATEGY_FEATURES_MAX][STRATEGY_FEATURE_TEXT_MAX];
+    size_t n_assets; /* at least 1, unique */
+    struct asset assets[STRATEGY_ASSETS_MAX];
+    int64_t horizon_ns, timeframe_ns, settlement_lag_ns;
+    double epsilon;
+    double heuristic_weights[STRATEGY_HEURISTICS]; /* in the order of heuristics.def; >= 0 */
+    size_t n_features;                             /* at least 1, unique */
+    char features[STRATEGY_FEATURES_MAX][STRATEGY_FEATURE_TEXT_MAX];
     struct {
         uint32_t trigger; /* enum decision_trigger */
-        int64_t  interval_ns;
+        int64_t interval_ns;
     } decision;
     struct {
         double barrier_up, barrier_down; /* multiples of sigma_h, > 0 */
     } label;
     struct {
-        uint32_t kind; /* enum strategy_model_kind */
-        char     parameters[STRATEGY_PARAMETERS_MAX]; /* a JSON object, "{}" when absent */
+        uint32_t kind;                            /* enum strategy_model_kind */
+        char parameters[STRATEGY_PARAMETERS_MAX]; /* a JSON object, "{}" when absent */
     } model;
     struct {
         double min_amount, max_amount; /* quote currency, min <= max */
@@ -55,9 +55,9 @@ struct strategy_config {
     } sizing;
     struct {
         uint32_t rate, burst; /* signals per 60 s and at once */
-        int64_t  cooldown_ns;
-        double   max_position_quote; /* NaN: no bound */
-        bool     skip_on_open_order;
+        int64_t cooldown_ns;
+        double max_position_quote; /* NaN: no bound */
+        bool skip_on_open_order;
     } limits;
     struct { /* per cent of the entry value, a loss is negative; NaN switches a rule off */
         double stop_loss_pct, take_profit_pct, take_profit_partial_pct, partial_fraction;
@@ -67,18 +67,18 @@ struct strategy_config {
         int64_t ticker_ns, book_ns, trades_ns, candle_ns;
     } freshness;
     struct {
-        char        schedule[SETTING_TEXT_MAX]; /* "" for none */
-        bool        has_schedule;
+        char schedule[SETTING_TEXT_MAX]; /* "" for none */
+        bool has_schedule;
         struct cron cron;
-        uint32_t    new_samples;
-        double      window_days;
-        uint32_t    max_rows;
-        bool        use_market_evidence;
+        uint32_t new_samples;
+        double window_days;
+        uint32_t max_rows;
+        bool use_market_evidence;
     } training;
 };
 
-const char *strategy_model_kind_name(uint32_t kind);   /* "xgboost", "random_forest" */
-const char *decision_trigger_name(uint32_t trigger);   /* "interval", "candle", "tick" */
+const char *strategy_model_kind_name(uint32_t kind); /* "xgboost", "random_forest" */
+const char *decision_trigger_name(uint32_t trigger); /* "interval", "candle", "tick" */
 
 /* Read one strategy.
  *
@@ -88,8 +88,11 @@ const char *decision_trigger_name(uint32_t trigger);   /* "interval", "candle", 
  *   problems  one line each: "limits.rate: 0 is not in 1..1000000"       out, may be NULL
  *   returns   AL_OK; AL_EPARSE not JSON; AL_EINVAL with the number of problems in err_text()
  */
-MUST_CHECK enum al_err strategy_config_parse(struct json_reader *reader, const struct strategy_id *strategy_id,
-                                             struct slice bytes, const struct settings *s, struct strategy_config *out,
+MUST_CHECK enum al_err strategy_config_parse(struct json_reader *reader,
+                                             const struct strategy_id *strategy_id,
+                                             struct slice bytes,
+                                             const struct settings *s,
+                                             struct strategy_config *out,
                                              struct buf *problems);
 
 /* The JSON Schema (2020-12) of the table: config/strategies/strategy.schema.json. */

@@ -10,8 +10,9 @@ void abstentions_insert(struct pg_batch *batch, const struct decision_row *rows,
 
 /* Recovery: those with features that are not settled, decided after since_ns, oldest first. */
 void abstentions_load_open(struct pg_batch *batch, int64_t since_ns, size_t limit);
-MUST_CHECK enum al_err
-abstentions_read(const struct pg_result *result, size_t row, struct decision *out);
+MUST_CHECK enum al_err abstentions_read(const struct pg_result *result,
+                                        size_t row,
+                                        struct decision *out);
 
 /* Forget abstentions decided before before_ns, at most `limit`; the number is pg_result_n_affected(). */
 void abstentions_prune(struct pg_batch *batch, int64_t before_ns, size_t limit);

@@ -19,8 +19,9 @@ void candles_load_last(struct pg_batch *batch,
                        const int64_t *intervals_ns,
                        size_t n_intervals,
                        size_t n_each);
-MUST_CHECK enum al_err
-candles_read(const struct pg_result *result, size_t row, struct candle_row *out);
+MUST_CHECK enum al_err candles_read(const struct pg_result *result,
+                                    size_t row,
+                                    struct candle_row *out);
 /* Forget candles of one interval that opened before before_ns. */
 void candles_prune(struct pg_batch *batch, int64_t interval_ns, int64_t before_ns);
 

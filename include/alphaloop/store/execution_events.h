@@ -22,8 +22,9 @@ void execution_events_insert(struct pg_batch *batch,
 void execution_events_load_open(struct pg_batch *batch, size_t limit);
 /* The `limit` matched executions stored last, oldest first: what the cost model is rebuilt from. */
 void execution_events_load_recent(struct pg_batch *batch, size_t limit);
-MUST_CHECK enum al_err
-execution_events_read(const struct pg_result *result, size_t row, struct execution_row *out);
+MUST_CHECK enum al_err execution_events_read(const struct pg_result *result,
+                                             size_t row,
+                                             struct execution_row *out);
 
 /* One row: all, and those without a signal of ours. */
 void execution_events_count(struct pg_batch *batch);

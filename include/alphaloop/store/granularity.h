@@ -8,8 +8,8 @@
 
 enum granularity { GRANULARITY_HOUR, GRANULARITY_DAY, GRANULARITY_WEEK, GRANULARITY_COUNT };
 
-const char *
-granularity_name(enum granularity granularity); /* as date_trunc and the HTTP parameter spell it */
+const char *granularity_name(
+    enum granularity granularity); /* as date_trunc and the HTTP parameter spell it */
 bool granularity_parse(struct slice name, enum granularity *out);
 
 #endif

@@ -75,8 +75,9 @@ void model_versions_load_retired(struct pg_batch *batch,
 /* How many versions of a strategy were ever judged (one i64): the k of the next attempt is one more. */
 void model_versions_count_attempts(struct pg_batch *batch, const struct strategy_id *strategy_id);
 /* Slices borrow from the result. */
-MUST_CHECK enum al_err
-model_versions_read(const struct pg_result *result, size_t row, struct model_version_row *out);
+MUST_CHECK enum al_err model_versions_read(const struct pg_result *result,
+                                           size_t row,
+                                           struct model_version_row *out);
 
 /* A29: how many versions by strategy and by type: rows (strategy_id, model_type, n_all, n_active). */
 struct model_count {
@@ -85,7 +86,8 @@ struct model_count {
     uint64_t n_all, n_active;
 };
 void model_versions_count(struct pg_batch *batch);
-MUST_CHECK enum al_err
-model_versions_read_count(const struct pg_result *result, size_t row, struct model_count *out);
+MUST_CHECK enum al_err model_versions_read_count(const struct pg_result *result,
+                                                 size_t row,
+                                                 struct model_count *out);
 
 #endif

@@ -8,8 +8,9 @@
 /* Lock (until the transaction ends) and select the states of these orders; orders without a row give none. */
 void orders_seen_lock(struct pg_batch *batch, const struct order_id *ids, size_t n_ids);
 /* AL_ERANGE when a stored value does not fit (then the row was not written by this program). */
-MUST_CHECK enum al_err
-orders_seen_read(const struct pg_result *result, size_t row, struct order_state *out);
+MUST_CHECK enum al_err orders_seen_read(const struct pg_result *result,
+                                        size_t row,
+                                        struct order_state *out);
 
 /* Write states, each order once: those with `exists` are updated, the others inserted. Appends one or two statements. When
  * another worker inserted the same order first the transaction is refused (SQLSTATE 23505, failure->retry): run the whole

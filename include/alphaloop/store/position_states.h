@@ -19,7 +19,8 @@ void position_states_upsert(struct pg_batch *batch,
                             size_t n_states);
 /* Those that are not closed, newest first. */
 void position_states_load(struct pg_batch *batch, size_t limit);
-MUST_CHECK enum al_err
-position_states_read(const struct pg_result *result, size_t row, struct position_state *out);
+MUST_CHECK enum al_err position_states_read(const struct pg_result *result,
+                                            size_t row,
+                                            struct position_state *out);
 
 #endif

@@ -27,8 +27,9 @@ void quarantine_list(struct pg_batch *batch, size_t limit, size_t offset);
 void quarantine_load_waiting(struct pg_batch *batch, int64_t after_id, size_t limit);
 void quarantine_get(struct pg_batch *batch, int64_t id); /* no row when unknown */
 /* Slices borrow from the result. */
-MUST_CHECK enum al_err
-quarantine_read(const struct pg_result *result, size_t row, struct quarantine_row *out);
+MUST_CHECK enum al_err quarantine_read(const struct pg_result *result,
+                                       size_t row,
+                                       struct quarantine_row *out);
 
 void quarantine_mark_retried(struct pg_batch *batch, int64_t id, int64_t now_ns);
 void quarantine_count_waiting(struct pg_batch *batch); /* one i64 */

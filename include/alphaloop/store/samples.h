@@ -23,8 +23,9 @@ void samples_count(struct pg_batch *batch);
 void samples_count_since(struct pg_batch *batch,
                          const struct strategy_id *strategy_id,
                          int64_t since_ns);
-MUST_CHECK enum al_err
-samples_read_count(const struct pg_result *result, size_t row, struct samples_count *out);
+MUST_CHECK enum al_err samples_read_count(const struct pg_result *result,
+                                          size_t row,
+                                          struct samples_count *out);
 
 /* The newest own fills of a strategy, newest first: live outcomes for the degradation trigger. */
 void samples_load_recent(struct pg_batch *batch,

@@ -24,8 +24,9 @@ struct stack_order {
     struct decimal quantity, filled_quantity;
 };
 void stack_orders_load_open(struct pg_batch *batch, size_t limit);
-MUST_CHECK enum al_err
-stack_orders_read(const struct pg_result *result, size_t row, struct stack_order *out);
+MUST_CHECK enum al_err stack_orders_read(const struct pg_result *result,
+                                         size_t row,
+                                         struct stack_order *out);
 
 /* public.positions: those that are not flat. */
 struct stack_position {
@@ -34,8 +35,9 @@ struct stack_position {
     double average_entry_price; /* NaN when null */
 };
 void stack_positions_load(struct pg_batch *batch, size_t limit);
-MUST_CHECK enum al_err
-stack_positions_read(const struct pg_result *result, size_t row, struct stack_position *out);
+MUST_CHECK enum al_err stack_positions_read(const struct pg_result *result,
+                                            size_t row,
+                                            struct stack_position *out);
 
 /* public.account_balances: the newest row of each coin. */
 struct stack_balance {
@@ -43,7 +45,8 @@ struct stack_balance {
     struct decimal available;
 };
 void stack_balances_load(struct pg_batch *batch, size_t limit);
-MUST_CHECK enum al_err
-stack_balances_read(const struct pg_result *result, size_t row, struct stack_balance *out);
+MUST_CHECK enum al_err stack_balances_read(const struct pg_result *result,
+                                           size_t row,
+                                           struct stack_balance *out);
 
 #endif

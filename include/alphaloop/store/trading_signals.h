@@ -45,8 +45,9 @@ struct signal_row {
     enum signal_status status;
     int64_t published_at_ns; /* TIMESTAMP_NONE until then; microseconds */
 };
-MUST_CHECK enum al_err
-trading_signals_read(const struct pg_result *result, size_t row, struct signal_row *out);
+MUST_CHECK enum al_err trading_signals_read(const struct pg_result *result,
+                                            size_t row,
+                                            struct signal_row *out);
 
 /* What an order event is matched with. */
 struct signal_match {
@@ -61,8 +62,9 @@ struct signal_match {
     bool is_exit;
 };
 void trading_signals_match(struct pg_batch *batch, const struct uuid *signal_ids, size_t n_ids);
-MUST_CHECK enum al_err
-trading_signals_read_match(const struct pg_result *result, size_t row, struct signal_match *out);
+MUST_CHECK enum al_err trading_signals_read_match(const struct pg_result *result,
+                                                  size_t row,
+                                                  struct signal_match *out);
 
 /* The end of an open decision, whether signal or abstention: REASON_NONE when its samples were written, else why there
  * is none. Appends two statements. samples_insert() does this for its rows itself. */

@@ -38,7 +38,8 @@ void training_runs_list(struct pg_batch *batch,
 /* Start-up: what a program that is gone left running becomes cancelled. Changed rows: pg_result_n_affected(). */
 void training_runs_cancel_running(struct pg_batch *batch, int64_t now_ns);
 /* Slices borrow from the result. */
-MUST_CHECK enum al_err
-training_runs_read(const struct pg_result *result, size_t row, struct training_run_row *out);
+MUST_CHECK enum al_err training_runs_read(const struct pg_result *result,
+                                          size_t row,
+                                          struct training_run_row *out);
 
 #endif

@@ -14,17 +14,20 @@ struct action_value {
 };
 
 struct entry_choice {
-    enum side   side;   /* SIDE_NONE: abstained */
+    enum side side;     /* SIDE_NONE: abstained */
     enum reason reason; /* edge_below_cost when abstained */
-    bool        explored; /* chance, not value, chose */
-    double      propensity; /* of what was done: 1 - e + e/2 greedy action, e/2 the other, 1 - e abstaining */
-    double      confidence; /* q of the chosen action; of the better one when abstained */
-    double      expected_value; /* v likewise */
-    double      v_lower;
+    bool explored;      /* chance, not value, chose */
+    double
+        propensity; /* of what was done: 1 - e + e/2 greedy action, e/2 the other, 1 - e abstaining */
+    double confidence;     /* q of the chosen action; of the better one when abstained */
+    double expected_value; /* v likewise */
+    double v_lower;
 };
 
 /* values[SIDE_BUY] and values[SIDE_SELL] are read. */
-struct entry_choice entry_choose(const struct action_value values[3], double epsilon, struct rng *rng);
+struct entry_choice entry_choose(const struct action_value values[3],
+                                 double epsilon,
+                                 struct rng *rng);
 
 /* What the same rule does without chance: used to judge a model on recorded decisions. SIDE_NONE: abstain. */
 enum side entry_greedy(const struct action_value values[3]);

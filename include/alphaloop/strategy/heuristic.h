@@ -23,26 +23,29 @@ struct heuristic_input {
 struct heuristic {
     const char *name;
     const char *formula;
-    double (*opinion)(const struct heuristic_input *input); /* -1..1; NaN when its inputs are not known */
+    double (*opinion)(
+        const struct heuristic_input *input); /* -1..1; NaN when its inputs are not known */
 };
 
-size_t                  heuristic_count(void);
+size_t heuristic_count(void);
 const struct heuristic *heuristic_at(size_t index); /* in table order */
-int                     heuristic_index(struct slice name); /* -1: no such name */
+int heuristic_index(struct slice name);             /* -1: no such name */
 
 #define HEURISTICS_MAX 16
 
 struct warmup_choice {
-    enum side   side;       /* SIDE_NONE: abstained */
-    enum reason reason;     /* heuristic_neutral when abstained */
-    double      propensity; /* of `side` */
-    double      strength;   /* |blended opinion|, 0..1 */
-    const char *heuristic;  /* the one that weighed most for the greedy action; static text */
+    enum side side;        /* SIDE_NONE: abstained */
+    enum reason reason;    /* heuristic_neutral when abstained */
+    double propensity;     /* of `side` */
+    double strength;       /* |blended opinion|, 0..1 */
+    const char *heuristic; /* the one that weighed most for the greedy action; static text */
 };
 
 /* weights   one a heuristic, in table order, >= 0
  * epsilon   0..1 */
-struct warmup_choice warmup_choose(const double weights[], const struct heuristic_input *input, double epsilon,
+struct warmup_choice warmup_choose(const double weights[],
+                                   const struct heuristic_input *input,
+                                   double epsilon,
                                    struct rng *rng);
 
 #endif

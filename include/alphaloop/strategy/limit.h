@@ -15,22 +15,25 @@ struct limit_budget {
     int64_t credit;      /* nanosecond-tokens */
     int64_t at_ns;       /* when `credit` was right */
 };
-void limit_budget_init(struct limit_budget *budget, int64_t rate, int64_t burst, int64_t now_ns); /* starts full */
+void limit_budget_init(struct limit_budget *budget,
+                       int64_t rate,
+                       int64_t burst,
+                       int64_t now_ns); /* starts full */
 bool limit_budget_has(struct limit_budget *budget, int64_t now_ns);
 bool limit_budget_take(struct limit_budget *budget, int64_t now_ns); /* false: used up */
 
 struct limit_input {
-    int64_t              now_ns;
-    enum side            side;
-    double               amount;            /* quote currency */
+    int64_t now_ns;
+    enum side side;
+    double amount; /* quote currency */
     struct limit_budget *budget;
-    int64_t              last_signal_ns;    /* of this strategy and asset; TIMESTAMP_NONE when none */
-    int64_t              cooldown_ns;
-    size_t               n_open_orders;     /* of this asset */
-    bool                 skip_on_open_order;
-    double               balance;           /* available quote currency; NaN: unknown */
-    double               position;          /* signed notional in quote currency; NaN: unknown */
-    double               max_position;      /* absolute bound; NaN: none */
+    int64_t last_signal_ns; /* of this strategy and asset; TIMESTAMP_NONE when none */
+    int64_t cooldown_ns;
+    size_t n_open_orders; /* of this asset */
+    bool skip_on_open_order;
+    double balance;      /* available quote currency; NaN: unknown */
+    double position;     /* signed notional in quote currency; NaN: unknown */
+    double max_position; /* absolute bound; NaN: none */
 };
 
 struct limit {
@@ -41,7 +44,7 @@ struct limit {
 /* Every limit in table order; the first refusal, or REASON_NONE and one signal is taken off the budget. */
 enum reason limits_check(struct limit_input *input);
 
-size_t              limit_count(void);
+size_t limit_count(void);
 const struct limit *limit_at(size_t index);
 
 #endif

@@ -8,7 +8,8 @@
 
 struct sizing {
     double min_amount, max_amount; /* quote currency; SIGNAL_AMOUNT_MIN..SIGNAL_AMOUNT_MAX */
-    double edge_scale; /* the lower bound of the value that earns the largest amount, fraction > 0 */
+    double
+        edge_scale; /* the lower bound of the value that earns the largest amount, fraction > 0 */
 };
 
 /* Warm-up: uniform in the lower `randomness` part of the range above the minimum. */

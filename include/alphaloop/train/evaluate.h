@@ -20,39 +20,45 @@ struct evaluation {
 #undef EVALUATION
 };
 
-enum evaluation_type { EVALUATION_classification, EVALUATION_regression, EVALUATION_trading_performance };
+enum evaluation_type {
+    EVALUATION_classification,
+    EVALUATION_regression,
+    EVALUATION_trading_performance
+};
 
 struct evaluation_row {
-    const char          *name;
+    const char *name;
     enum evaluation_type type;
-    const char          *help;
+    const char *help;
 };
-size_t                       evaluation_count(void);
+size_t evaluation_count(void);
 const struct evaluation_row *evaluation_at(size_t index);
-double                       evaluation_value(const struct evaluation *evaluation, size_t index);
-void                         evaluation_clear(struct evaluation *evaluation); /* all NaN */
+double evaluation_value(const struct evaluation *evaluation, size_t index);
+void evaluation_clear(struct evaluation *evaluation); /* all NaN */
 
 /* Each fills its own rows of *out and leaves the others. n >= 1; AL_ENOMEM is the only fault. */
 
 /* q  [n] probability of a net gain, 0..1
  *   r  [n] net outcome; y = r > 0
  *   w  [n] or NULL */
-MUST_CHECK enum al_err evaluate_classification(const float *q, const float *r, const float *w, size_t n,
-                                               struct evaluation *out);
+MUST_CHECK enum al_err evaluate_classification(
+    const float *q, const float *r, const float *w, size_t n, struct evaluation *out);
 
 /*   v  [n] expected net outcome
  *   r  [n] net outcome
  *   w  [n] or NULL; rank_ic takes no notice of it */
-MUST_CHECK enum al_err evaluate_regression(const float *v, const float *r, const float *w, size_t n,
-                                           struct evaluation *out);
+MUST_CHECK enum al_err evaluate_regression(
+    const float *v, const float *r, const float *w, size_t n, struct evaluation *out);
 
 /* Decisions in order of time.
  *   u          [n] net utility: 0 where it abstained
  *   traded     [n]
  *   base_rate  share of candidate actions with a net gain (NaN: not known) */
-void evaluate_trading(const double *u, const bool *traded, size_t n, double base_rate, struct evaluation *out);
+void evaluate_trading(
+    const double *u, const bool *traded, size_t n, double base_rate, struct evaluation *out);
 
 /* Rank AUC of scores for labels; NaN with one class. */
-MUST_CHECK enum al_err evaluate_auc(const float *score, const float *r, const float *w, size_t n, double *auc);
+MUST_CHECK enum al_err evaluate_auc(
+    const float *score, const float *r, const float *w, size_t n, double *auc);
 
 #endif

@@ -10,28 +10,28 @@
 
 /* A sample without what training does not need: 100 bytes and the features, so a million rows fit. */
 struct train_row {
-    struct uuid   decision_id;
-    int64_t       t0_ns, t1_ns, available_at_ns;
-    float         net_return, gross_return;
-    float         fill_fraction, propensity;
-    uint32_t      asset;   /* index, in order of appearance */
-    uint8_t       action;  /* enum side */
-    uint8_t       evidence; /* enum evidence */
-    bool          policy_took, is_warmup, is_dry_run;
-    float         confidence; /* NaN when the action was not chosen */
+    struct uuid decision_id;
+    int64_t t0_ns, t1_ns, available_at_ns;
+    float net_return, gross_return;
+    float fill_fraction, propensity;
+    uint32_t asset;   /* index, in order of appearance */
+    uint8_t action;   /* enum side */
+    uint8_t evidence; /* enum evidence */
+    bool policy_took, is_warmup, is_dry_run;
+    float confidence; /* NaN when the action was not chosen */
 };
 
 /* Rows as they are read, in any order; features as frozen, not oriented. */
 struct train_rows {
-    size_t            n_rows, n_cols, cap, n_rows_max;
+    size_t n_rows, n_cols, cap, n_rows_max;
     struct train_row *rows;
-    float            *x; /* [n_rows][n_cols] */
-    struct asset     *assets;
-    size_t            n_assets;
+    float *x; /* [n_rows][n_cols] */
+    struct asset *assets;
+    size_t n_assets;
 };
 
 MUST_CHECK enum al_err train_rows_init(struct train_rows *rows, size_t n_cols, size_t n_rows_max);
-void                   train_rows_deinit(struct train_rows *rows);
+void train_rows_deinit(struct train_rows *rows);
 /* AL_EFULL past n_rows_max; AL_EVERSION when the number of features is another; AL_EINVAL: an outcome that is not finite, a
  * feature that is infinite, or times that are not in order. */
 MUST_CHECK enum al_err train_rows_add(struct train_rows *rows, const struct sample *sample);
@@ -45,13 +45,15 @@ struct train_hooks {
 /* The bytes of a model folder; all empty unless the verdict is PROMOTE or REFUSE. */
 struct train_result {
     struct train_line end;
-    struct manifest  *manifest;
-    struct buf        manifest_json, model, trees, probe, report;
+    struct manifest *manifest;
+    struct buf manifest_json, model, trees, probe, report;
 };
 void train_result_deinit(struct train_result *result);
 
 /* Write manifest_json, with what only the caller knows; the end line gets its hash. */
-MUST_CHECK enum al_err train_result_seal(struct train_result *result, int64_t trained_at_ns, double seconds);
+MUST_CHECK enum al_err train_result_seal(struct train_result *result,
+                                         int64_t trained_at_ns,
+                                         double seconds);
 
 /* From rows to a verdict.
  *
@@ -61,8 +63,11 @@ MUST_CHECK enum al_err train_result_seal(struct train_result *result, int64_t tr
  *   out        not sealed; train_result_deinit() it in any case
  *   returns    AL_OK with a verdict, also for too few rows or a refusal; a fault otherwise (AL_ECANCELED ...)
  */
-MUST_CHECK enum al_err train_run(const struct train_job *job, const struct feature_set *set,
-                                 const struct train_rows *rows, const struct scorer *incumbent,
-                                 const struct train_hooks *hooks, struct train_result *out);
+MUST_CHECK enum al_err train_run(const struct train_job *job,
+                                 const struct feature_set *set,
+                                 const struct train_rows *rows,
+                                 const struct scorer *incumbent,
+                                 const struct train_hooks *hooks,
+                                 struct train_result *out);
 
 #endif

@@ -34,61 +34,70 @@
 #include "alphaloop/base/rng.h"
 
 #define GATE_TEXT_MAX      512
-#define GATE_BLOCKS_MIN    20   /* independent blocks below which nothing can be said */
-#define GATE_TRADES_MIN    30   /* trades of the challenger */
+#define GATE_BLOCKS_MIN    20 /* independent blocks below which nothing can be said */
+#define GATE_TRADES_MIN    30 /* trades of the challenger */
 #define GATE_BOOTSTRAP_MIN 1000
 
 enum gate_mode { GATE_EVIDENCE, GATE_ACCURACY };
 
 struct gate_rule {
     enum gate_mode mode;
-    double         accuracy_min; /* mode accuracy */
-    double         level;        /* a: chance of ever promoting without edge, 0..1/2 */
-    uint32_t       attempt;      /* k >= 1 */
-    double         n_eff_min;    /* effective samples the challenger must have been taught on */
-    uint32_t       n_bootstrap;  /* resamples; raised to what the level needs, within reason */
+    double accuracy_min;  /* mode accuracy */
+    double level;         /* a: chance of ever promoting without edge, 0..1/2 */
+    uint32_t attempt;     /* k >= 1 */
+    double n_eff_min;     /* effective samples the challenger must have been taught on */
+    uint32_t n_bootstrap; /* resamples; raised to what the level needs, within reason */
 };
 
 struct gate_evidence {
-    const double *u_challenger, *u_incumbent; /* [n], in order of time                                    borrows */
-    size_t        n;
-    double        span_decisions;    /* mean number of decisions that begin within a label's span; the mean block at least */
-    bool          against_warmup;    /* the incumbent is the warm-up policy or nothing */
-    double        n_eff;             /* of the challenger's training rows */
-    size_t        n_trades;          /* decisions at which the challenger traded */
-    size_t        n_own, n_market;   /* utilities from own fills, from market data and the cost model */
-    double        brier_skill, accuracy;
+    const double *u_challenger,
+        *u_incumbent; /* [n], in order of time                                    borrows */
+    size_t n;
+    double
+        span_decisions; /* mean number of decisions that begin within a label's span; the mean block at least */
+    bool against_warmup;    /* the incumbent is the warm-up policy or nothing */
+    double n_eff;           /* of the challenger's training rows */
+    size_t n_trades;        /* decisions at which the challenger traded */
+    size_t n_own, n_market; /* utilities from own fills, from market data and the cost model */
+    double brier_skill, accuracy;
 };
 
 struct gate_verdict {
-    bool     promoted;
-    bool     enough;            /* evidence */
-    double   level;             /* a_k */
-    double   block;             /* mean block length, decisions */
+    bool promoted;
+    bool enough;  /* evidence */
+    double level; /* a_k */
+    double block; /* mean block length, decisions */
     uint32_t n_bootstrap;
-    double   mean_d, low_d;     /* net return per decision, fraction */
-    double   mean_u, low_u;     /* of the challenger */
-    double   mean_incumbent;
-    double   brier_skill, accuracy, n_eff;
-    size_t   n, n_trades, n_own, n_market;
+    double mean_d, low_d; /* net return per decision, fraction */
+    double mean_u, low_u; /* of the challenger */
+    double mean_incumbent;
+    double brier_skill, accuracy, n_eff;
+    size_t n, n_trades, n_own, n_market;
     uint32_t attempt;
-    char     text[GATE_TEXT_MAX]; /* why, in words and numbers */
+    char text[GATE_TEXT_MAX]; /* why, in words and numbers */
 };
 
 /* AL_ENOMEM is the only fault; a refusal is a verdict. The rng is the only source of chance. */
-MUST_CHECK enum al_err gate_judge(const struct gate_rule *rule, const struct gate_evidence *evidence, struct rng *rng,
+MUST_CHECK enum al_err gate_judge(const struct gate_rule *rule,
+                                  const struct gate_evidence *evidence,
+                                  struct rng *rng,
                                   struct gate_verdict *verdict);
 
 double gate_level(double level, uint32_t attempt); /* a_k */
 
 /* Lower bound of the mean of x[n] at `level`, where neighbours within `span` >= 1 places may depend on each other. */
 struct bootstrap_bound {
-    double   mean, low, standard_error;
-    double   block;       /* L */
+    double mean, low, standard_error;
+    double block;         /* L */
     uint32_t n_bootstrap; /* resamples taken */
 };
-MUST_CHECK enum al_err bootstrap_lower_bound(const double *x, size_t n, double span, double level, uint32_t n_bootstrap,
-                                             struct rng *rng, struct bootstrap_bound *bound);
-double                 bootstrap_block(size_t n, double span); /* L */
+MUST_CHECK enum al_err bootstrap_lower_bound(const double *x,
+                                             size_t n,
+                                             double span,
+                                             double level,
+                                             uint32_t n_bootstrap,
+                                             struct rng *rng,
+                                             struct bootstrap_bound *bound);
+double bootstrap_block(size_t n, double span); /* L */
 
 #endif

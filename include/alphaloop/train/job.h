@@ -47,9 +47,8 @@ struct train_job {
 
 void train_job_default(struct train_job *job); /* everything that has a default */
 void train_job_write(const struct train_job *job, struct buf *out);
-MUST_CHECK enum al_err
-train_job_read(struct slice text,
-               struct train_job *out); /* AL_EPARSE, AL_ERANGE: names the field */
+MUST_CHECK enum al_err train_job_read(
+    struct slice text, struct train_job *out); /* AL_EPARSE, AL_ERANGE: names the field */
 
 /* Lines the child prints, one JSON object each. The last one is of kind `end`. */
 enum train_line_kind { TRAIN_LINE_PROGRESS, TRAIN_LINE_END };

@@ -26,30 +26,31 @@
 #define TRIGGER_WINDOW_MAX 10000
 
 struct trigger_rule {
-    bool        has_schedule;
+    bool has_schedule;
     struct cron schedule;
-    bool        on_degradation;
-    uint32_t    window;          /* independent outcomes; 30..TRIGGER_WINDOW_MAX */
-    double      skill_min;       /* Brier skill below which the model is called degraded */
-    int64_t     min_interval_ns; /* between two trainings nobody asked for by hand */
+    bool on_degradation;
+    uint32_t window;         /* independent outcomes; 30..TRIGGER_WINDOW_MAX */
+    double skill_min;        /* Brier skill below which the model is called degraded */
+    int64_t min_interval_ns; /* between two trainings nobody asked for by hand */
 };
 
 struct live_outcome {
     float q, weight;
-    bool  won;
+    bool won;
 };
 
 struct trigger_state {
-    struct trigger_rule  rule;
-    int64_t              last_training_ns; /* TIMESTAMP_NONE: never */
-    int64_t              next_scheduled_ns; /* TIMESTAMP_NONE: no schedule */
-    uint64_t             n_since, n_needed; /* own outcomes since the last training; for the next; n_needed 0: off */
-    bool                 is_running;
+    struct trigger_rule rule;
+    int64_t last_training_ns;  /* TIMESTAMP_NONE: never */
+    int64_t next_scheduled_ns; /* TIMESTAMP_NONE: no schedule */
+    uint64_t n_since,
+        n_needed; /* own outcomes since the last training; for the next; n_needed 0: off */
+    bool is_running;
     struct live_outcome *outcomes; /* ring of TRIGGER_WINDOW_MAX */
-    size_t               first, count;
-    double               worth;           /* sum of their weights */
-    double               cusum;           /* C */
-    bool                 degraded_told;   /* the training that runs answers an alarm */
+    size_t first, count;
+    double worth;       /* sum of their weights */
+    double cusum;       /* C */
+    bool degraded_told; /* the training that runs answers an alarm */
 };
 
 struct trigger {
@@ -58,14 +59,17 @@ struct trigger {
 };
 
 MUST_CHECK enum al_err trigger_init(struct trigger_state *state, const struct trigger_rule *rule);
-void                   trigger_deinit(struct trigger_state *state);
+void trigger_deinit(struct trigger_state *state);
 /* The schedule counts from now_ns, or from a next time that was kept: one that passed while nobody ran is due at once. */
-void trigger_restore(struct trigger_state *state, int64_t last_training_ns, int64_t next_scheduled_ns, int64_t now_ns);
+void trigger_restore(struct trigger_state *state,
+                     int64_t last_training_ns,
+                     int64_t next_scheduled_ns,
+                     int64_t now_ns);
 
 /* Name of the first trigger that is due, or NULL. None while a training runs or within min_interval_ns of the last. */
 const char *trigger_due(struct trigger_state *state, int64_t now_ns);
-void        trigger_on_start(struct trigger_state *state, int64_t now_ns);
-void        trigger_on_end(struct trigger_state *state, int64_t now_ns);
+void trigger_on_start(struct trigger_state *state, int64_t now_ns);
+void trigger_on_end(struct trigger_state *state, int64_t now_ns);
 
 /* One outcome of the serving model: it said q, and it won or not. 0 <= weight <= 1. */
 void trigger_on_outcome(struct trigger_state *state, double q, bool won, double weight);
@@ -74,7 +78,7 @@ void trigger_on_new_model(struct trigger_state *state); /* its outcomes start af
 double trigger_brier(const struct trigger_state *state);
 double trigger_brier_skill(const struct trigger_state *state);
 
-size_t                trigger_count(void);
+size_t trigger_count(void);
 const struct trigger *trigger_at(size_t index);
 
 #endif

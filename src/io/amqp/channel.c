@@ -12,8 +12,9 @@
 #include "conn_i.h"
 #include "content_i.h"
 
-enum al_err
-channel_init(struct channel *channel, struct amqp_conn *conn, const struct channel_ops *ops)
+enum al_err channel_init(struct channel *channel,
+                         struct amqp_conn *conn,
+                         const struct channel_ops *ops)
 {
     if (conn->n_channels == AMQP_CHANNELS_MAX)
         return err_set(AL_EFULL, "more than %d channels on one AMQP connection", AMQP_CHANNELS_MAX);
@@ -195,16 +196,14 @@ static void add_text(amqp_table_t *table, const char *key, const char *value)
     if (value != NULL)
         table->entries[table->num_entries++] = (amqp_table_entry_t){
             .key = amqp_bytes_of(key),
-            .value = {.kind = AMQP_FIELD_KIND_UTF8, .value.bytes = amqp_bytes_of(value)}
-        };
+            .value = {.kind = AMQP_FIELD_KIND_UTF8, .value.bytes = amqp_bytes_of(value)}};
 }
 
 static void add_number(amqp_table_t *table, const char *key, int64_t value)
 {
     if (value > 0)
         table->entries[table->num_entries++] = (amqp_table_entry_t){
-            .key = amqp_bytes_of(key), .value = {.kind = AMQP_FIELD_KIND_I64, .value.i64 = value}
-        };
+            .key = amqp_bytes_of(key), .value = {.kind = AMQP_FIELD_KIND_I64, .value.i64 = value}};
 }
 
 void channel_declare_queue(struct channel *channel, const struct amqp_queue *queue, bool passive)

@@ -43,8 +43,9 @@ struct channel {
 };
 
 /* Adds the channel to its connection. AL_EFULL beyond AMQP_CHANNELS_MAX. */
-MUST_CHECK enum al_err
-channel_init(struct channel *channel, struct amqp_conn *conn, const struct channel_ops *ops);
+MUST_CHECK enum al_err channel_init(struct channel *channel,
+                                    struct amqp_conn *conn,
+                                    const struct channel_ops *ops);
 void channel_deinit(struct channel *channel);
 
 void channel_open(struct channel *channel); /* on_open, or on_closed */

@@ -106,8 +106,9 @@ static enum al_err check_size(const struct codec *codec, uint8_t type, uint32_t 
     return AL_OK;
 }
 
-static enum al_err
-check_head(const struct codec *codec, const struct codec_events *events, void *ctx)
+static enum al_err check_head(const struct codec *codec,
+                              const struct codec_events *events,
+                              void *ctx)
 {
     uint8_t type = codec->head[0];
     uint16_t channel = (uint16_t)(codec->head[1] << 8 | codec->head[2]);
@@ -122,8 +123,10 @@ check_head(const struct codec *codec, const struct codec_events *events, void *c
 }
 
 /* Give bytes to the library, which takes one frame at most. */
-static enum al_err
-decode(struct codec *codec, const void *bytes, size_t n_bytes, amqp_frame_t *frame)
+static enum al_err decode(struct codec *codec,
+                          const void *bytes,
+                          size_t n_bytes,
+                          amqp_frame_t *frame)
 {
     amqp_bytes_t in = {.len = n_bytes, .bytes = (void *)(uintptr_t)bytes};
     int n_taken = amqp_handle_input(codec->lib, in, frame);
@@ -166,8 +169,10 @@ static enum al_err decode_kept(struct codec *codec, amqp_frame_t *frame)
     return err;
 }
 
-static enum al_err
-begin_frame(struct codec *codec, struct slice *bytes, const struct codec_events *events, void *ctx)
+static enum al_err begin_frame(struct codec *codec,
+                               struct slice *bytes,
+                               const struct codec_events *events,
+                               void *ctx)
 {
     size_t n = FRAME_HEAD - codec->n_head;
     n = n < bytes->len ? n : bytes->len;
@@ -201,8 +206,10 @@ static enum al_err continue_frame(struct codec *codec, struct slice *bytes, amqp
     return is_whole ? decode_kept(codec, frame) : AL_OK;
 }
 
-static enum al_err
-feed(struct codec *codec, struct slice bytes, const struct codec_events *events, void *ctx)
+static enum al_err feed(struct codec *codec,
+                        struct slice bytes,
+                        const struct codec_events *events,
+                        void *ctx)
 {
     while (bytes.len > 0) {
         amqp_frame_t frame = {0};
@@ -216,8 +223,10 @@ feed(struct codec *codec, struct slice bytes, const struct codec_events *events,
     return AL_OK;
 }
 
-enum al_err
-codec_feed(struct codec *codec, struct slice bytes, const struct codec_events *events, void *ctx)
+enum al_err codec_feed(struct codec *codec,
+                       struct slice bytes,
+                       const struct codec_events *events,
+                       void *ctx)
 {
     if (codec->broken)
         return err_set(AL_ESTATE, "AMQP stream is broken");
@@ -245,8 +254,10 @@ static void close_frame(struct buf *out, char *at, uint8_t type, uint16_t channe
     buf_added(out, size + FRAME_OVERHEAD);
 }
 
-enum al_err
-codec_put_method(struct buf *out, uint16_t channel, amqp_method_number_t id, void *decoded)
+enum al_err codec_put_method(struct buf *out,
+                             uint16_t channel,
+                             amqp_method_number_t id,
+                             void *decoded)
 {
     char *at = buf_reserve(out, METHOD_ROOM);
     if (at == NULL) {

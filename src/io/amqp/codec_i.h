@@ -46,16 +46,20 @@ MUST_CHECK enum al_err codec_reset(struct codec *codec); /* a new connection beg
 MUST_CHECK enum al_err codec_tune(struct codec *codec, uint32_t frame_max);
 
 /* AL_EPARSE with err_text() when the peer breaks the rules: the connection cannot go on. */
-MUST_CHECK enum al_err
-codec_feed(struct codec *codec, struct slice bytes, const struct codec_events *events, void *ctx);
+MUST_CHECK enum al_err codec_feed(struct codec *codec,
+                                  struct slice bytes,
+                                  const struct codec_events *events,
+                                  void *ctx);
 /* Everything decoded on this channel so far is no longer needed. */
 void codec_release(struct codec *codec, uint16_t channel);
 
 /* Appending frames. A frame that does not fit leaves `out` as it was and returns AL_EFULL. */
 void codec_put_greeting(struct buf *out);
 void codec_put_heartbeat(struct buf *out);
-MUST_CHECK enum al_err
-codec_put_method(struct buf *out, uint16_t channel, amqp_method_number_t id, void *decoded);
+MUST_CHECK enum al_err codec_put_method(struct buf *out,
+                                        uint16_t channel,
+                                        amqp_method_number_t id,
+                                        void *decoded);
 MUST_CHECK enum al_err codec_put_content(struct buf *out,
                                          uint16_t channel,
                                          const amqp_basic_properties_t *properties,

@@ -470,13 +470,11 @@ static enum al_err check_options(const struct amqp_options *o)
     const struct {
         const char *field, *text;
         size_t n_min;
-    } texts[] = {
-        {"host",            o->host,     1},
-        {"vhost",           o->vhost,    1},
-        {"user",            o->user,     1},
-        {"password",        o->password, 0},
-        {"connection name", o->name,     1}
-    };
+    } texts[] = {{"host", o->host, 1},
+                 {"vhost", o->vhost, 1},
+                 {"user", o->user, 1},
+                 {"password", o->password, 0},
+                 {"connection name", o->name, 1}};
     for (size_t i = 0; i < COUNT_OF(texts); i++) {
         enum al_err err = check_text(texts[i].field, texts[i].text, texts[i].n_min);
         if (err != AL_OK)
@@ -545,8 +543,9 @@ static enum al_err init_parts(struct amqp_conn *conn)
     return err;
 }
 
-enum al_err
-amqp_conn_create(uv_loop_t *loop, const struct amqp_options *options, struct amqp_conn **out)
+enum al_err amqp_conn_create(uv_loop_t *loop,
+                             const struct amqp_options *options,
+                             struct amqp_conn **out)
 {
     enum al_err err = check_options(options);
     if (err != AL_OK)

@@ -48,8 +48,9 @@ static void log_state(const struct amqp_consumer *consumer)
            F_STR("error", consumer->error));
 }
 
-static void
-set_state(struct amqp_consumer *consumer, enum amqp_consumer_state state, const char *error)
+static void set_state(struct amqp_consumer *consumer,
+                      enum amqp_consumer_state state,
+                      const char *error)
 {
     snprintf(consumer->error, sizeof(consumer->error), "%s", error);
     if (consumer->state == state)

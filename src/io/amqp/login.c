@@ -15,8 +15,7 @@ static amqp_table_entry_t text_entry(const char *key, const char *value)
 {
     return (amqp_table_entry_t){
         .key = amqp_bytes_of(key),
-        .value = {.kind = AMQP_FIELD_KIND_UTF8, .value.bytes = amqp_bytes_of(value)}
-    };
+        .value = {.kind = AMQP_FIELD_KIND_UTF8, .value.bytes = amqp_bytes_of(value)}};
 }
 
 void login_begin(struct amqp_conn *conn)
@@ -50,21 +49,20 @@ static void send_start_ok(struct amqp_conn *conn)
 
     amqp_table_entry_t can[COUNT_OF(capabilities)];
     for (size_t i = 0; i < COUNT_OF(capabilities); i++)
-        can[i] = (amqp_table_entry_t){
-            .key = amqp_bytes_of(capabilities[i]),
-            .value = {.kind = AMQP_FIELD_KIND_BOOLEAN, .value.boolean = 1}
-        };
+        can[i] =
+            (amqp_table_entry_t){.key = amqp_bytes_of(capabilities[i]),
+                                 .value = {.kind = AMQP_FIELD_KIND_BOOLEAN, .value.boolean = 1}};
     amqp_table_entry_t entries[] = {
         text_entry("product", "alphaloop"),
         text_entry("connection_name", conn->options.name),
         {.key = amqp_bytes_of("capabilities"),
-                                                 .value = {.kind = AMQP_FIELD_KIND_TABLE,
+         .value = {.kind = AMQP_FIELD_KIND_TABLE,
                    .value.table = {.num_entries = COUNT_OF(can), .entries = can}}},
     };
     amqp_connection_start_ok_t ok = {
         .client_properties = {.num_entries = COUNT_OF(entries), .entries = entries},
         .mechanism = amqp_bytes_of("PLAIN"),
-        .response = {.len = n_user + n_password + 2,   .bytes = secret   },
+        .response = {.len = n_user + n_password + 2, .bytes = secret},
         .locale = amqp_bytes_of("en_US"),
     };
     conn_put(conn, 0, AMQP_CONNECTION_START_OK_METHOD, &ok);

@@ -50,22 +50,8 @@ static int fixed_size(char kind)
     static const struct {
         char kind;
         int8_t size;
-    } sizes[] = {
-        {'t', 1},
-        {'b', 1},
-        {'B', 1},
-        {'s', 2},
-        {'u', 2},
-        {'I', 4},
-        {'i', 4},
-        {'l', 8},
-        {'L', 8},
-        {'f', 4},
-        {'d', 8},
-        {'D', 5},
-        {'T', 8},
-        {'V', 0}
-    };
+    } sizes[] = {{'t', 1}, {'b', 1}, {'B', 1}, {'s', 2}, {'u', 2}, {'I', 4}, {'i', 4},
+                 {'l', 8}, {'L', 8}, {'f', 4}, {'d', 8}, {'D', 5}, {'T', 8}, {'V', 0}};
     for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
         if (sizes[i].kind == kind)
             return sizes[i].size;

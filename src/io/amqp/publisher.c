@@ -80,8 +80,10 @@ static void settle_until(struct amqp_publisher *p, uint64_t end, enum amqp_resul
     }
 }
 
-static bool
-on_confirm(struct amqp_publisher *p, uint64_t number, bool multiple, enum amqp_result result)
+static bool on_confirm(struct amqp_publisher *p,
+                       uint64_t number,
+                       bool multiple,
+                       enum amqp_result result)
 {
     if (multiple && number == 0)
         number = p->next - 1; /* all so far */
@@ -274,8 +276,10 @@ static enum al_err check_room(struct amqp_publisher *p, size_t n_body)
     return AL_OK;
 }
 
-static void
-set_text(amqp_basic_properties_t *p, amqp_flags_t flag, amqp_bytes_t *field, const char *text)
+static void set_text(amqp_basic_properties_t *p,
+                     amqp_flags_t flag,
+                     amqp_bytes_t *field,
+                     const char *text)
 {
     if (text == NULL)
         return;
@@ -301,8 +305,7 @@ static void fill_properties(amqp_basic_properties_t *p,
         entries[i] = (amqp_table_entry_t){
             .key = amqp_bytes_of(m->headers[i].name),
             .value = {.kind = AMQP_FIELD_KIND_UTF8,
-                      .value.bytes = amqp_bytes_of_slice(m->headers[i].value)}
-        };
+                      .value.bytes = amqp_bytes_of_slice(m->headers[i].value)}};
     if (m->n_headers > 0) {
         p->_flags |= AMQP_BASIC_HEADERS_FLAG;
         p->headers = (amqp_table_t){.num_entries = (int)m->n_headers, .entries = entries};

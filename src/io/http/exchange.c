@@ -291,10 +291,8 @@ static enum MHD_Result on_field(void *ctx,
     head->overflow = head->n_fields == HTTP_HEADERS_MAX;
     if (head->overflow)
         return MHD_NO;
-    head->fields[head->n_fields++] = (struct http_field){
-        {name,                       n_name },
-        {value == NULL ? "" : value, n_value}
-    };
+    head->fields[head->n_fields++] =
+        (struct http_field){{name, n_name}, {value == NULL ? "" : value, n_value}};
     return MHD_YES;
 }
 
@@ -325,8 +323,10 @@ static void set_trace_id(struct http_request *request, struct rng *rng)
 }
 
 /* A head that cannot be trusted, or a target that cannot be read: answer and hang up. */
-static enum MHD_Result
-refuse_head(struct exchange *exchange, unsigned status, const char *why, const char *kind)
+static enum MHD_Result refuse_head(struct exchange *exchange,
+                                   unsigned status,
+                                   const char *why,
+                                   const char *kind)
 {
     metric_add(METRIC_http_refused_total, 1, kind, NULL);
     http_error(&exchange->request, status, "%s", why);

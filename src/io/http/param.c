@@ -229,8 +229,9 @@ static void take_text(struct http_request *request,
         param_problem(request, param, type, message);
 }
 
-static void
-take_query(struct http_request *request, const struct http_param *param, struct http_value *value)
+static void take_query(struct http_request *request,
+                       const struct http_param *param,
+                       struct http_value *value)
 {
     for (size_t i = 0; i < request->target.n_query; i++) {
         const struct http_field *pair = &request->target.query[i];
@@ -280,8 +281,9 @@ static const char *json_type_wanted(enum http_type type)
     }
 }
 
-static void
-take_member(struct http_request *request, const struct http_param *param, struct http_value *value)
+static void take_member(struct http_request *request,
+                        const struct http_param *param,
+                        struct http_value *value)
 {
     struct json_object *node = request->json == NULL ? NULL : json_get(request->json, param->name);
     if (node == NULL)
@@ -306,12 +308,11 @@ take_member(struct http_request *request, const struct http_param *param, struct
     value->given = true;
 }
 
-static void
-take_param(struct http_request *request, const struct http_param *param, struct http_value *value)
+static void take_param(struct http_request *request,
+                       const struct http_param *param,
+                       struct http_value *value)
 {
-    *value = (struct http_value){
-        .text = {"", 0}
-    };
+    *value = (struct http_value){.text = {"", 0}};
     if (param->in == HTTP_PATH) {
         size_t index = http_router_path_index(request->match.route, param->name);
         take_text(request, param, request->match.path_values[index], value);

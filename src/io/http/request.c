@@ -198,8 +198,9 @@ bool http_request_wants_html(const struct http_request *request)
 }
 
 /* The value of a declared parameter; asking for an undeclared one, or by another type, is a bug. */
-static const struct http_value *
-value_of(const struct http_request *request, const char *name, unsigned types)
+static const struct http_value *value_of(const struct http_request *request,
+                                         const char *name,
+                                         unsigned types)
 {
     const struct http_param *params = request->match.route->params;
     for (size_t i = 0; params[i].name != NULL; i++) {

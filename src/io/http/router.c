@@ -155,8 +155,9 @@ static enum al_err add_row(struct http_router *router, const struct http_route *
     return AL_OK;
 }
 
-enum al_err
-http_router_create(const struct http_route *routes, size_t n_routes, struct http_router **out)
+enum al_err http_router_create(const struct http_route *routes,
+                               size_t n_routes,
+                               struct http_router **out)
 {
     struct http_router *router = calloc(1, sizeof *router + n_routes * sizeof router->patterns[0]);
     if (router == NULL)

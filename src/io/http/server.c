@@ -319,8 +319,9 @@ static enum al_err prepare(struct http_server *server, const struct http_config 
     return open_socket(server, config);
 }
 
-enum al_err
-http_server_start(uv_loop_t *loop, const struct http_config *config, struct http_server **out)
+enum al_err http_server_start(uv_loop_t *loop,
+                              const struct http_config *config,
+                              struct http_server **out)
 {
     struct http_server *server = calloc(1, sizeof *server);
     if (server == NULL)

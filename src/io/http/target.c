@@ -78,10 +78,8 @@ static const char *parse_query(char *query, const char *end, struct http_target 
         size_t n_value = value == NULL ? 0 : (size_t)(pair + n_pair - value);
         if (!decode(name, &n_name, true) || (value != NULL && !decode(value, &n_value, true)))
             return "the query has a broken %-escape";
-        out->query[out->n_query++] = (struct http_field){
-            {name,                       n_name },
-            {value == NULL ? "" : value, n_value}
-        };
+        out->query[out->n_query++] =
+            (struct http_field){{name, n_name}, {value == NULL ? "" : value, n_value}};
     }
     return NULL;
 }

@@ -146,8 +146,9 @@ size_t pg_client_n_jobs(const struct pg_client *client)
     return client->n_jobs;
 }
 
-enum al_err
-pg_client_run(struct pg_client *client, struct pg_batch *batch, const struct pg_job *job)
+enum al_err pg_client_run(struct pg_client *client,
+                          struct pg_batch *batch,
+                          const struct pg_job *job)
 {
     assert(!batch->running && !(job->no_transaction && job->on_step != NULL));
     if (client->state >= PG_STATE_CLOSING)

@@ -223,8 +223,9 @@ static void end_step(struct pg_client *client)
 
 /* ---- receiving ---- */
 
-static void
-fail_job(struct pg_client *client, const PGresult *result, const struct pg_statement *statement)
+static void fail_job(struct pg_client *client,
+                     const PGresult *result,
+                     const struct pg_statement *statement)
 {
     if (client->job_err == AL_OK)
         client->job_err = pg_failure_from(result, statement, &client->failure);
@@ -238,8 +239,9 @@ static void on_commit(struct pg_client *client, PGresult *result)
     snprintf(client->failure.message, sizeof(client->failure.message), "the server rolled back");
 }
 
-static void
-on_success(struct pg_client *client, const struct pg_expected *expected, PGresult *result)
+static void on_success(struct pg_client *client,
+                       const struct pg_expected *expected,
+                       PGresult *result)
 {
     const struct pg_job *job = &current(client)->job;
     switch (expected->kind) {

@@ -7,7 +7,8 @@
 #define PG_NUMERIC_BYTES_MAX 24 /* header of 8, and 8 digits of 2 */
 
 size_t pg_numeric_encode(struct decimal value, unsigned char out[PG_NUMERIC_BYTES_MAX]);
-MUST_CHECK enum al_err
-pg_numeric_decode(const unsigned char *bytes, size_t n_bytes, struct decimal *out);
+MUST_CHECK enum al_err pg_numeric_decode(const unsigned char *bytes,
+                                         size_t n_bytes,
+                                         struct decimal *out);
 
 #endif

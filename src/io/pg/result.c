@@ -125,8 +125,10 @@ int64_t pg_result_time(const struct pg_result *result, size_t row, size_t column
     return ns;
 }
 
-enum al_err
-pg_result_decimal(const struct pg_result *result, size_t row, size_t column, struct decimal *out)
+enum al_err pg_result_decimal(const struct pg_result *result,
+                              size_t row,
+                              size_t column,
+                              struct decimal *out)
 {
     struct field field = get(result, row, column);
     assert(field.oid == PG_DECIMAL_OID);

@@ -43,8 +43,9 @@ const char *pg_sync_sqlstate(const struct pg_sync *sync)
     return sync->sqlstate;
 }
 
-enum al_err
-pg_sync_check(struct pg_sync *sync, PGresult *result, const struct pg_statement *statement)
+enum al_err pg_sync_check(struct pg_sync *sync,
+                          PGresult *result,
+                          const struct pg_statement *statement)
 {
     enum al_err err = AL_OK;
     ExecStatusType status = PQresultStatus(result);
@@ -66,12 +67,13 @@ enum al_err pg_sync_script(struct pg_sync *sync, const char *sql)
     return pg_sync_check(sync, PQexec(sync->conn, sql), NULL);
 }
 
-static enum al_err
-run_statement(struct pg_sync *sync,
-              const struct pg_batch *batch,
-              size_t index,
-              void (*on_result)(void *ctx, size_t index, const struct pg_result *),
-              void *ctx)
+static enum al_err run_statement(struct pg_sync *sync,
+                                 const struct pg_batch *batch,
+                                 size_t index,
+                                 void (*on_result)(void *ctx,
+                                                   size_t index,
+                                                   const struct pg_result *),
+                                 void *ctx)
 {
     const struct pg_statement *statement = batch->items[index].statement;
     struct pg_bound bound;

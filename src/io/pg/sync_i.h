@@ -12,7 +12,8 @@ struct pg_sync {
 };
 
 /* Clears the result. AL_OK when it is what was wanted, else the cause is recorded. */
-enum al_err
-pg_sync_check(struct pg_sync *sync, PGresult *result, const struct pg_statement *statement);
+enum al_err pg_sync_check(struct pg_sync *sync,
+                          PGresult *result,
+                          const struct pg_statement *statement);
 
 #endif

@@ -18,16 +18,16 @@
 enum proc_state { PROC_RUNNING, PROC_STOPPING, PROC_ENDED };
 
 struct proc {
-    uv_process_t        process;
-    uv_pipe_t           in, out;
-    uv_timer_t          timer;
+    uv_process_t process;
+    uv_pipe_t in, out;
+    uv_timer_t timer;
     struct proc_options options;
-    enum proc_state     state;
-    bool                has_exited, at_end_of_output, skips_line;
-    unsigned            n_open;
-    struct proc_end     end;
-    struct buf          line;
-    char                chunk[READ_CHUNK];
+    enum proc_state state;
+    bool has_exited, at_end_of_output, skips_line;
+    unsigned n_open;
+    struct proc_end end;
+    struct buf line;
+    char chunk[READ_CHUNK];
 };
 
 static const char *const cause_names[] = {"exited", "killed", "stopped", "timed_out"};
@@ -108,7 +108,7 @@ static void take_bytes(struct proc *proc, const char *bytes, size_t n_bytes)
 {
     while (n_bytes > 0) {
         const char *newline = memchr(bytes, '\n', n_bytes);
-        size_t      n = newline == NULL ? n_bytes : (size_t)(newline - bytes);
+        size_t n = newline == NULL ? n_bytes : (size_t)(newline - bytes);
         buf_append(&proc->line, bytes, n);
         if (!buf_ok(&proc->line)) {
             proc->skips_line = true;
@@ -195,8 +195,8 @@ static void on_closed_unborn(uv_handle_t *handle)
 /* uv_spawn() failed: no process, so nothing is reported; the handles still close on a later turn. */
 static void give_up(struct proc *proc)
 {
-    uv_handle_t *handles[] = {(uv_handle_t *)&proc->timer, (uv_handle_t *)&proc->in, (uv_handle_t *)&proc->out,
-                              (uv_handle_t *)&proc->process};
+    uv_handle_t *handles[] = {(uv_handle_t *)&proc->timer, (uv_handle_t *)&proc->in,
+                              (uv_handle_t *)&proc->out, (uv_handle_t *)&proc->process};
     proc->n_open = COUNT_OF(handles);
     for (size_t i = 0; i < COUNT_OF(handles); i++)
         uv_close(handles[i], on_closed_unborn);
@@ -205,7 +205,7 @@ static void give_up(struct proc *proc)
 static enum al_err spawn(uv_loop_t *loop, struct proc *proc)
 {
     const struct proc_options *options = &proc->options;
-    char                      *argv[PROC_ARGS_MAX + 2] = {(char *)(uintptr_t)"alphaloop"};
+    char *argv[PROC_ARGS_MAX + 2] = {(char *)(uintptr_t) "alphaloop"};
     for (size_t i = 0; options->args != NULL && options->args[i] != NULL; i++)
         argv[i + 1] = (char *)(uintptr_t)options->args[i];
     uv_stdio_container_t stdio[3];

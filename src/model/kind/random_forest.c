@@ -6,27 +6,27 @@
 #include "../booster_i.h"
 
 static const struct model_param_spec params[] = {
-    {"num_parallel_tree", true,  200,   1,    2000, "trees"                                   },
-    {"max_depth",         true,  7,     1,    10,   "splits between root and leaf"            },
-    {"min_child_weight",  false, 10,    0,    1e6,
-     "least hessian in a leaf; 4 rows of weight 1 make about 1"                               },
-    {"subsample",         false, 0.632, 0.1,  1,    "share of rows a tree sees"               },
-    {"colsample_bynode",  false, 0.4,   0.05, 1,    "share of columns a split may choose from"},
-    {"lambda",            false, 1,     0,    1e6,  "L2 penalty on leaf values"               },
-    {"alpha",             false, 0,     0,    1e6,  "L1 penalty on leaf values"               },
-    {"gamma",             false, 0,     0,    1e6,  "least gain of a split"                   },
-    {"max_bin",           true,  128,   8,    1024, "histogram bins of a column"              },
+    {"num_parallel_tree", true, 200, 1, 2000, "trees"},
+    {"max_depth", true, 7, 1, 10, "splits between root and leaf"},
+    {"min_child_weight", false, 10, 0, 1e6,
+     "least hessian in a leaf; 4 rows of weight 1 make about 1"},
+    {"subsample", false, 0.632, 0.1, 1, "share of rows a tree sees"},
+    {"colsample_bynode", false, 0.4, 0.05, 1, "share of columns a split may choose from"},
+    {"lambda", false, 1, 0, 1e6, "L2 penalty on leaf values"},
+    {"alpha", false, 0, 0, 1e6, "L1 penalty on leaf values"},
+    {"gamma", false, 0, 0, 1e6, "least gain of a split"},
+    {"max_bin", true, 128, 8, 1024, "histogram bins of a column"},
 };
 
 static const struct booster_setting settings[] = {
-    {"booster",     "gbtree"         },
-    {"objective",   "binary:logistic"},
-    {"tree_method", "hist"           },
-    {"base_score",  "0.5"            },
-    {"eta",         "1"              },
-    {"nthread",     "1"              },
-    {"verbosity",   "0"              },
-    {NULL,          NULL             },
+    {"booster", "gbtree"},
+    {"objective", "binary:logistic"},
+    {"tree_method", "hist"},
+    {"base_score", "0.5"},
+    {"eta", "1"},
+    {"nthread", "1"},
+    {"verbosity", "0"},
+    {NULL, NULL},
 };
 
 static const struct booster_recipe recipe = {params, COUNT_OF(params), settings};

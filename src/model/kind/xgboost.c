@@ -4,29 +4,29 @@
 #include "../booster_i.h"
 
 static const struct model_param_spec params[] = {
-    {PARAM_ROUNDS,       true,  400,  1,     4000, "rounds at most"                                          },
-    {PARAM_PATIENCE,     true,  40,   1,     4000, "rounds without a smaller validation loss before it stops"},
-    {"eta",              false, 0.05, 0.001, 1,    "shrinkage of each tree"                                  },
-    {"max_depth",        true,  4,    1,     10,   "splits between root and leaf"                            },
-    {"min_child_weight", false, 20,   0,     1e6,
-     "least hessian in a leaf; 4 rows of weight 1 make about 1"                                              },
-    {"subsample",        false, 0.7,  0.1,   1,    "share of rows a tree sees"                               },
-    {"colsample_bytree", false, 0.7,  0.05,  1,    "share of columns a tree sees"                            },
-    {"lambda",           false, 5,    0,     1e6,  "L2 penalty on leaf values"                               },
-    {"alpha",            false, 0,    0,     1e6,  "L1 penalty on leaf values"                               },
-    {"gamma",            false, 0,    0,     1e6,  "least gain of a split"                                   },
-    {"max_bin",          true,  128,  8,     1024, "histogram bins of a column"                              },
+    {PARAM_ROUNDS, true, 400, 1, 4000, "rounds at most"},
+    {PARAM_PATIENCE, true, 40, 1, 4000, "rounds without a smaller validation loss before it stops"},
+    {"eta", false, 0.05, 0.001, 1, "shrinkage of each tree"},
+    {"max_depth", true, 4, 1, 10, "splits between root and leaf"},
+    {"min_child_weight", false, 20, 0, 1e6,
+     "least hessian in a leaf; 4 rows of weight 1 make about 1"},
+    {"subsample", false, 0.7, 0.1, 1, "share of rows a tree sees"},
+    {"colsample_bytree", false, 0.7, 0.05, 1, "share of columns a tree sees"},
+    {"lambda", false, 5, 0, 1e6, "L2 penalty on leaf values"},
+    {"alpha", false, 0, 0, 1e6, "L1 penalty on leaf values"},
+    {"gamma", false, 0, 0, 1e6, "least gain of a split"},
+    {"max_bin", true, 128, 8, 1024, "histogram bins of a column"},
 };
 
 /* base_score is fixed, because later versions of the library would estimate it from the data. */
 static const struct booster_setting settings[] = {
-    {"booster",     "gbtree"         },
-    {"objective",   "binary:logistic"},
-    {"tree_method", "hist"           },
-    {"base_score",  "0.5"            },
-    {"nthread",     "1"              },
-    {"verbosity",   "0"              },
-    {NULL,          NULL             },
+    {"booster", "gbtree"},
+    {"objective", "binary:logistic"},
+    {"tree_method", "hist"},
+    {"base_score", "0.5"},
+    {"nthread", "1"},
+    {"verbosity", "0"},
+    {NULL, NULL},
 };
 
 static const struct booster_recipe recipe = {params, COUNT_OF(params), settings};

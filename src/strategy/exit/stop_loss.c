@@ -1,7 +1,9 @@
 #include "alphaloop/strategy/exit.h"
 
 /* The loss reached the stop. Comparisons with NaN are false: an unknown profit or a rule that is off never exits. */
-static double check(const struct position_track *track, const struct exit_rules *rules, int64_t now_ns,
+static double check(const struct position_track *track,
+                    const struct exit_rules *rules,
+                    int64_t now_ns,
                     enum reason *reason)
 {
     (void)now_ns;

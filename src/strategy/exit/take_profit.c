@@ -1,7 +1,9 @@
 #include "alphaloop/strategy/exit.h"
 
 /* The whole position at the target; before that, once, a part at the first target. */
-static double check(const struct position_track *track, const struct exit_rules *rules, int64_t now_ns,
+static double check(const struct position_track *track,
+                    const struct exit_rules *rules,
+                    int64_t now_ns,
                     enum reason *reason)
 {
     (void)now_ns;

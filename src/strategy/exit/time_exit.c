@@ -2,7 +2,9 @@
 #include "alphaloop/strategy/exit.h"
 
 /* Held for the longest allowed time. */
-static double check(const struct position_track *track, const struct exit_rules *rules, int64_t now_ns,
+static double check(const struct position_track *track,
+                    const struct exit_rules *rules,
+                    int64_t now_ns,
                     enum reason *reason)
 {
     double held_hours = (double)(now_ns - track->opened_ns) / (double)NS_PER_H;

@@ -17,4 +17,5 @@ static double opinion(const struct heuristic_input *input)
 }
 
 const struct heuristic heuristic_volume_volatility = {
-    "volume_volatility", "both ratios > 1: 0.5 sign(last_return); both < 1: -0.25 sign(last_return); else 0", opinion};
+    "volume_volatility",
+    "both ratios > 1: 0.5 sign(last_return); both < 1: -0.25 sign(last_return); else 0", opinion};

@@ -6,7 +6,9 @@
 static enum reason check(struct limit_input *input)
 {
     bool known = !isnan(input->balance);
-    return known && input->side == SIDE_BUY && input->amount > input->balance ? REASON_insufficient_balance : REASON_NONE;
+    return known && input->side == SIDE_BUY && input->amount > input->balance
+               ? REASON_insufficient_balance
+               : REASON_NONE;
 }
 
 const struct limit limit_balance = {"balance", check};

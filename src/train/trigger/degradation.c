@@ -8,7 +8,8 @@ static bool is_due(const struct trigger_state *state, int64_t now_ns)
     if (!state->rule.on_degradation || state->degraded_told)
         return false;
     bool full = state->worth > state->rule.window - 1e-3; /* sums of floats */
-    return (full && trigger_brier_skill(state) < state->rule.skill_min) || state->cusum > CUSUM_ALARM;
+    return (full && trigger_brier_skill(state) < state->rule.skill_min) ||
+           state->cusum > CUSUM_ALARM;
 }
 
 const struct trigger trigger_degradation = {"degradation", is_due};

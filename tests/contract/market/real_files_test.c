@@ -14,7 +14,7 @@
 enum { CHUNK = 65536, PATH_SIZE = 1024 };
 
 struct counts {
-    size_t  n_rows, n_events, n_candles;
+    size_t n_rows, n_events, n_candles;
     int64_t last_ns;
 };
 
@@ -42,7 +42,7 @@ static bool is_market_file(const char *name)
 static void feed(struct csv_reader *reader, gzFile file)
 {
     static char bytes[CHUNK];
-    int         n = gzread(file, bytes, sizeof bytes);
+    int n = gzread(file, bytes, sizeof bytes);
     assert_true(n >= 0);
     if (n == 0)
         csv_reader_end(reader);
@@ -52,11 +52,11 @@ static void feed(struct csv_reader *reader, gzFile file)
 
 static enum csv_kind read_file(const char *path, struct counts *counts)
 {
-    struct csv_reader    *reader = csv_reader_create();
+    struct csv_reader *reader = csv_reader_create();
     struct replay_options options = {.asset = {"BTCUSDT"}, .half_spread_bps = 0.5};
-    struct replay        *replay;
-    struct csv_row        row;
-    gzFile                file = gzopen(path, "rb");
+    struct replay *replay;
+    struct csv_row row;
+    gzFile file = gzopen(path, "rb");
     assert_non_null(file);
     check_ok(replay_create(&options, &replay));
     enum csv_step step;
@@ -90,11 +90,12 @@ static void test_real_files_are_read_whole(void **state)
     for (struct dirent *entry; (entry = readdir(directory)) != NULL;) {
         if (!is_market_file(entry->d_name))
             continue;
-        char          path[PATH_SIZE];
+        char path[PATH_SIZE];
         struct counts counts = {0};
         snprintf(path, sizeof path, "%s/%s", data_directory(), entry->d_name);
         enum csv_kind kind = read_file(path, &counts);
-        print_message("%s: %zu %s rows, %zu events\n", entry->d_name, counts.n_rows, csv_kind_name(kind), counts.n_events);
+        print_message("%s: %zu %s rows, %zu events\n", entry->d_name, counts.n_rows,
+                      csv_kind_name(kind), counts.n_events);
         assert_true(counts.n_rows > 100);
         if (kind == CSV_CANDLES)
             assert_int_equal(counts.n_candles, counts.n_rows);

@@ -20,9 +20,9 @@ static struct model_fit fit_of(const struct model_kind *kind, struct model_param
 {
     model_params_default(kind, params);
     return (struct model_fit){
-        .train = {N_TRAIN,          N_COLS, rows.x,                    rows.labels,           rows.weights},
+        .train = {N_TRAIN, N_COLS, rows.x, rows.labels, rows.weights},
         .validation = {N_ROWS - N_TRAIN, N_COLS, rows.x + N_TRAIN * N_COLS, rows.labels + N_TRAIN,
-                  rows.weights + N_TRAIN                                                                  },
+                       rows.weights + N_TRAIN},
         .params = params,
         .seed = 7,
     };
@@ -184,12 +184,10 @@ static void test_parameters_are_checked_by_name_and_range(const struct model_kin
         enum al_err expected;
         const char *name;
         double value;
-    } cases[] = {
-        {AL_EINVAL, "max_dept",           3                      },
-        {AL_ERANGE, kind->params[0].name, kind->params[0].max + 1},
-        {AL_ERANGE, "max_depth",          2.5                    },
-        {AL_OK,     "max_depth",          3                      }
-    };
+    } cases[] = {{AL_EINVAL, "max_dept", 3},
+                 {AL_ERANGE, kind->params[0].name, kind->params[0].max + 1},
+                 {AL_ERANGE, "max_depth", 2.5},
+                 {AL_OK, "max_depth", 3}};
     for (size_t i = 0; i < COUNT_OF(cases); i++) {
         struct json_object *object = NULL;
         snprintf(text, sizeof text, "{\"%s\":%g}", cases[i].name, cases[i].value);

@@ -5,19 +5,24 @@
 #include "../../../src/app/watch_i.h"
 
 static const char status_text[] =
-    "{\"service\":\"model-service\",\"version\":\"0.1.0\",\"status\":\"degraded\",\"mode\":\"warmup\","
-    "\"uptime_seconds\":3725.5,\"publishing\":false,\"database\":{\"ok\":true,\"state\":\"connected\",\"detail\":null},"
-    "\"consume_connection\":{\"ok\":true,\"state\":\"connected\"},\"loop_lag_p99_seconds\":0.0012,\"pnl\":-3.5,"
-    "\"consumers\":[{\"queue\":\"a\",\"state\":\"active\"},{\"queue\":\"ws-gateway.ticker\",\"state\":\"missing\"}],"
+    "{\"service\":\"model-service\",\"version\":\"0.1.0\",\"status\":\"degraded\",\"mode\":"
+    "\"warmup\","
+    "\"uptime_seconds\":3725.5,\"publishing\":false,\"database\":{\"ok\":true,\"state\":"
+    "\"connected\",\"detail\":null},"
+    "\"consume_connection\":{\"ok\":true,\"state\":\"connected\"},\"loop_lag_p99_seconds\":0.0012,"
+    "\"pnl\":-3.5,"
+    "\"consumers\":[{\"queue\":\"a\",\"state\":\"active\"},{\"queue\":\"ws-gateway.ticker\","
+    "\"state\":\"missing\"}],"
     "\"strategies\":[{\"strategy_id\":\"momentum_v1\",\"mode\":\"warmup\",\"active_version\":null,"
     "\"samples\":{\"samples\":800,\"n_eff\":500,\"needed\":1000},"
     "\"training\":{\"stage\":\"fitting\",\"trigger\":\"samples\",\"progress\":0.5},"
-    "\"last_verdict\":{\"text\":\"refused\\u001b[31m: no edge\",\"at\":null},\"signals\":12,\"pnl\":1.25}]}";
+    "\"last_verdict\":{\"text\":\"refused\\u001b[31m: no "
+    "edge\",\"at\":null},\"signals\":12,\"pnl\":1.25}]}";
 
 struct shown {
     struct watch_status status;
     struct watch_market market;
-    struct buf          screen, line;
+    struct buf screen, line;
 };
 
 static void show(struct shown *shown, const char *text, size_t width)
@@ -47,7 +52,9 @@ static void test_watch_draws_bars_and_numbers(void **state)
     const char *screen = buf_str(&shown.screen);
     check_has(screen, "up 1:02:05  degraded, not publishing  mode warmup");
     check_has(screen, "loop lag p99 1.2 ms");
-    check_has(screen, "[###############---------------] 500 of 1000 effective (800 rows) to the first model");
+    check_has(
+        screen,
+        "[###############---------------] 500 of 1000 effective (800 rows) to the first model");
     check_has(screen, "[###############---------------]  50 % fitting (samples)");
     check_has(screen, "problem        queue ws-gateway.ticker missing");
     check_has(screen, "won -  PnL +1.25");
@@ -97,8 +104,9 @@ static void test_watch_line_ignores_what_always_changes(void **state)
 static void test_watch_bears_an_answer_of_another_shape(void **state)
 {
     (void)state;
-    static const char *const odd[] = {"{}", "[]", "5", "{\"strategies\":5,\"database\":[],\"pnl\":\"x\"}",
-                                      "{\"strategies\":[null,5,{\"samples\":[],\"training\":{\"progress\":1e300}}]}"};
+    static const char *const odd[] = {
+        "{}", "[]", "5", "{\"strategies\":5,\"database\":[],\"pnl\":\"x\"}",
+        "{\"strategies\":[null,5,{\"samples\":[],\"training\":{\"progress\":1e300}}]}"};
     for (size_t i = 0; i < COUNT_OF(odd); i++) {
         struct shown shown = {0};
         show(&shown, odd[i], 80);

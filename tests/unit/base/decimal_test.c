@@ -31,7 +31,7 @@ static void parses_to(const char *text, const char *expected)
 static void refuses(const char *text, enum al_err expected)
 {
     struct decimal value;
-    enum al_err    err = decimal_parse(slice_of(text), &value);
+    enum al_err err = decimal_parse(slice_of(text), &value);
     if (err != expected)
         fail_msg("'%s' gave %s", text, al_err_name(err));
 }
@@ -65,7 +65,8 @@ static void test_parse_rounds_half_to_even(void **state)
     parses_to("-0.000000015", "-0.00000002");
     parses_to("0.0000000250000000000000000000000000000000000000000001", "0.00000003");
     parses_to("123456789012.000000005", "123456789012.00000000");
-    parses_to("123456789012.0000000050000000000000000000000000000000000001", "123456789012.00000001");
+    parses_to("123456789012.0000000050000000000000000000000000000000000001",
+              "123456789012.00000001");
     parses_to("0.99999999499999999999999999999999999999999999999999", "0.99999999");
 }
 
@@ -85,13 +86,18 @@ static void test_parse_holds_the_limit_of_twelve_digits(void **state)
 
 static void test_parse_refuses_what_is_no_number(void **state)
 {
-    static const char *const texts[] = {"", "+", "-", ".", "e5", "1e", "1e+", " 1", "1 ", "1_000", "0x10", "NaN",
-                                        "Infinity", "-inf", "true", "1,5", "1.2.3", "--1", "1e5.5", "\xd9\xa1", "1d"};
+    static const char *const texts[] = {"",     "+",   "-",     ".",    "e5",    "1e",       "1e+",
+                                        " 1",   "1 ",  "1_000", "0x10", "NaN",   "Infinity", "-inf",
+                                        "true", "1,5", "1.2.3", "--1",  "1e5.5", "\xd9\xa1", "1d"};
     (void)state;
     for (size_t i = 0; i < COUNT_OF(texts); i++)
         refuses(texts[i], AL_EPARSE);
     struct decimal value;
-    assert_int_equal(decimal_parse((struct slice){"1\0" "2", 3}, &value), AL_EPARSE);
+    assert_int_equal(decimal_parse((struct slice){"1\0"
+                                                  "2",
+                                                  3},
+                                   &value),
+                     AL_EPARSE);
 }
 
 static void test_format_trim_drops_zeros_and_point(void **state)
@@ -116,7 +122,8 @@ static void test_from_double_takes_the_nearest_unit(void **state)
     assert_string_equal(format(value), "-123456.78900000");
     assert_int_equal(decimal_from_double(0x1.0p-9, &value), AL_OK); /* 0.001953125 exactly: a tie */
     assert_string_equal(format(value), "0.00195312");
-    assert_int_equal(decimal_from_double(3 * 0x1.0p-9, &value), AL_OK); /* 0.005859375: a tie the other way */
+    assert_int_equal(decimal_from_double(3 * 0x1.0p-9, &value),
+                     AL_OK); /* 0.005859375: a tie the other way */
     assert_string_equal(format(value), "0.00585938");
     assert_int_equal(decimal_from_double(1e-300, &value), AL_OK);
     assert_int_equal(decimal_sign(value), 0);
@@ -149,7 +156,8 @@ static void test_mul_and_div_round_half_to_even(void **state)
     assert_string_equal(format(out), "0.33333333");
     assert_int_equal(decimal_div(parse("2"), parse("-3"), &out), AL_OK);
     assert_string_equal(format(out), "-0.66666667");
-    assert_int_equal(decimal_div(parse("999999999999.99999999"), parse("999999999999.99999999"), &out), AL_OK);
+    assert_int_equal(
+        decimal_div(parse("999999999999.99999999"), parse("999999999999.99999999"), &out), AL_OK);
     assert_string_equal(format(out), "1.00000000");
     assert_int_equal(decimal_div(parse("1"), DECIMAL_ZERO, &out), AL_EINVAL);
     assert_int_equal(decimal_div(parse("999999999999"), parse("0.00000001"), &out), AL_ERANGE);
@@ -159,18 +167,21 @@ static void test_add_and_sub_are_checked(void **state)
 {
     struct decimal out;
     (void)state;
-    assert_int_equal(decimal_add(parse("999999999999.99999999"), parse("0.00000001"), &out), AL_ERANGE);
-    assert_int_equal(decimal_sub(parse("-999999999999.99999999"), parse("0.00000001"), &out), AL_ERANGE);
+    assert_int_equal(decimal_add(parse("999999999999.99999999"), parse("0.00000001"), &out),
+                     AL_ERANGE);
+    assert_int_equal(decimal_sub(parse("-999999999999.99999999"), parse("0.00000001"), &out),
+                     AL_ERANGE);
     assert_int_equal(decimal_sub(parse("1"), parse("1.00000001"), &out), AL_OK);
     assert_string_equal(format(out), "-0.00000001");
     assert_int_equal(decimal_cmp(parse("1"), parse("1.0")), 0);
     assert_int_equal(decimal_cmp(parse("-2"), parse("1")), -1);
 }
 
-static void increment(const char *q1, const char *p1, const char *q2, const char *p2, const char *expected)
+static void increment(
+    const char *q1, const char *p1, const char *q2, const char *p2, const char *expected)
 {
     struct decimal out;
-    enum al_err    err = decimal_increment_price(parse(q1), parse(p1), parse(q2), parse(p2), &out);
+    enum al_err err = decimal_increment_price(parse(q1), parse(p1), parse(q2), parse(p2), &out);
     assert_string_equal(err == AL_OK ? format(out) : al_err_name(err), expected);
 }
 
@@ -183,14 +194,16 @@ static void test_increment_price_is_exact_before_one_rounding(void **state)
     increment("1", "0.00000001", "3", "0.00000002", "0.00000002");
     increment("1", "0.00000003", "3", "0.00000004", "0.00000004");
     /* products near 10^40, past 128 bits */
-    increment("500000000000", "999999999999.99999999", "999999999999.99999999", "999999999999.99999999",
-              "999999999999.99999999");
-    increment("0.00000001", "900000000000", "999999999999.99999999", "999999999999", "999999999999.00000000");
+    increment("500000000000", "999999999999.99999999", "999999999999.99999999",
+              "999999999999.99999999", "999999999999.99999999");
+    increment("0.00000001", "900000000000", "999999999999.99999999", "999999999999",
+              "999999999999.00000000");
     increment("1", "100", "1", "100", "EINVAL");
     increment("2", "100", "1", "100", "EINVAL");
     increment("1", "100", "2", "40", "ERANGE");
     increment("1", "100", "2", "50", "ERANGE");
-    increment("999999999999", "999999999999", "999999999999.00000001", "999999999999.99999999", "ERANGE");
+    increment("999999999999", "999999999999", "999999999999.00000001", "999999999999.99999999",
+              "ERANGE");
 }
 
 int main(void)

@@ -29,7 +29,7 @@ static int teardown(void **state)
 static enum al_err read_bytes(struct slice text)
 {
     struct json_object *node;
-    enum al_err         err = json_read(reader, text, &node);
+    enum al_err err = json_read(reader, text, &node);
     json_put(node);
     return err;
 }
@@ -43,8 +43,20 @@ static void refuses(const char *text, enum al_err expected)
 
 static void test_reader_accepts_every_kind_of_value(void **state)
 {
-    static const char *const texts[] = {"{}", " [ ] ", "\"\"", "0", "-0", "-1.5e+10", "true", "false", "null", "[1,2]",
-                                        "{\"a\":{\"b\":[null]}}", "\t\r\n 1", "\"\xf0\x9f\x98\x80\"", "\"\\ud83d\\ude00\""};
+    static const char *const texts[] = {"{}",
+                                        " [ ] ",
+                                        "\"\"",
+                                        "0",
+                                        "-0",
+                                        "-1.5e+10",
+                                        "true",
+                                        "false",
+                                        "null",
+                                        "[1,2]",
+                                        "{\"a\":{\"b\":[null]}}",
+                                        "\t\r\n 1",
+                                        "\"\xf0\x9f\x98\x80\"",
+                                        "\"\\ud83d\\ude00\""};
     (void)state;
     for (size_t i = 0; i < COUNT_OF(texts); i++)
         refuses(texts[i], AL_OK);
@@ -52,11 +64,54 @@ static void test_reader_accepts_every_kind_of_value(void **state)
 
 static void test_reader_refuses_what_is_not_rfc8259(void **state)
 {
-    static const char *const texts[] = {
-        "", " ", "{", "[1,", "[1,]", "{\"a\":1,}", "{a:1}", "{'a':1}", "{\"a\" 1}", "{\"a\":}", "NaN", "Infinity",
-        "-Infinity", "nan", "01", "-", "+1", "1.", ".5", "1e", "1e+", "0x10", "1_000", "tru", "truee", "nullx", "1 2",
-        "{} {}", "{}x", "\"\n\"", "\"\t\"", "\"\\x41\"", "\"\\u12g4\"", "\"\\u123", "\"abc", "\"\\", "[1 2]", "// c\n1",
-        "/* c */ 1", "\"\\ud800\"", "\"\\udc00\"", "\"\\udc00\\udc00\"", "\"\\ud800\\u0041\"", "\"\\ud800x\"", "{1:2}", "\xef\xbb\xbf{}", "]", ","};
+    static const char *const texts[] = {"",
+                                        " ",
+                                        "{",
+                                        "[1,",
+                                        "[1,]",
+                                        "{\"a\":1,}",
+                                        "{a:1}",
+                                        "{'a':1}",
+                                        "{\"a\" 1}",
+                                        "{\"a\":}",
+                                        "NaN",
+                                        "Infinity",
+                                        "-Infinity",
+                                        "nan",
+                                        "01",
+                                        "-",
+                                        "+1",
+                                        "1.",
+                                        ".5",
+                                        "1e",
+                                        "1e+",
+                                        "0x10",
+                                        "1_000",
+                                        "tru",
+                                        "truee",
+                                        "nullx",
+                                        "1 2",
+                                        "{} {}",
+                                        "{}x",
+                                        "\"\n\"",
+                                        "\"\t\"",
+                                        "\"\\x41\"",
+                                        "\"\\u12g4\"",
+                                        "\"\\u123",
+                                        "\"abc",
+                                        "\"\\",
+                                        "[1 2]",
+                                        "// c\n1",
+                                        "/* c */ 1",
+                                        "\"\\ud800\"",
+                                        "\"\\udc00\"",
+                                        "\"\\udc00\\udc00\"",
+                                        "\"\\ud800\\u0041\"",
+                                        "\"\\ud800x\"",
+                                        "{1:2}",
+                                        "\xef\xbb\xbf{}",
+                                        "]",
+                                        ","};
     (void)state;
     for (size_t i = 0; i < COUNT_OF(texts); i++)
         refuses(texts[i], AL_EPARSE);
@@ -66,8 +121,16 @@ static void test_reader_refuses_what_is_not_rfc8259(void **state)
 
 static void test_reader_refuses_what_is_not_utf8(void **state)
 {
-    static const char *const texts[] = {"\"\xff\"", "\"\xc0\x80\"", "\"\xed\xa0\x80\"", "\"\xf4\x90\x80\x80\"", "\"\xe2\x82\"",
-                                        "\"\xf0\x80\x80\x80\"", "{\"\xfe\":1}", "\xff", "1\xff", "\"\x80\""};
+    static const char *const texts[] = {"\"\xff\"",
+                                        "\"\xc0\x80\"",
+                                        "\"\xed\xa0\x80\"",
+                                        "\"\xf4\x90\x80\x80\"",
+                                        "\"\xe2\x82\"",
+                                        "\"\xf0\x80\x80\x80\"",
+                                        "{\"\xfe\":1}",
+                                        "\xff",
+                                        "1\xff",
+                                        "\"\x80\""};
     (void)state;
     for (size_t i = 0; i < COUNT_OF(texts); i++)
         refuses(texts[i], AL_EINVAL);
@@ -100,11 +163,20 @@ static void test_error_names_the_byte(void **state)
 
 static void test_numbers_keep_their_source_text(void **state)
 {
-    static const char *const numbers[] = {"0",      "-0",   "1.50", "1.0E-7", "0E-8", "18446744073709551616", "1e400",
-                                          "0.1000", "1E+2", "-12345678901234567890123456789012345678901234567890123456789012345678901234567890.5"};
+    static const char *const numbers[] = {
+        "0",
+        "-0",
+        "1.50",
+        "1.0E-7",
+        "0E-8",
+        "18446744073709551616",
+        "1e400",
+        "0.1000",
+        "1E+2",
+        "-12345678901234567890123456789012345678901234567890123456789012345678901234567890.5"};
     (void)state;
     for (size_t i = 0; i < COUNT_OF(numbers); i++) {
-        char                text[128];
+        char text[128];
         struct json_object *node;
         snprintf(text, sizeof text, "[%s]", numbers[i]);
         assert_int_equal(json_read(reader, slice_of(text), &node), AL_OK);
@@ -121,16 +193,18 @@ static void test_strings_are_decoded(void **state)
     (void)state;
     const char *text = "\"a\\\"\\\\\\/\\b\\f\\n\\r\\t\\u0041\\u00e9\\u20ac\\ud83d\\ude00\\u0000z\"";
     assert_int_equal(json_read(reader, slice_of(text), &node), AL_OK);
-    assert_true(slice_eq(json_text(node), SLICE("a\"\\/\b\f\n\r\tA\xc3\xa9\xe2\x82\xac\xf0\x9f\x98\x80\0z")));
+    assert_true(slice_eq(json_text(node),
+                         SLICE("a\"\\/\b\f\n\r\tA\xc3\xa9\xe2\x82\xac\xf0\x9f\x98\x80\0z")));
     json_put(node);
 }
 
 static void test_last_of_duplicate_keys_counts(void **state)
 {
     struct json_object *node;
-    double              value;
+    double value;
     (void)state;
-    assert_int_equal(json_read(reader, slice_of("{\"a\":1,\"b\":2,\"a\":3,\"a\\u0000x\":4}"), &node), AL_OK);
+    assert_int_equal(
+        json_read(reader, slice_of("{\"a\":1,\"b\":2,\"a\":3,\"a\\u0000x\":4}"), &node), AL_OK);
     assert_int_equal(json_double(json_get(node, "a"), &value), AL_OK);
     assert_true(value == 3);
     json_put(node);
@@ -140,7 +214,9 @@ static void test_lookups_of_absent_things_give_nothing(void **state)
 {
     struct json_object *node;
     (void)state;
-    assert_int_equal(json_read(reader, slice_of("{\"n\":null,\"l\":[1],\"b\":true,\"s\":\"true\"}"), &node), AL_OK);
+    assert_int_equal(
+        json_read(reader, slice_of("{\"n\":null,\"l\":[1],\"b\":true,\"s\":\"true\"}"), &node),
+        AL_OK);
     assert_null(json_get(node, "x"));
     assert_null(json_get(node, "n"));
     assert_null(json_get(json_get(node, "l"), "x"));
@@ -156,8 +232,8 @@ static void test_lookups_of_absent_things_give_nothing(void **state)
 static void test_walk_visits_members_in_order(void **state)
 {
     struct json_object *node;
-    struct json_cursor  cursor = {0};
-    char                seen[16] = "";
+    struct json_cursor cursor = {0};
+    char seen[16] = "";
     (void)state;
     assert_int_equal(json_read(reader, slice_of("{\"c\":1,\"a\":null,\"b\":3}"), &node), AL_OK);
     while (json_walk(node, &cursor))
@@ -170,7 +246,7 @@ static void test_walk_visits_members_in_order(void **state)
 /* Reads `text` as the only item of an array. */
 static enum al_err item(const char *text, double *number, double *lenient, int64_t *whole)
 {
-    char                array[128];
+    char array[128];
     struct json_object *node;
     snprintf(array, sizeof array, "[%s]", text);
     assert_int_equal(json_read(reader, slice_of(array), &node), AL_OK);
@@ -222,7 +298,7 @@ static void test_whole_numbers_fit_64_bits(void **state)
 
 static void test_writer_places_commas_and_quotes(void **state)
 {
-    struct buf         out = BUF_INIT(1024);
+    struct buf out = BUF_INIT(1024);
     struct json_writer w;
     (void)state;
     json_w_init(&w, &out);
@@ -244,21 +320,34 @@ static void test_writer_places_commas_and_quotes(void **state)
     json_w_key(&w, "s");
     json_w_string(&w, SLICE("\x01\n\xff\xc3\xa9\\"));
     json_w_end_object(&w);
-    assert_string_equal(buf_str(&out), "{\"a\\\"\":[-5,null,{},true],\"t\":\"1970-01-01T00:00:01.500000Z\",\"n\":null,"
-                                       "\"r\":[1],\"s\":\"\\u0001\\n\xef\xbf\xbd\xc3\xa9\\\\\"}");
+    assert_string_equal(
+        buf_str(&out),
+        "{\"a\\\"\":[-5,null,{},true],\"t\":\"1970-01-01T00:00:01.500000Z\",\"n\":null,"
+        "\"r\":[1],\"s\":\"\\u0001\\n\xef\xbf\xbd\xc3\xa9\\\\\"}");
     assert_int_equal(read_bytes(buf_slice(&out)), AL_OK);
     buf_deinit(&out);
 }
 
 static void test_written_doubles_read_back_the_same(void **state)
 {
-    static const double values[] = {0,       1,    -1.5,   0.1,    1.0 / 3, 1e300,  5e-324, 123456789.123456789,
-                                    1e15,    1e16, 1e17,   -2e-7,  0x1.fffffffffffffp1023};
+    static const double values[] = {0,
+                                    1,
+                                    -1.5,
+                                    0.1,
+                                    1.0 / 3,
+                                    1e300,
+                                    5e-324,
+                                    123456789.123456789,
+                                    1e15,
+                                    1e16,
+                                    1e17,
+                                    -2e-7,
+                                    0x1.fffffffffffffp1023};
     (void)state;
     for (size_t i = 0; i < COUNT_OF(values); i++) {
-        struct buf         out = BUF_INIT(64);
+        struct buf out = BUF_INIT(64);
         struct json_writer w;
-        double             value;
+        double value;
         json_w_init(&w, &out);
         json_w_double(&w, values[i]);
         assert_int_equal(item(buf_str(&out), &value, NULL, NULL), AL_OK);

@@ -15,7 +15,7 @@ static int values[2000];
 static void test_map_replaces_and_removes(void **state)
 {
     struct map map;
-    uint32_t   key = 7, other = 8;
+    uint32_t key = 7, other = 8;
     (void)state;
     map_init(&map, sizeof key, 10);
     assert_null(map_get(&map, &key));
@@ -51,8 +51,8 @@ static void test_map_agrees_with_an_array(void **state)
 {
     struct map map;
     struct rng rng;
-    int       *model[500] = {NULL};
-    size_t     count = 0;
+    int *model[500] = {NULL};
+    size_t count = 0;
     (void)state;
     rng_seed(&rng, 1);
     map_init(&map, sizeof(uint32_t), 1000);
@@ -77,8 +77,8 @@ static void test_map_agrees_with_an_array(void **state)
 
 static void test_map_walk_may_remove(void **state)
 {
-    struct map  map;
-    size_t      cursor = 0, seen = 0;
+    struct map map;
+    size_t cursor = 0, seen = 0;
     const void *key;
     (void)state;
     map_init(&map, sizeof(uint32_t), 300);

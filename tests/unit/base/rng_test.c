@@ -15,7 +15,8 @@
 /* Numbers of a second implementation, in Python, from the authors' description. */
 static void test_rng_gives_known_numbers(void **state)
 {
-    static const uint64_t expected[] = {UINT64_C(0x15780b2e0c2ec716), UINT64_C(0x6104d9866d113a7e), UINT64_C(0xae17533239e499a1), UINT64_C(0xecb8ad4703b360a1)};
+    static const uint64_t expected[] = {UINT64_C(0x15780b2e0c2ec716), UINT64_C(0x6104d9866d113a7e),
+                                        UINT64_C(0xae17533239e499a1), UINT64_C(0xecb8ad4703b360a1)};
     struct rng rng;
     (void)state;
     rng_seed(&rng, 42);
@@ -26,8 +27,8 @@ static void test_rng_gives_known_numbers(void **state)
 static void test_uniform_and_below_are_even(void **state)
 {
     struct rng rng;
-    int        seen[7] = {0};
-    double     sum = 0;
+    int seen[7] = {0};
+    double sum = 0;
     (void)state;
     rng_seed(&rng, 1);
     for (int i = 0; i < DRAWS; i++) {
@@ -45,7 +46,7 @@ static void test_uniform_and_below_are_even(void **state)
 static void test_normal_and_exponential_have_their_moments(void **state)
 {
     struct rng rng;
-    double     sum = 0, squares = 0, fourth = 0, waits = 0;
+    double sum = 0, squares = 0, fourth = 0, waits = 0;
     (void)state;
     rng_seed(&rng, 2);
     for (int i = 0; i < DRAWS; i++) {

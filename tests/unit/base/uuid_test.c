@@ -13,7 +13,7 @@
 static void test_uuid_reads_either_case_and_writes_lower(void **state)
 {
     struct uuid id;
-    char        text[UUID_TEXT_MAX];
+    char text[UUID_TEXT_MAX];
     (void)state;
     assert_int_equal(uuid_parse(SLICE("0190A1B2-c3d4-7E5f-8899-AABBccddeeff"), &id), AL_OK);
     uuid_format(id, text);
@@ -22,10 +22,15 @@ static void test_uuid_reads_either_case_and_writes_lower(void **state)
 
 static void test_uuid_refuses_other_forms(void **state)
 {
-    static const char *const texts[] = {
-        "", "0190a1b2c3d47e5f8899aabbccddeeff", "{0190a1b2-c3d4-7e5f-8899-aabbccddeeff}", "0190a1b2-c3d4-7e5f-8899-aabbccddeef",
-        "0190a1b2-c3d4-7e5f-8899-aabbccddeefg", "0190a1b2_c3d4-7e5f-8899-aabbccddeeff", "0190a1b-2c3d4-7e5f-8899-aabbccddeeff",
-        "0190a1b2-c3d4-7e5f-8899-aabbccddeeff ", "urn:uuid:0190a1b2-c3d4-7e5f-8899-aabb"};
+    static const char *const texts[] = {"",
+                                        "0190a1b2c3d47e5f8899aabbccddeeff",
+                                        "{0190a1b2-c3d4-7e5f-8899-aabbccddeeff}",
+                                        "0190a1b2-c3d4-7e5f-8899-aabbccddeef",
+                                        "0190a1b2-c3d4-7e5f-8899-aabbccddeefg",
+                                        "0190a1b2_c3d4-7e5f-8899-aabbccddeeff",
+                                        "0190a1b-2c3d4-7e5f-8899-aabbccddeeff",
+                                        "0190a1b2-c3d4-7e5f-8899-aabbccddeeff ",
+                                        "urn:uuid:0190a1b2-c3d4-7e5f-8899-aabb"};
     struct uuid id;
     (void)state;
     for (size_t i = 0; i < COUNT_OF(texts); i++)
@@ -34,7 +39,7 @@ static void test_uuid_refuses_other_forms(void **state)
 
 static void test_uuid_v7_sorts_by_time(void **state)
 {
-    struct rng  rng;
+    struct rng rng;
     struct uuid last = {{0}};
     (void)state;
     rng_seed(&rng, 5);
@@ -60,8 +65,9 @@ static void test_uuid_v7_starts_with_milliseconds(void **state)
 static void test_uuid_derive_depends_on_content_alone(void **state)
 {
     (void)state;
-    struct uuid a = uuid_derive(SLICE("abc")), b = uuid_derive(SLICE("abc")), c = uuid_derive(SLICE("abd"));
-    char        text[UUID_TEXT_MAX];
+    struct uuid a = uuid_derive(SLICE("abc")), b = uuid_derive(SLICE("abc")),
+                c = uuid_derive(SLICE("abd"));
+    char text[UUID_TEXT_MAX];
     assert_true(uuid_eq(a, b));
     assert_false(uuid_eq(a, c));
     uuid_format(a, text);
@@ -74,7 +80,7 @@ static void test_uuid_derive_depends_on_content_alone(void **state)
 static void test_hashes_give_published_values(void **state)
 {
     struct sha256 hash;
-    char          text[SHA256_TEXT_MAX];
+    char text[SHA256_TEXT_MAX];
     (void)state;
     sha256_of("abc", 3, &hash);
     sha256_format(&hash, text);

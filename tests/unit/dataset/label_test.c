@@ -14,8 +14,11 @@
 
 #define T0 (1000 * NS_PER_S)
 
-static const struct label_rule rule = {
-    .sigma_h = 0.01, .barrier_up = 2.0, .barrier_down = 1.0, .horizon_ns = 10 * NS_PER_S, .gap_max_ns = 3 * NS_PER_S};
+static const struct label_rule rule = {.sigma_h = 0.01,
+                                       .barrier_up = 2.0,
+                                       .barrier_down = 1.0,
+                                       .horizon_ns = 10 * NS_PER_S,
+                                       .gap_max_ns = 3 * NS_PER_S};
 
 static struct price_path path_of(const double *mids, size_t n)
 {
@@ -34,9 +37,9 @@ static struct label_entry entry_of(enum side side, double price)
 static void test_label_touches_upper(void **state)
 {
     (void)state;
-    const double      mids[] = {100, 100.5, 101, 102.5, 90};
+    const double mids[] = {100, 100.5, 101, 102.5, 90};
     struct price_path path = path_of(mids, 5);
-    struct label      label;
+    struct label label;
     struct label_entry entry = entry_of(SIDE_BUY, 100.0);
     assert_int_equal(label_triple_barrier(&path, &rule, &entry, &label), AL_OK);
     assert_int_equal(label.barrier, BARRIER_UPPER);
@@ -50,9 +53,9 @@ static void test_label_touches_upper(void **state)
 static void test_label_short_side_mirrors(void **state)
 {
     (void)state;
-    const double      mids[] = {100, 100.5, 101.2, 90};
+    const double mids[] = {100, 100.5, 101.2, 90};
     struct price_path path = path_of(mids, 4);
-    struct label      label;
+    struct label label;
     struct label_entry entry = entry_of(SIDE_SELL, 100.0);
     assert_int_equal(label_triple_barrier(&path, &rule, &entry, &label), AL_OK);
     assert_int_equal(label.barrier, BARRIER_LOWER);
@@ -63,9 +66,10 @@ static void test_label_short_side_mirrors(void **state)
 static void test_label_vertical_uses_last_price_before_the_end(void **state)
 {
     (void)state;
-    const double      mids[] = {100, 100.1, 100.2, 100.3, 100.4, 100.5, 100.4, 100.3, 100.2, 100.1, 100.6, 130};
+    const double mids[] = {100,   100.1, 100.2, 100.3, 100.4, 100.5,
+                           100.4, 100.3, 100.2, 100.1, 100.6, 130};
     struct price_path path = path_of(mids, 12);
-    struct label      label;
+    struct label label;
     struct label_entry entry = entry_of(SIDE_BUY, 100.0);
     assert_int_equal(label_triple_barrier(&path, &rule, &entry, &label), AL_OK);
     assert_int_equal(label.barrier, BARRIER_VERTICAL);
@@ -77,9 +81,9 @@ static void test_label_vertical_uses_last_price_before_the_end(void **state)
 static void test_label_waits_for_prices(void **state)
 {
     (void)state;
-    const double      mids[] = {100, 100.1, 100.2};
+    const double mids[] = {100, 100.1, 100.2};
     struct price_path path = path_of(mids, 3);
-    struct label      label;
+    struct label label;
     struct label_entry entry = entry_of(SIDE_BUY, 100.0);
     assert_int_equal(label_triple_barrier(&path, &rule, &entry, &label), AL_ESHORT);
     entry.ts_ns = T0 + 60 * NS_PER_S;
@@ -90,11 +94,11 @@ static void test_label_waits_for_prices(void **state)
 static void test_label_refuses_a_hole(void **state)
 {
     (void)state;
-    const double      mids[] = {100, 100.1};
+    const double mids[] = {100, 100.1};
     struct price_path path = path_of(mids, 2);
     price_path_append(&path, T0 + 6 * NS_PER_S, 100.2, 0.05);
     price_path_append(&path, T0 + 12 * NS_PER_S, 100.2, 0.05);
-    struct label       label;
+    struct label label;
     struct label_entry entry = entry_of(SIDE_BUY, 100.0);
     assert_int_equal(label_triple_barrier(&path, &rule, &entry, &label), AL_ENOTFOUND);
     price_path_deinit(&path);
@@ -103,9 +107,9 @@ static void test_label_refuses_a_hole(void **state)
 static void test_label_refuses_a_path_that_starts_too_late(void **state)
 {
     (void)state;
-    const double      mids[] = {100, 100.1, 103};
+    const double mids[] = {100, 100.1, 103};
     struct price_path path = path_of(mids, 3);
-    struct label      label;
+    struct label label;
     struct label_entry entry = entry_of(SIDE_BUY, 100.0);
     entry.ts_ns = T0 - 1;
     assert_int_equal(label_triple_barrier(&path, &rule, &entry, &label), AL_ENOTFOUND);
@@ -115,9 +119,9 @@ static void test_label_refuses_a_path_that_starts_too_late(void **state)
 static void test_label_ignores_prices_before_the_entry(void **state)
 {
     (void)state;
-    const double      mids[] = {100, 150, 100, 100.5, 102.1};
+    const double mids[] = {100, 150, 100, 100.5, 102.1};
     struct price_path path = path_of(mids, 5);
-    struct label      label;
+    struct label label;
     struct label_entry entry = entry_of(SIDE_BUY, 100.0);
     entry.ts_ns = T0 + 2 * NS_PER_S;
     assert_int_equal(label_triple_barrier(&path, &rule, &entry, &label), AL_OK);

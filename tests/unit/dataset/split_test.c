@@ -11,7 +11,7 @@
 #define FOLDS 4
 
 static struct label_span spans[ROWS];
-static uint32_t          teachers[ROWS];
+static uint32_t teachers[ROWS];
 
 /* Two rows an instant, labels of ten seconds or less, known two seconds later, some very late. */
 static int setup(void **state)
@@ -21,12 +21,14 @@ static int setup(void **state)
     rng_seed(&rng, 3);
     for (size_t i = 0; i < ROWS; i++) {
         int64_t t0 = (int64_t)(i / 2) * NS_PER_S, t1 = t0 + 1 + (int64_t)(rng_uniform(&rng) * 10e9);
-        spans[i] = (struct label_span){t0, t1, t1 + 2 * NS_PER_S + (rng_below(&rng, 20) == 0 ? 90 * NS_PER_S : 0)};
+        spans[i] = (struct label_span){
+            t0, t1, t1 + 2 * NS_PER_S + (rng_below(&rng, 20) == 0 ? 90 * NS_PER_S : 0)};
     }
     return 0;
 }
 
-static const struct split_rule rule = {.n_folds = FOLDS, .holdout_fraction = 0.2, .horizon_ns = 10 * NS_PER_S};
+static const struct split_rule rule = {
+    .n_folds = FOLDS, .holdout_fraction = 0.2, .horizon_ns = 10 * NS_PER_S};
 
 static void test_blocks_cover_all_rows_once_in_order(void **state)
 {
@@ -55,13 +57,14 @@ static void test_teachers_were_known_when_the_block_began(void **state)
         for (size_t k = folds[2].test_begin; k < folds[2].test_end; k++)
             assert_true(spans[teachers[i]].t1_ns < spans[k].t0_ns);
     }
-    assert_true(n < folds[2].test_begin - 10); /* those before the cut whose label came later were left out */
+    assert_true(n < folds[2].test_begin -
+                        10); /* those before the cut whose label came later were left out */
 }
 
 static void test_rows_of_one_instant_stay_together(void **state)
 {
-    struct split       folds[FOLDS], holdout;
-    struct split_rule  odd = rule;
+    struct split folds[FOLDS], holdout;
+    struct split_rule odd = rule;
     (void)state;
     for (int i = 1; i < 40; i++) {
         odd.holdout_fraction = 0.1 + i * 0.01;
@@ -74,8 +77,9 @@ static void test_rows_of_one_instant_stay_together(void **state)
 
 static void test_overlap_and_embargo_are_purged(void **state)
 {
-    const struct label_span rows[] = {{10, 19, 19}, {20, 30, 30}, {25, 40, 40}, {41, 45, 45}, {50, 50, 50}, {51, 52, 52}};
-    struct split            split = split_at(rows, 1, 3, 10);
+    const struct label_span rows[] = {{10, 19, 19}, {20, 30, 30}, {25, 40, 40},
+                                      {41, 45, 45}, {50, 50, 50}, {51, 52, 52}};
+    struct split split = split_at(rows, 1, 3, 10);
     (void)state;
     check_i64(split.cut_ns, 20);
     check_i64(split.test_until_ns, 40);
@@ -95,12 +99,13 @@ static void test_too_few_rows_are_told(void **state)
     (void)state;
     check_err(split_walk_forward(&rule, spans, 0, folds, &holdout), AL_ESHORT);
     check_err(split_walk_forward(&rule, spans, 4, folds, &holdout), AL_ESHORT);
-    check_err(split_walk_forward(&rule, spans, 20, folds, &holdout), AL_ESHORT); /* nothing known before the first fold */
+    check_err(split_walk_forward(&rule, spans, 20, folds, &holdout),
+              AL_ESHORT); /* nothing known before the first fold */
 }
 
 static void test_embargo_is_at_least_the_horizon(void **state)
 {
-    struct split      folds[FOLDS], holdout;
+    struct split folds[FOLDS], holdout;
     struct split_rule short_rule = rule;
     (void)state;
     check_ok(split_walk_forward(&rule, spans, ROWS, folds, &holdout));
@@ -112,7 +117,7 @@ static void test_embargo_is_at_least_the_horizon(void **state)
 
 static void test_quality_sees_holes_and_constants(void **state)
 {
-    const float           x[] = {1, NAN, 5, NAN, 2, 7, 5, NAN, 3, 7, NAN, NAN, 4, 7, INFINITY, NAN};
+    const float x[] = {1, NAN, 5, NAN, 2, 7, 5, NAN, 3, 7, NAN, NAN, 4, 7, INFINITY, NAN};
     struct column_quality q[4];
     (void)state;
     quality_columns(x, 4, 4, q);

@@ -6,7 +6,8 @@
 #include "alphaloop/base/timestamp.h"
 #include "alphaloop/dataset/weight.h"
 
-static const struct weight_rule plain = {.cut_ns = 0, .half_life_s = 0, .propensity_cap = WEIGHT_PROPENSITY_CAP};
+static const struct weight_rule plain = {
+    .cut_ns = 0, .half_life_s = 0, .propensity_cap = WEIGHT_PROPENSITY_CAP};
 
 static struct weight_row row(int64_t t0_s, int64_t t1_s)
 {
@@ -16,7 +17,7 @@ static struct weight_row row(int64_t t0_s, int64_t t1_s)
 static void test_rows_alone_are_unique(void **state)
 {
     struct weight_row rows[] = {row(0, 10), row(20, 30), row(40, 40)};
-    double            u[3];
+    double u[3];
     (void)state;
     check_ok(weight_uniqueness(rows, 3, u));
     for (int i = 0; i < 3; i++)
@@ -26,8 +27,9 @@ static void test_rows_alone_are_unique(void **state)
 /* By hand: [0,10] and [5,15]: 5 s alone, 5 s shared by two: (5 + 5/2) / 10. */
 static void test_overlap_is_shared(void **state)
 {
-    struct weight_row rows[] = {row(0, 10), row(5, 15), row(100, 100), row(100, 100), row(100, 100)};
-    double            u[5];
+    struct weight_row rows[] = {row(0, 10), row(5, 15), row(100, 100), row(100, 100),
+                                row(100, 100)};
+    double u[5];
     (void)state;
     check_ok(weight_uniqueness(rows, 5, u));
     check_near(u[0], 0.75, 1e-9);
@@ -39,7 +41,7 @@ static void test_overlap_is_shared(void **state)
 static void test_groups_do_not_overlap(void **state)
 {
     struct weight_row rows[] = {row(0, 10), row(0, 10)};
-    double            u[2];
+    double u[2];
     (void)state;
     rows[1].group = 7;
     check_ok(weight_uniqueness(rows, 2, u));
@@ -65,8 +67,8 @@ static double naive_uniqueness(const struct weight_row *rows, size_t n, size_t i
 static void test_uniqueness_agrees_with_its_definition(void **state)
 {
     struct weight_row rows[ROWS];
-    struct rng        rng;
-    double            u[ROWS];
+    struct rng rng;
+    double u[ROWS];
     (void)state;
     rng_seed(&rng, 11);
     for (size_t i = 0; i < ROWS; i++) {
@@ -81,11 +83,11 @@ static void test_uniqueness_agrees_with_its_definition(void **state)
 
 static void test_weights_multiply_and_have_mean_one(void **state)
 {
-    struct weight_row     rows[] = {row(0, 1), row(10, 11), row(20, 21), row(30, 31)};
-    struct weight_rule    rule = {.cut_ns = 31 * NS_PER_S, .half_life_s = 10, .propensity_cap = 4};
+    struct weight_row rows[] = {row(0, 1), row(10, 11), row(20, 21), row(30, 31)};
+    struct weight_rule rule = {.cut_ns = 31 * NS_PER_S, .half_life_s = 10, .propensity_cap = 4};
     struct weight_summary summary;
-    float                 w[4];
-    double                raw[4], sum = 0;
+    float w[4];
+    double raw[4], sum = 0;
     (void)state;
     rows[0].propensity = 0.1F; /* capped at 4 */
     rows[1].propensity = 0.5F;
@@ -116,9 +118,9 @@ static void test_effective_size_is_kish(void **state)
 
 static void test_unfilled_rows_weigh_nothing(void **state)
 {
-    struct weight_row     rows[] = {row(0, 1), row(10, 11)};
+    struct weight_row rows[] = {row(0, 1), row(10, 11)};
     struct weight_summary summary;
-    float                 w[2];
+    float w[2];
     (void)state;
     rows[0].fill_fraction = rows[1].fill_fraction = 0;
     check_ok(weight_rows(&plain, rows, 2, w, &summary));
@@ -130,8 +132,8 @@ static void test_unfilled_rows_weigh_nothing(void **state)
 /* A row every second, each alive for ten: ten begin within a span. */
 static void test_span_rows_count_what_begins_within_a_span(void **state)
 {
-    struct weight_row    *rows = calloc(2000, sizeof *rows);
-    float                *w = calloc(2000, sizeof *w);
+    struct weight_row *rows = calloc(2000, sizeof *rows);
+    float *w = calloc(2000, sizeof *w);
     struct weight_summary summary;
     (void)state;
     for (int64_t i = 0; i < 2000; i++)

@@ -28,7 +28,7 @@ static void test_strategy_id_is_1_to_100_plain_bytes(void **state)
 {
     (void)state;
     struct strategy_id id;
-    char               text[102];
+    char text[102];
     memset(text, 'a', sizeof text);
     assert_true(strategy_id_parse((struct slice){text, 100}, &id));
     assert_false(strategy_id_parse((struct slice){text, 101}, &id));
@@ -42,7 +42,7 @@ static void test_order_id_is_1_to_128_bytes_without_control_characters(void **st
 {
     (void)state;
     struct order_id id;
-    char            text[130];
+    char text[130];
     memset(text, 'a', sizeof text);
     assert_true(order_id_parse((struct slice){text, 128}, &id));
     assert_false(order_id_parse((struct slice){text, 129}, &id));
@@ -54,8 +54,9 @@ static void test_order_id_is_1_to_128_bytes_without_control_characters(void **st
 static void test_model_version_is_v_digits_and_one_dotted_part(void **state)
 {
     static const char *const good[] = {"v1", "v12", "v2.1", "v10.20"};
-    static const char *const bad[] = {"", "v", "1", "V1", "v1.", "v.1", "v1.2.3", "v1a", "v1 ", "v1.x"};
-    struct model_version_id  id;
+    static const char *const bad[] = {"",    "v",      "1",   "V1",  "v1.",
+                                      "v.1", "v1.2.3", "v1a", "v1 ", "v1.x"};
+    struct model_version_id id;
     (void)state;
     for (size_t i = 0; i < COUNT_OF(good); i++)
         assert_true(model_version_id_parse(slice_of(good[i]), &id));
@@ -67,7 +68,7 @@ static void test_asset_splits_at_its_quote_currency(void **state)
 {
     (void)state;
     struct asset asset;
-    char         base[ASSET_TEXT_MAX], quote[ASSET_TEXT_MAX];
+    char base[ASSET_TEXT_MAX], quote[ASSET_TEXT_MAX];
     assert_true(asset_parse(slice_of("BTCUSDT"), &asset) && asset_split(&asset, base, quote));
     check_str(base, "BTC");
     check_str(quote, "USDT");

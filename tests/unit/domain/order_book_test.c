@@ -6,7 +6,7 @@
 #include "alphaloop/domain/order_book.h"
 #include "harness/check.h"
 
-static struct order_book   book;
+static struct order_book book;
 static struct market_event event;
 
 static int begin(void **state)
@@ -128,7 +128,7 @@ static void test_order_book_equals_a_plain_model(void **state)
 {
     (void)state;
     enum { PRICES = 60 };
-    double     model[2][PRICES + 1] = {{0}};
+    double model[2][PRICES + 1] = {{0}};
     struct rng rng;
     rng_seed(&rng, 7);
     for (int round = 0; round < 3000; round++) {
@@ -136,7 +136,7 @@ static void test_order_book_equals_a_plain_model(void **state)
         if (!is_delta)
             memset(model, 0, sizeof model);
         for (uint64_t n = rng_below(&rng, 6); n > 0; n--) {
-            int    price = 1 + (int)rng_below(&rng, PRICES), side = (int)rng_below(&rng, 2);
+            int price = 1 + (int)rng_below(&rng, PRICES), side = (int)rng_below(&rng, 2);
             double qty = (double)rng_below(&rng, 4);
             side == 0 ? bid(price, qty) : ask(price, qty);
             model[side][price] = qty;

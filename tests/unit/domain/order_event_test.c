@@ -20,19 +20,27 @@ static const char *const good_nested =
     "\"filled_quantity\":\"0.01500000\",\"average_price\":\"42000.50\",\"fees\":\"0.6300075\","
     "\"created_at\":\"2026-01-31T09:59:49\",\"updated_at\":\"2026-01-31T09:59:51\","
     "\"executed_at\":\"2026-01-31T09:59:50.123456\",\"is_dry_run\":false},"
-    "\"execution_details\":{\"execution_latency_seconds\":1.1,\"fill_percentage\":100,\"remaining_quantity\":\"0\"},"
-    "\"market_conditions\":{\"price\":null,\"timestamp\":null,\"spread\":0.1,\"volume_24h\":1000,\"volatility\":0.02},"
-    "\"signal\":{\"signal_id\":\"5d2c0a3e-7f44-4c57-8f52-0d8a5a0b7c22\",\"signal_type\":\"buy\",\"asset\":\"BTCUSDT\","
-    "\"amount\":\"630\",\"confidence\":0.6,\"strategy_id\":\"momentum_v1\",\"model_version\":null,\"is_warmup\":true,"
+    "\"execution_details\":{\"execution_latency_seconds\":1.1,\"fill_percentage\":100,\"remaining_"
+    "quantity\":\"0\"},"
+    "\"market_conditions\":{\"price\":null,\"timestamp\":null,\"spread\":0.1,\"volume_24h\":1000,"
+    "\"volatility\":0.02},"
+    "\"signal\":{\"signal_id\":\"5d2c0a3e-7f44-4c57-8f52-0d8a5a0b7c22\",\"signal_type\":\"buy\","
+    "\"asset\":\"BTCUSDT\","
+    "\"amount\":\"630\",\"confidence\":0.6,\"strategy_id\":\"momentum_v1\",\"model_version\":null,"
+    "\"is_warmup\":true,"
     "\"price\":\"41999.5\",\"timestamp\":\"2026-01-31T09:59:49Z\"}}";
 
 static const char *const good_flat =
-    "{\"order_id\":\"ord-9\",\"signal_id\":\"5d2c0a3e-7f44-4c57-8f52-0d8a5a0b7c22\",\"strategy_id\":\"mean_v1\","
-    "\"asset\":\"ETHUSDT\",\"side\":\"sell\",\"execution_price\":2500.10,\"execution_quantity\":\"1.25\","
-    "\"execution_fees\":\"1.25\",\"executed_at\":\"2026-01-31T09:59:40Z\",\"signal_price\":\"2501\","
+    "{\"order_id\":\"ord-9\",\"signal_id\":\"5d2c0a3e-7f44-4c57-8f52-0d8a5a0b7c22\",\"strategy_"
+    "id\":\"mean_v1\","
+    "\"asset\":\"ETHUSDT\",\"side\":\"sell\",\"execution_price\":2500.10,\"execution_quantity\":"
+    "\"1.25\","
+    "\"execution_fees\":\"1.25\",\"executed_at\":\"2026-01-31T09:59:40Z\",\"signal_price\":"
+    "\"2501\","
     "\"signal_timestamp\":\"2026-01-31T09:59:39Z\","
     "\"market_conditions\":{\"spread\":0.05,\"volume_24h\":5000,\"volatility\":0.01},"
-    "\"performance\":{\"slippage\":\"-0.9\",\"slippage_percent\":\"-0.036\",\"realized_pnl\":null,\"return_percent\":null}}";
+    "\"performance\":{\"slippage\":\"-0.9\",\"slippage_percent\":\"-0.036\",\"realized_pnl\":null,"
+    "\"return_percent\":null}}";
 
 static struct json_reader *reader;
 
@@ -57,11 +65,13 @@ static void merge(struct json_object *into, struct json_object *patch)
     json_object_object_foreach(patch, key, value)
     {
         struct json_object *old = NULL;
-        bool                both = json_object_object_get_ex(into, key, &old) && json_object_is_type(old, json_type_object) &&
+        bool both = json_object_object_get_ex(into, key, &old) &&
+                    json_object_is_type(old, json_type_object) &&
                     json_object_is_type(value, json_type_object);
         if (both)
             merge(old, value);
-        else if (json_object_is_type(value, json_type_string) && strcmp(json_object_get_string(value), "<absent>") == 0)
+        else if (json_object_is_type(value, json_type_string) &&
+                 strcmp(json_object_get_string(value), "<absent>") == 0)
             json_object_object_del(into, key);
         else
             json_object_object_add(into, key, json_object_get(value));
@@ -75,7 +85,7 @@ static void message_of(const char *line, struct buf *out)
         buf_puts(out, line + 4);
         return;
     }
-    bool                is_flat = strncmp(line, "flat ", 5) == 0;
+    bool is_flat = strncmp(line, "flat ", 5) == 0;
     struct json_object *message = json_tokener_parse(is_flat ? good_flat : good_nested);
     struct json_object *patch = json_tokener_parse(strchr(line, '{'));
     assert_non_null(message);
@@ -100,10 +110,10 @@ static void check_words(const char *expected, const char *actual, const char *ti
 
 static size_t walk_vectors(const char *path)
 {
-    char       line[4096], title[512] = "";
-    size_t     n_cases = 0;
+    char line[4096], title[512] = "";
+    size_t n_cases = 0;
     struct buf body = BUF_INIT(65536), out = BUF_INIT(65536);
-    FILE      *file = fopen(path, "r");
+    FILE *file = fopen(path, "r");
     assert_non_null(file);
     while (fgets(line, sizeof line, file) != NULL) {
         line[strcspn(line, "\n")] = '\0';
@@ -129,9 +139,9 @@ static size_t walk_vectors(const char *path)
 static void test_order_event_reads_every_vector(void **state)
 {
     (void)state;
-    size_t         n_cases = 0;
-    char           path[512];
-    DIR           *directory = opendir(VECTORS);
+    size_t n_cases = 0;
+    char path[512];
+    DIR *directory = opendir(VECTORS);
     struct dirent *entry;
     assert_non_null(directory);
     while ((entry = readdir(directory)) != NULL) {
@@ -149,7 +159,8 @@ static void test_order_event_reads_every_vector(void **state)
 static bool parse(const char *body, struct order_event *event, struct order_event_refusal *refusal)
 {
     struct json_object *doc;
-    bool                done = order_event_parse(reader, slice_of(body), SLICE(""), RECEIVED_NS, event, &doc, refusal);
+    bool done =
+        order_event_parse(reader, slice_of(body), SLICE(""), RECEIVED_NS, event, &doc, refusal);
     assert_true(done == (doc != NULL));
     json_put(doc);
     return done;
@@ -158,7 +169,7 @@ static bool parse(const char *body, struct order_event *event, struct order_even
 static void test_order_event_refusal_says_what_was_expected_and_found(void **state)
 {
     (void)state;
-    struct order_event         event;
+    struct order_event event;
     struct order_event_refusal refusal;
     assert_false(parse("{\"order_id\":\"a\",\"signal_id\":\"nope\"}", &event, &refusal));
     check_str(refusal.field, "signal_id");
@@ -168,9 +179,9 @@ static void test_order_event_refusal_says_what_was_expected_and_found(void **sta
 static void test_order_event_refusal_shows_no_more_than_a_printable_excerpt(void **state)
 {
     (void)state;
-    struct order_event         event;
+    struct order_event event;
     struct order_event_refusal refusal;
-    char                       body[400];
+    char body[400];
     snprintf(body, sizeof body, "{\"order_id\":\"a\",\"signal_id\":\"\\u0007\xc3\xa9%0200d\"}", 0);
     assert_false(parse(body, &event, &refusal));
     check_has(refusal.detail, "\"???0000");
@@ -180,8 +191,8 @@ static void test_order_event_refusal_shows_no_more_than_a_printable_excerpt(void
 
 static struct uuid flat_id(const char *format, const char *value)
 {
-    char                       body[1024];
-    struct order_event         event;
+    char body[1024];
+    struct order_event event;
     struct order_event_refusal refusal;
     snprintf(body, sizeof body, format, value);
     if (!parse(body, &event, &refusal))
@@ -189,14 +200,20 @@ static struct uuid flat_id(const char *format, const char *value)
     return event.event_id;
 }
 
-#define FLAT_HEAD "{\"order_id\":\"o\",\"signal_id\":\"5d2c0a3e-7f44-4c57-8f52-0d8a5a0b7c22\",\"asset\":\"BTCUSDT\",\"side\":\"buy\","
+#define FLAT_HEAD                                                                                  \
+    "{\"order_id\":\"o\",\"signal_id\":\"5d2c0a3e-7f44-4c57-8f52-0d8a5a0b7c22\",\"asset\":"        \
+    "\"BTCUSDT\",\"side\":\"buy\","
 
 static void test_order_event_derives_the_same_id_from_the_same_content(void **state)
 {
     (void)state;
-    struct uuid one = flat_id(FLAT_HEAD "\"execution_quantity\":%s,\"execution_price\":\"2\"}", "\"1.5\"");
-    struct uuid two = flat_id("{\"execution_price\":2.0,\"execution_quantity\":%s,\"trace_id\":\"t\",\"side\":\"BUY\",\"asset\":\"btcusdt\","
-                              "\"signal_id\":\"5D2C0A3E-7f44-4c57-8f52-0d8a5a0b7c22\",\"order_id\":\"o\"}", "1.50");
+    struct uuid one =
+        flat_id(FLAT_HEAD "\"execution_quantity\":%s,\"execution_price\":\"2\"}", "\"1.5\"");
+    struct uuid two =
+        flat_id("{\"execution_price\":2.0,\"execution_quantity\":%s,\"trace_id\":\"t\",\"side\":"
+                "\"BUY\",\"asset\":\"btcusdt\","
+                "\"signal_id\":\"5D2C0A3E-7f44-4c57-8f52-0d8a5a0b7c22\",\"order_id\":\"o\"}",
+                "1.50");
     assert_true(uuid_eq(one, two));
 }
 
@@ -204,19 +221,27 @@ static void test_order_event_derives_another_id_from_other_content(void **state)
 {
     (void)state;
     struct uuid base = flat_id(FLAT_HEAD "\"execution_price\":2,\"execution_quantity\":%s}", "1");
-    assert_false(uuid_eq(base, flat_id(FLAT_HEAD "\"execution_price\":2,\"execution_quantity\":%s}", "1.1")));
-    assert_false(uuid_eq(base, flat_id(FLAT_HEAD "\"execution_quantity\":1,\"execution_price\":%s}", "3")));
-    assert_false(uuid_eq(base, flat_id(FLAT_HEAD "\"execution_price\":2,\"execution_quantity\":1,\"execution_fees\":%s}", "1")));
-    assert_false(uuid_eq(base, flat_id(FLAT_HEAD "\"execution_price\":2,\"execution_quantity\":1,\"executed_at\":%s}",
-                                       "\"2026-01-31T09:00:00Z\"")));
+    assert_false(uuid_eq(
+        base, flat_id(FLAT_HEAD "\"execution_price\":2,\"execution_quantity\":%s}", "1.1")));
+    assert_false(
+        uuid_eq(base, flat_id(FLAT_HEAD "\"execution_quantity\":1,\"execution_price\":%s}", "3")));
+    assert_false(uuid_eq(
+        base,
+        flat_id(FLAT_HEAD "\"execution_price\":2,\"execution_quantity\":1,\"execution_fees\":%s}",
+                "1")));
+    assert_false(
+        uuid_eq(base, flat_id(FLAT_HEAD
+                              "\"execution_price\":2,\"execution_quantity\":1,\"executed_at\":%s}",
+                              "\"2026-01-31T09:00:00Z\"")));
 }
 
 static void refuse_with(const char *body, size_t len, enum reason reason)
 {
-    struct order_event         event;
+    struct order_event event;
     struct order_event_refusal refusal;
-    struct json_object        *doc;
-    assert_false(order_event_parse(reader, (struct slice){body, len}, SLICE(""), RECEIVED_NS, &event, &doc, &refusal));
+    struct json_object *doc;
+    assert_false(order_event_parse(reader, (struct slice){body, len}, SLICE(""), RECEIVED_NS,
+                                   &event, &doc, &refusal));
     check_str(reason_name(refusal.reason), reason_name(reason));
     assert_null(doc);
 }
@@ -225,7 +250,7 @@ static void test_order_event_over_a_mebibyte_is_too_large(void **state)
 {
     (void)state;
     size_t len = JSON_BYTES_MAX + 1;
-    char  *body = malloc(len);
+    char *body = malloc(len);
     assert_non_null(body);
     memset(body, ' ', len);
     memcpy(body, "{}", 2);

@@ -19,9 +19,13 @@ static void check_decimal(struct decimal actual, const char *expected)
     check_str(text, expected);
 }
 
-static struct order_event event_of(enum order_event_type type, const char *quantity, const char *price, const char *fees)
+static struct order_event event_of(enum order_event_type type,
+                                   const char *quantity,
+                                   const char *price,
+                                   const char *fees)
 {
-    struct order_event event = {.type = type, .side = SIDE_BUY, .executed_at_ns = 7, .ts_recv_ns = 9};
+    struct order_event event = {
+        .type = type, .side = SIDE_BUY, .executed_at_ns = 7, .ts_recv_ns = 9};
     strcpy(event.order_id.text, "ord");
     strcpy(event.asset.text, "BTCUSDT");
     event.signal_id.bytes[0] = 1;
@@ -31,7 +35,9 @@ static struct order_event event_of(enum order_event_type type, const char *quant
     return event;
 }
 
-static bool apply(struct order_state *state, const struct order_event *event, struct execution *execution)
+static bool apply(struct order_state *state,
+                  const struct order_event *event,
+                  struct execution *execution)
 {
     bool conflict;
     return order_state_apply(state, event, execution, &conflict);
@@ -41,7 +47,7 @@ static void test_order_state_first_fill_is_one_execution(void **test)
 {
     (void)test;
     struct order_state state = {.exists = false};
-    struct execution   execution;
+    struct execution execution;
     struct order_event event = event_of(ORDER_EVENT_filled, "2", "100", "0.2");
     assert_true(apply(&state, &event, &execution));
     check_decimal(execution.quantity, "2");
@@ -56,7 +62,7 @@ static void test_order_state_increase_gives_the_increments_own_price_and_fees(vo
 {
     (void)test;
     struct order_state state = {.exists = false};
-    struct execution   execution;
+    struct execution execution;
     struct order_event first = event_of(ORDER_EVENT_partially_filled, "1", "100", "0.1");
     struct order_event second = event_of(ORDER_EVENT_filled, "3", "102", "0.25");
     assert_true(apply(&state, &first, &execution));
@@ -71,7 +77,7 @@ static void test_order_state_repeat_changes_nothing(void **test)
 {
     (void)test;
     struct order_state state = {.exists = false};
-    struct execution   execution;
+    struct execution execution;
     struct order_event event = event_of(ORDER_EVENT_partially_filled, "1", "100", "0.1");
     assert_true(apply(&state, &event, &execution));
     struct order_state before = state;
@@ -83,7 +89,7 @@ static void test_order_state_late_lower_fill_changes_nothing(void **test)
 {
     (void)test;
     struct order_state state = {.exists = false};
-    struct execution   execution;
+    struct execution execution;
     struct order_event late = event_of(ORDER_EVENT_partially_filled, "1", "100", "0.1");
     struct order_event full = event_of(ORDER_EVENT_filled, "3", "102", "0.25");
     assert_true(apply(&state, &full, &execution));
@@ -97,7 +103,7 @@ static void test_order_state_cancel_after_a_part_counts_the_part(void **test)
 {
     (void)test;
     struct order_state state = {.exists = false};
-    struct execution   execution;
+    struct execution execution;
     struct order_event created = event_of(ORDER_EVENT_created, "0", "0", "0");
     struct order_event cancelled = event_of(ORDER_EVENT_cancelled, "0.4", "50", "-0.01");
     assert_false(apply(&state, &created, &execution));
@@ -111,7 +117,7 @@ static void test_order_state_rejection_ends_without_execution(void **test)
 {
     (void)test;
     struct order_state state = {.exists = false};
-    struct execution   execution;
+    struct execution execution;
     struct order_event rejected = event_of(ORDER_EVENT_rejected, "0", "0", "0");
     assert_false(apply(&state, &rejected, &execution));
     assert_true(state.ended);
@@ -122,7 +128,7 @@ static void test_order_state_increase_after_the_end_still_counts(void **test)
 {
     (void)test;
     struct order_state state = {.exists = false};
-    struct execution   execution;
+    struct execution execution;
     struct order_event cancelled = event_of(ORDER_EVENT_cancelled, "1", "100", "0");
     struct order_event more = event_of(ORDER_EVENT_partially_filled, "2", "100", "0");
     assert_true(apply(&state, &cancelled, &execution));
@@ -134,7 +140,7 @@ static void test_order_state_impossible_increment_price_keeps_the_average(void *
 {
     (void)test;
     struct order_state state = {.exists = false};
-    struct execution   execution;
+    struct execution execution;
     struct order_event first = event_of(ORDER_EVENT_partially_filled, "1", "100", "0");
     struct order_event second = event_of(ORDER_EVENT_filled, "1.1", "10", "0");
     assert_true(apply(&state, &first, &execution));
@@ -147,7 +153,7 @@ static void test_order_state_unrepresentable_increment_price_keeps_the_average(v
 {
     (void)test;
     struct order_state state = {.exists = false};
-    struct execution   execution;
+    struct execution execution;
     struct order_event first = event_of(ORDER_EVENT_partially_filled, "1000", "100000000000", "0");
     struct order_event second = event_of(ORDER_EVENT_filled, "1000.00000001", "900000000000", "0");
     assert_true(apply(&state, &first, &execution));
@@ -160,7 +166,7 @@ static void test_order_state_fee_difference_past_the_range_stops_at_it(void **te
 {
     (void)test;
     struct order_state state = {.exists = false};
-    struct execution   execution;
+    struct execution execution;
     struct order_event first = event_of(ORDER_EVENT_partially_filled, "1", "1", "-900000000000");
     struct order_event second = event_of(ORDER_EVENT_filled, "2", "1", "900000000000");
     assert_true(apply(&state, &first, &execution));
@@ -172,8 +178,8 @@ static void test_order_state_conflict_keeps_what_was_first(void **test)
 {
     (void)test;
     struct order_state state = {.exists = false};
-    struct execution   execution;
-    bool               conflict;
+    struct execution execution;
+    bool conflict;
     struct order_event first = event_of(ORDER_EVENT_created, "0", "0", "0");
     struct order_event second = event_of(ORDER_EVENT_filled, "1", "100", "0");
     second.side = SIDE_SELL;
@@ -191,14 +197,15 @@ static void test_order_state_conflict_keeps_what_was_first(void **test)
 /* One order's true history: cumulative quantity, average and fees that belong together. */
 static size_t make_history(struct rng *rng, struct order_event events[STEPS_MAX])
 {
-    size_t  n = 2 + (size_t)rng_below(rng, STEPS_MAX - 1);
+    size_t n = 2 + (size_t)rng_below(rng, STEPS_MAX - 1);
     al_i128 quantity = 0, value = 0, fees = 0;
     for (size_t i = 0; i < n; i++) {
         al_i128 step = i == 0 ? 0 : 1 + (al_i128)rng_below(rng, 500000000);
         quantity += step;
         value += step * (al_i128)(1000000000 + rng_below(rng, 1000000000));
         fees += (al_i128)rng_below(rng, 2000) - 500;
-        events[i] = event_of(i == 0 ? ORDER_EVENT_created : ORDER_EVENT_partially_filled, "0", "0", "0");
+        events[i] =
+            event_of(i == 0 ? ORDER_EVENT_created : ORDER_EVENT_partially_filled, "0", "0", "0");
         events[i].filled_quantity.units = quantity;
         events[i].average_price.units = quantity > 0 ? value / quantity : 0;
         events[i].fees.units = quantity > 0 ? fees : 0;
@@ -211,11 +218,14 @@ struct totals {
     al_i128 quantity, fees;
 };
 
-static struct totals replay(struct rng *rng, const struct order_event *events, size_t n, struct order_state *state)
+static struct totals replay(struct rng *rng,
+                            const struct order_event *events,
+                            size_t n,
+                            struct order_state *state)
 {
-    struct totals    totals = {0, 0};
+    struct totals totals = {0, 0};
     struct execution execution;
-    size_t           order[2 * STEPS_MAX];
+    size_t order[2 * STEPS_MAX];
     for (size_t i = 0; i < 2 * n; i++)
         order[i] = i < n ? i : (size_t)rng_below(rng, n);
     for (size_t i = 2 * n - 1; i > 0; i--) {
@@ -243,8 +253,8 @@ static void test_order_state_does_not_depend_on_order_or_repetition(void **test)
     for (int round = 0; round < 2000; round++) {
         struct order_event events[STEPS_MAX];
         struct order_state in_order = {.exists = false}, shuffled;
-        struct execution   execution;
-        size_t             n = make_history(&rng, events);
+        struct execution execution;
+        size_t n = make_history(&rng, events);
         for (size_t i = 0; i < n; i++)
             apply(&in_order, &events[i], &execution);
         struct totals totals = replay(&rng, events, n, &shuffled);

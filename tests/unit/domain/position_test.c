@@ -6,8 +6,8 @@
 
 #define RECEIVED_NS (1769853600LL * NS_PER_S)
 
-static struct json_reader        *reader;
-static struct position_update     update;
+static struct json_reader *reader;
+static struct position_update update;
 static struct order_event_refusal refusal;
 
 static int create_reader(void **state)
@@ -26,13 +26,15 @@ static int destroy_reader(void **state)
 
 static void parse(const char *body)
 {
-    if (!position_update_parse(reader, slice_of(body), SLICE("header-trace"), RECEIVED_NS, &update, &refusal))
+    if (!position_update_parse(reader, slice_of(body), SLICE("header-trace"), RECEIVED_NS, &update,
+                               &refusal))
         fail_msg("%s: %s", refusal.field, refusal.detail);
 }
 
 static void refuse(const char *body, const char *field)
 {
-    assert_false(position_update_parse(reader, slice_of(body), SLICE(""), RECEIVED_NS, &update, &refusal));
+    assert_false(
+        position_update_parse(reader, slice_of(body), SLICE(""), RECEIVED_NS, &update, &refusal));
     check_str(refusal.field, field);
 }
 
@@ -46,9 +48,12 @@ static void check_size(const char *expected)
 static void test_position_with_every_field(void **state)
 {
     (void)state;
-    parse("{\"event_type\":\"position_updated\",\"position_id\":\"p-1\",\"asset\":\"BTCUSDT\",\"size\":\"-0.50000000\","
-          "\"unrealized_pnl\":\"-12.5\",\"realized_pnl\":3,\"mode\":\"one-way\",\"unrealized_pnl_pct\":\"-1.25\","
-          "\"average_entry_price\":\"42000\",\"time_held_minutes\":17,\"trace_id\":\"t\",\"timestamp\":\"2026-01-31T09:59:50\"}");
+    parse("{\"event_type\":\"position_updated\",\"position_id\":\"p-1\",\"asset\":\"BTCUSDT\","
+          "\"size\":\"-0.50000000\","
+          "\"unrealized_pnl\":\"-12.5\",\"realized_pnl\":3,\"mode\":\"one-way\",\"unrealized_pnl_"
+          "pct\":\"-1.25\","
+          "\"average_entry_price\":\"42000\",\"time_held_minutes\":17,\"trace_id\":\"t\","
+          "\"timestamp\":\"2026-01-31T09:59:50\"}");
     check_str(update.position_id, "p-1");
     check_str(update.asset.text, "BTCUSDT");
     check_size("-0.5");
@@ -75,8 +80,10 @@ static void test_position_asset_has_three_names(void **state)
 static void test_position_context_may_be_absent_or_bad(void **state)
 {
     (void)state;
-    parse("{\"position_id\":\"p\",\"asset\":\"BTCUSDT\",\"size\":\"1\",\"unrealized_pnl\":\"x\",\"average_entry_price\":0,"
-          "\"time_held_minutes\":-1,\"mode\":5,\"timestamp\":\"2031-01-01T00:00:00Z\",\"trace_id\":7}");
+    parse("{\"position_id\":\"p\",\"asset\":\"BTCUSDT\",\"size\":\"1\",\"unrealized_pnl\":\"x\","
+          "\"average_entry_price\":0,"
+          "\"time_held_minutes\":-1,\"mode\":5,\"timestamp\":\"2031-01-01T00:00:00Z\",\"trace_id\":"
+          "7}");
     check_near(update.unrealized_pnl, NAN, 0);
     check_near(update.unrealized_pnl_pct, NAN, 0);
     check_near(update.average_entry_price, NAN, 0);
@@ -89,9 +96,11 @@ static void test_position_context_may_be_absent_or_bad(void **state)
 static void test_position_profit_in_per_cent_is_worked_out_when_absent(void **state)
 {
     (void)state;
-    parse("{\"position_id\":\"p\",\"asset\":\"BTCUSDT\",\"size\":\"-2\",\"unrealized_pnl\":\"-5\",\"average_entry_price\":100}");
+    parse("{\"position_id\":\"p\",\"asset\":\"BTCUSDT\",\"size\":\"-2\",\"unrealized_pnl\":\"-5\","
+          "\"average_entry_price\":100}");
     check_near(update.unrealized_pnl_pct, -2.5, 1e-12);
-    parse("{\"position_id\":\"p\",\"asset\":\"BTCUSDT\",\"size\":0,\"unrealized_pnl\":\"-5\",\"average_entry_price\":100}");
+    parse("{\"position_id\":\"p\",\"asset\":\"BTCUSDT\",\"size\":0,\"unrealized_pnl\":\"-5\","
+          "\"average_entry_price\":100}");
     check_near(update.unrealized_pnl_pct, NAN, 0);
 }
 

@@ -5,7 +5,7 @@
 #include "alphaloop/domain/signal.h"
 #include "harness/check.h"
 
-static struct decision     decision;
+static struct decision decision;
 static struct signal_extra extra;
 
 static int begin(void **state)
@@ -26,7 +26,12 @@ static int begin(void **state)
     decision.propensity = 0.75;
     decision.is_warmup = true;
     decision.horizon_ns = 60 * NS_PER_S;
-    decision.snapshot = (struct snapshot){.mid = 42000.5, .spread = 0.1, .volume_24h = 1000, .volatility = 0.0005, .bid_depth = NAN, .ask_depth = NAN};
+    decision.snapshot = (struct snapshot){.mid = 42000.5,
+                                          .spread = 0.1,
+                                          .volume_24h = 1000,
+                                          .volatility = 0.0005,
+                                          .bid_depth = NAN,
+                                          .ask_depth = NAN};
     extra = (struct signal_extra){.risk_score = 0.25};
     return 0;
 }
@@ -58,13 +63,16 @@ static void breaks(const char *expected)
 static void test_signal_body_of_a_warmup_entry(void **state)
 {
     (void)state;
-    body_is("{\"signal_id\":\"ab000000-0000-0000-0000-000000000000\",\"signal_type\":\"buy\",\"asset\":\"BTCUSDT\","
+    body_is("{\"signal_id\":\"ab000000-0000-0000-0000-000000000000\",\"signal_type\":\"buy\","
+            "\"asset\":\"BTCUSDT\","
             "\"amount\":123.40,\"confidence\":0.6,\"timestamp\":\"2026-01-31T10:00:00.123456Z\","
             "\"strategy_id\":\"momentum_v1\",\"model_version\":null,\"is_warmup\":true,"
-            "\"market_data_snapshot\":{\"price\":42000.5,\"spread\":0.1,\"volume_24h\":1000,\"volatility\":0.0005,"
+            "\"market_data_snapshot\":{\"price\":42000.5,\"spread\":0.1,\"volume_24h\":1000,"
+            "\"volatility\":0.0005,"
             "\"orderbook_depth\":null,\"technical_indicators\":null},"
             "\"metadata\":{\"reasoning\":\"buy in warm-up, led by momentum\",\"risk_score\":0.25,"
-            "\"decision_id\":\"ab000000-0000-0000-0000-000000000000\",\"propensity\":0.75,\"reasons\":[],\"kind\":\"entry\","
+            "\"decision_id\":\"ab000000-0000-0000-0000-000000000000\",\"propensity\":0.75,"
+            "\"reasons\":[],\"kind\":\"entry\","
             "\"horizon_seconds\":60,\"heuristic\":\"momentum\"},\"trace_id\":\"trace-1\"}");
 }
 
@@ -88,7 +96,8 @@ static void test_signal_body_of_a_model_entry(void **state)
     extra.reasons = reasons;
     extra.n_reasons = 2;
     body_has("\"model_version\":\"v7\",\"is_warmup\":false,");
-    body_has("\"orderbook_depth\":{\"bid_depth\":4,\"ask_depth\":5},\"technical_indicators\":{\"rsi_14\":30.5,\"spread_bps\":-2}}");
+    body_has("\"orderbook_depth\":{\"bid_depth\":4,\"ask_depth\":5},\"technical_indicators\":{"
+             "\"rsi_14\":30.5,\"spread_bps\":-2}}");
     body_has("\"reasons\":[\"rsi_14 low\",\"book \\\"leans\\\"\"]");
     body_has("\"expected_value\":0.0012");
 }
@@ -104,7 +113,8 @@ static void test_signal_body_of_an_exit(void **state)
     extra.exit_fraction = 0.5;
     extra.reasoning = "loss of 2.1 %";
     body_has("\"reasoning\":\"loss of 2.1 %\"");
-    body_has("\"kind\":\"exit\",\"exit_reason\":\"stop_loss\",\"exit_fraction\":0.5,\"position_id\":\"p-1\"}");
+    body_has("\"kind\":\"exit\",\"exit_reason\":\"stop_loss\",\"exit_fraction\":0.5,\"position_"
+             "id\":\"p-1\"}");
 }
 
 static void test_signal_amount_is_10_to_100000_with_2_decimals(void **state)
@@ -178,7 +188,8 @@ static void test_signal_model_version_is_null_exactly_in_warmup(void **state)
 
 static void test_signal_snapshot_is_finite_and_not_negative(void **state)
 {
-    double *const fields[] = {&decision.snapshot.mid, &decision.snapshot.spread, &decision.snapshot.volume_24h, &decision.snapshot.volatility};
+    double *const fields[] = {&decision.snapshot.mid, &decision.snapshot.spread,
+                              &decision.snapshot.volume_24h, &decision.snapshot.volatility};
     static const double bad[] = {-1, NAN, INFINITY};
     (void)state;
     for (size_t i = 0; i < COUNT_OF(fields); i++) {
@@ -241,7 +252,7 @@ static void test_signal_body_is_json_whatever_the_texts_hold(void **state)
     (void)state;
     struct json_reader *reader = json_reader_create(JSON_BYTES_MAX, JSON_DEPTH_MAX);
     struct json_object *doc;
-    struct buf          out = BUF_INIT(SIGNAL_BODY_MAX);
+    struct buf out = BUF_INIT(SIGNAL_BODY_MAX);
     extra.reasoning = "line\nbreak \"quoted\" \\ \x01 \xff";
     signal_body_write(&decision, &extra, &out);
     check_ok(json_read(reader, buf_slice(&out), &doc));

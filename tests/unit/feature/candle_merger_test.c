@@ -165,14 +165,11 @@ static void test_candle_merger_refuses_what_is_no_candle(void **state)
     struct candle_merger merger;
     struct candles_out out;
     struct candle broken[] = {
-        {0, MIN,     10,  9,        5,  8,  1       }, /* high below open */
-        {0, MIN,     10,  12,       11, 12, 1       }, /* low above open */
-        {0, MIN,     NAN, 12,       5,  8,  1       },
-        {0, MIN,     10,  INFINITY, 5,  8,  1       },
-        {0, MIN,     10,  12,       0,  8,  1       },
-        {0, MIN,     10,  12,       5,  8,  -1      },
-        {0, MIN,     10,  12,       5,  8,  INFINITY},
-        {0, MIN / 2, 10,  12,       5,  8,  1       },
+        {0, MIN, 10, 9, 5, 8, 1},    /* high below open */
+        {0, MIN, 10, 12, 11, 12, 1}, /* low above open */
+        {0, MIN, NAN, 12, 5, 8, 1},       {0, MIN, 10, INFINITY, 5, 8, 1},
+        {0, MIN, 10, 12, 0, 8, 1},        {0, MIN, 10, 12, 5, 8, -1},
+        {0, MIN, 10, 12, 5, 8, INFINITY}, {0, MIN / 2, 10, 12, 5, 8, 1},
     };
     (void)state;
     candle_merger_init(&merger, MIN);

@@ -283,8 +283,10 @@ static void replay_candles(struct desk *into, const struct desk *from)
     }
 }
 
-static void
-check_equal_vectors(const struct desk *desk, const float *x, const float *y, float tolerance)
+static void check_equal_vectors(const struct desk *desk,
+                                const float *x,
+                                const float *y,
+                                float tolerance)
 {
     for (size_t i = 0; i < desk->set.n_columns; i++) {
         if (isnan(x[i]) != isnan(y[i]) || fabsf(x[i] - y[i]) > tolerance * (1 + fabsf(x[i])))
@@ -413,11 +415,9 @@ static void test_feature_engine_sees_the_simulated_edge(void **state)
     static const struct {
         const char *name;
         double at_least;
-    } wanted[] = {
-        {"top_imbalance_10s",         0.7 },
-        {"trade_count_imbalance_30s", 0.65},
-        {"mid_mean_distance_60s",     0.25}
-    };
+    } wanted[] = {{"top_imbalance_10s", 0.7},
+                  {"trade_count_imbalance_30s", 0.65},
+                  {"mid_mean_distance_60s", 0.25}};
     struct desk *desk = desk_of("fast");
     struct synthetic_options options;
     struct synthetic *market;

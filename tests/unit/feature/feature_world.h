@@ -21,16 +21,16 @@ static inline struct market_event *world_event(enum market_kind kind, int64_t ts
     return &event;
 }
 
-static inline struct market_event *
-world_ticker(int64_t ts_ns, double bid, double ask, double last, double volume)
+static inline struct market_event *world_ticker(
+    int64_t ts_ns, double bid, double ask, double last, double volume)
 {
     struct market_event *event = world_event(MARKET_TICKER, ts_ns);
     event->ticker = (struct ticker_update){last, volume, bid, ask, NAN, NAN};
     return event;
 }
 
-static inline struct market_event *
-world_book(int64_t ts_ns, double bid, double ask, double bid_qty, double ask_qty)
+static inline struct market_event *world_book(
+    int64_t ts_ns, double bid, double ask, double bid_qty, double ask_qty)
 {
     struct market_event *event = world_event(MARKET_BOOK, ts_ns);
     event->book.n_bids = event->book.n_asks = 3;
@@ -41,8 +41,10 @@ world_book(int64_t ts_ns, double bid, double ask, double bid_qty, double ask_qty
     return event;
 }
 
-static inline struct market_event *
-world_trade(int64_t ts_ns, double price, double qty, enum side side)
+static inline struct market_event *world_trade(int64_t ts_ns,
+                                               double price,
+                                               double qty,
+                                               enum side side)
 {
     struct market_event *event = world_event(MARKET_TRADES, ts_ns);
     event->trades.n_trades = 1;
@@ -50,8 +52,8 @@ world_trade(int64_t ts_ns, double price, double qty, enum side side)
     return event;
 }
 
-static inline struct market_event *
-world_kline(int64_t open_ns, int64_t interval_ns, double close, double volume, bool confirmed)
+static inline struct market_event *world_kline(
+    int64_t open_ns, int64_t interval_ns, double close, double volume, bool confirmed)
 {
     struct market_event *event = world_event(MARKET_KLINE, open_ns + interval_ns);
     event->kline.candle =

@@ -205,8 +205,9 @@ static bool same_bits(double a, double b)
     return memcmp(&a, &b, sizeof(a)) == 0 || (isnan(a) && isnan(b));
 }
 
-static void
-parse_case(const struct indicator *indicator, char *line, double options[INDICATOR_OPTIONS_MAX])
+static void parse_case(const struct indicator *indicator,
+                       char *line,
+                       double options[INDICATOR_OPTIONS_MAX])
 {
     char *at = line + strlen("case");
     defaults_of(indicator, options);

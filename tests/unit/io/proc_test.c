@@ -7,11 +7,11 @@
 #include "alphaloop/io/proc.h"
 
 struct watched {
-    uv_loop_t       loop;
-    struct buf      lines; /* joined by '|' */
-    size_t          n_lines, n_ends, longest;
+    uv_loop_t loop;
+    struct buf lines; /* joined by '|' */
+    size_t n_lines, n_ends, longest;
     struct proc_end end;
-    bool            stop_at_line;
+    bool stop_at_line;
 };
 
 static void on_line(void *ctx, struct proc *proc, struct slice line)
@@ -38,8 +38,8 @@ static void on_end(void *ctx, struct proc *proc, const struct proc_end *end)
 static void run(struct watched *w, const char *script, struct proc_options options)
 {
     const char *const args[] = {"-c", script, NULL};
-    struct proc      *proc;
-    bool              stop_at_line = w->stop_at_line;
+    struct proc *proc;
+    bool stop_at_line = w->stop_at_line;
     *w = (struct watched){.lines = BUF_INIT(10000), .stop_at_line = stop_at_line};
     uv_loop_init(&w->loop);
     options.file = "/bin/sh";
@@ -84,7 +84,8 @@ static void test_stop_is_a_request_first(void **state)
 {
     struct watched w = {.stop_at_line = true};
     (void)state;
-    run(&w, "trap 'echo bye; exit 3' TERM; echo ready; while :; do sleep 0.01; done", (struct proc_options){0});
+    run(&w, "trap 'echo bye; exit 3' TERM; echo ready; while :; do sleep 0.01; done",
+        (struct proc_options){0});
     check_lines(&w, "ready|bye|");
     check_i64(w.end.cause, PROC_STOPPED);
     check_i64(w.end.exit_code, 3);
@@ -94,7 +95,8 @@ static void test_stop_is_an_order_after_the_grace_time(void **state)
 {
     struct watched w = {.stop_at_line = true};
     (void)state;
-    run(&w, "trap '' TERM; echo ready; while :; do sleep 0.01; done", (struct proc_options){.grace_ms = 50});
+    run(&w, "trap '' TERM; echo ready; while :; do sleep 0.01; done",
+        (struct proc_options){.grace_ms = 50});
     check_lines(&w, "ready|");
     check_i64(w.end.cause, PROC_STOPPED);
     check_i64(w.end.term_signal, SIGKILL);
@@ -123,7 +125,9 @@ static void test_lines_without_end_are_dropped(void **state)
 {
     struct watched w = {0};
     (void)state;
-    run(&w, "head -c 300000 /dev/zero | tr '\\0' x; echo; echo after; head -c 60000 /dev/zero | tr '\\0' y; echo",
+    run(&w,
+        "head -c 300000 /dev/zero | tr '\\0' x; echo; echo after; head -c 60000 /dev/zero | tr "
+        "'\\0' y; echo",
         (struct proc_options){0});
     check_i64((int64_t)w.end.n_lines_dropped, 1);
     check_i64((int64_t)w.n_lines, 2);
@@ -145,8 +149,11 @@ static void test_memory_and_niceness_are_set_from_outside(void **state)
     struct watched w = {0};
     (void)state;
     /* The bounds come right after the start, so the child looks until it sees them. */
-    run(&w, "while [ \"$(nice)\" = 0 ] || [ \"$(ulimit -v)\" = unlimited ]; do :; done; nice; ulimit -v",
-        (struct proc_options){.nice = 10, .memory_bytes_max = UINT64_C(1) << 30, .deadline_ms = 20000});
+    run(&w,
+        "while [ \"$(nice)\" = 0 ] || [ \"$(ulimit -v)\" = unlimited ]; do :; done; nice; ulimit "
+        "-v",
+        (struct proc_options){
+            .nice = 10, .memory_bytes_max = UINT64_C(1) << 30, .deadline_ms = 20000});
 #if defined(__SANITIZE_ADDRESS__)
     buf_deinit(&w.lines);
 #else
@@ -156,9 +163,10 @@ static void test_memory_and_niceness_are_set_from_outside(void **state)
 
 static void test_a_program_that_is_not_there_is_said(void **state)
 {
-    struct watched      w = {.lines = BUF_INIT(100)};
-    struct proc        *proc;
-    struct proc_options options = {.file = "/no/such/program", .on_line = on_line, .on_end = on_end, .ctx = &w};
+    struct watched w = {.lines = BUF_INIT(100)};
+    struct proc *proc;
+    struct proc_options options = {
+        .file = "/no/such/program", .on_line = on_line, .on_end = on_end, .ctx = &w};
     (void)state;
     uv_loop_init(&w.loop);
     check_err(proc_start(&w.loop, &options, &proc), AL_EIO);

@@ -11,18 +11,18 @@
 
 struct result {
     struct csv_row rows[ROWS_MAX];
-    size_t         n_rows, n_refused;
-    enum csv_step  end;
-    char           refusals[1024];
+    size_t n_rows, n_refused;
+    enum csv_step end;
+    char refusals[1024];
 };
 
 /* Read `text` in chunks of `chunk` bytes. */
 static struct result read_chunked(const char *text, size_t chunk)
 {
-    struct result      result = {0};
+    struct result result = {0};
     struct csv_reader *reader = csv_reader_create();
-    struct csv_row     row;
-    size_t             at = 0, len = strlen(text);
+    struct csv_row row;
+    size_t at = 0, len = strlen(text);
     for (;;) {
         enum csv_step step = csv_reader_next(reader, &row);
         if (step == CSV_ROW) {
@@ -30,7 +30,8 @@ static struct result read_chunked(const char *text, size_t chunk)
             result.rows[result.n_rows++] = row;
         } else if (step == CSV_REFUSED) {
             result.n_refused++;
-            strncat(result.refusals, err_text(), sizeof result.refusals - strlen(result.refusals) - 2);
+            strncat(result.refusals, err_text(),
+                    sizeof result.refusals - strlen(result.refusals) - 2);
             strcat(result.refusals, "\n");
         } else if (step == CSV_HUNGRY && at < len) {
             size_t n = len - at < chunk ? len - at : chunk;
@@ -77,7 +78,8 @@ static void test_csv_reads_candles(void **state)
 static void test_csv_reads_trades(void **state)
 {
     (void)state;
-    struct result r = read_all("ts_ms,price,qty,side\r\n1,10.5,2,buy\r\n1,10.4,1e-3,Sell\r\n2,10.4,1,\r\n");
+    struct result r =
+        read_all("ts_ms,price,qty,side\r\n1,10.5,2,buy\r\n1,10.4,1e-3,Sell\r\n2,10.4,1,\r\n");
     assert_int_equal(r.end, CSV_DONE);
     assert_int_equal(r.n_rows, 3);
     assert_int_equal(r.rows[0].trade.side, SIDE_BUY);
@@ -123,16 +125,22 @@ static void test_csv_refuses_bad_rows_by_line_and_goes_on(void **state)
     static const struct {
         const char *row, *why;
     } rows[] = {
-        {"x,1,2,0.5,1,0", "line 2: ts_ms"},       {"1,1,2,0.5,1", "line 2: volume"},
-        {"1,nan,2,0.5,1,0", "line 2: open"},      {"1,1,inf,0.5,1,0", "line 2: high"},
-        {"1,0x1,2,0.5,1,0", "line 2: open"},      {"1,1,2,0.5, 1,0", "line 2: close"},
-        {"1,1,2,-1,1,0", "line 2: low"},          {"1,1,2,0.5,3,0", "line 2: high and low"},
-        {"1,1,2,0.5,1,-1", "line 2: volume"},     {"1,1e999,2,0.5,1,0", "line 2: open"},
+        {"x,1,2,0.5,1,0", "line 2: ts_ms"},
+        {"1,1,2,0.5,1", "line 2: volume"},
+        {"1,nan,2,0.5,1,0", "line 2: open"},
+        {"1,1,inf,0.5,1,0", "line 2: high"},
+        {"1,0x1,2,0.5,1,0", "line 2: open"},
+        {"1,1,2,0.5, 1,0", "line 2: close"},
+        {"1,1,2,-1,1,0", "line 2: low"},
+        {"1,1,2,0.5,3,0", "line 2: high and low"},
+        {"1,1,2,0.5,1,-1", "line 2: volume"},
+        {"1,1e999,2,0.5,1,0", "line 2: open"},
         {"99999999999999999,1,2,0.5,1,0", "line 2: ts_ms"},
     };
     for (size_t i = 0; i < COUNT_OF(rows); i++) {
         char text[256];
-        snprintf(text, sizeof text, "ts_ms,open,high,low,close,volume\n%s\n2,1,2,0.5,1,0\n", rows[i].row);
+        snprintf(text, sizeof text, "ts_ms,open,high,low,close,volume\n%s\n2,1,2,0.5,1,0\n",
+                 rows[i].row);
         struct result r = read_all(text);
         check_has(r.refusals, rows[i].why);
         assert_int_equal(r.n_refused, 1);

@@ -14,10 +14,10 @@
 #define T0 FAKE_CLOCK_START_NS
 
 struct heard {
-    size_t     n_orders, n_positions;
+    size_t n_orders, n_positions;
     struct buf order_types; /* "created filled " */
     struct buf all;         /* every body */
-    char       last_order[16384], last_position[4096];
+    char last_order[16384], last_position[4096];
 };
 
 static char *text_of(struct json_object *node, char *out, size_t size)
@@ -33,16 +33,19 @@ static void hear(void *ctx, const struct exchange_message *message)
     buf_append(&heard->all, message->body.ptr, message->body.len);
     if (message->kind == EXCHANGE_POSITION) {
         heard->n_positions++;
-        snprintf(heard->last_position, sizeof heard->last_position, "%.*s", (int)message->body.len, message->body.ptr);
+        snprintf(heard->last_position, sizeof heard->last_position, "%.*s", (int)message->body.len,
+                 message->body.ptr);
         return;
     }
     heard->n_orders++;
-    snprintf(heard->last_order, sizeof heard->last_order, "%.*s", (int)message->body.len, message->body.ptr);
+    snprintf(heard->last_order, sizeof heard->last_order, "%.*s", (int)message->body.len,
+             message->body.ptr);
     struct json_reader *reader = json_reader_create(JSON_BYTES_MAX, JSON_DEPTH_MAX);
     struct json_object *root;
-    char                type[32];
+    char type[32];
     check_ok(json_read(reader, message->body, &root));
-    buf_printf(&heard->order_types, "%s ", text_of(json_get(root, "event_type"), type, sizeof type));
+    buf_printf(&heard->order_types, "%s ",
+               text_of(json_get(root, "event_type"), type, sizeof type));
     json_put(root);
     json_reader_destroy(reader);
 }
@@ -85,16 +88,24 @@ static void set_price(struct exchange *exchange, double bid, double ask)
 static const char *signal_text(int id, const char *side, double amount)
 {
     static char text[1024];
-    snprintf(text, sizeof text,
-             "{\"signal_id\":\"00000000-0000-7000-8000-%012d\",\"signal_type\":\"%s\",\"asset\":\"BTCUSDT\",\"amount\":%.2f,"
-             "\"confidence\":0.6,\"timestamp\":\"2026-01-01T00:00:00Z\",\"strategy_id\":\"momentum_v1\","
-             "\"model_version\":null,\"is_warmup\":true,\"market_data_snapshot\":{\"price\":100.0,\"spread\":1,"
-             "\"volume_24h\":1,\"volatility\":0.1},\"trace_id\":\"trace-%d\"}",
-             id, side, amount, id);
+    snprintf(
+        text, sizeof text,
+        "{\"signal_id\":\"00000000-0000-7000-8000-%012d\",\"signal_type\":\"%s\",\"asset\":"
+        "\"BTCUSDT\",\"amount\":%.2f,"
+        "\"confidence\":0.6,\"timestamp\":\"2026-01-01T00:00:00Z\",\"strategy_id\":\"momentum_v1\","
+        "\"model_version\":null,\"is_warmup\":true,\"market_data_snapshot\":{\"price\":100.0,"
+        "\"spread\":1,"
+        "\"volume_24h\":1,\"volatility\":0.1},\"trace_id\":\"trace-%d\"}",
+        id, side, amount, id);
     return text;
 }
 
-static enum al_err send(struct exchange *x, int id, const char *side, double amount, int64_t now_ns, struct heard *heard)
+static enum al_err send(struct exchange *x,
+                        int id,
+                        const char *side,
+                        double amount,
+                        int64_t now_ns,
+                        struct heard *heard)
 {
     return exchange_signal(x, slice_of(signal_text(id, side, amount)), now_ns, hear, heard);
 }
@@ -103,8 +114,8 @@ static void test_exchange_fills_at_the_far_side_after_a_latency(void **state)
 {
     (void)state;
     struct exchange_options options = plain();
-    struct exchange        *x = create(&options);
-    struct heard            heard = heard_init();
+    struct exchange *x = create(&options);
+    struct heard heard = heard_init();
     set_price(x, 99, 101);
     check_ok(send(x, 1, "buy", 1000, T0, &heard));
     check_str(buf_str(&heard.order_types), "created ");
@@ -129,9 +140,9 @@ static void test_exchange_round_trip_pays_fees_and_spread(void **state)
 {
     (void)state;
     struct exchange_options options = plain();
-    struct exchange        *x = create(&options);
-    struct heard            heard = heard_init();
-    struct exchange_stats   stats;
+    struct exchange *x = create(&options);
+    struct heard heard = heard_init();
+    struct exchange_stats stats;
     set_price(x, 99, 101);
     check_ok(send(x, 1, "sell", 1000, T0, &heard));
     exchange_run(x, T0 + NS_PER_MIN, hear, &heard);
@@ -154,7 +165,7 @@ static void test_exchange_turning_a_position_reopens_it_at_the_new_price(void **
     struct exchange_options options = plain();
     options.fee_bps = 0;
     struct exchange *x = create(&options);
-    struct heard     heard = heard_init();
+    struct heard heard = heard_init();
     set_price(x, 99.99, 100.01);
     check_ok(send(x, 1, "buy", 1000, T0, &heard));
     exchange_run(x, T0 + NS_PER_MIN, hear, &heard);
@@ -175,7 +186,7 @@ static void test_exchange_partial_fills_are_cumulative(void **state)
     options.partial_probability = 1;
     options.cancel_probability = 0;
     struct exchange *x = create(&options);
-    struct heard     heard = heard_init();
+    struct heard heard = heard_init();
     set_price(x, 99, 101);
     check_ok(send(x, 1, "buy", 1000, T0, &heard));
     exchange_run(x, T0 + NS_PER_MIN, hear, &heard);
@@ -193,8 +204,8 @@ static void test_exchange_cancel_after_partial_keeps_the_fill(void **state)
     (void)state;
     struct exchange_options options = plain();
     options.partial_probability = options.cancel_probability = 1;
-    struct exchange      *x = create(&options);
-    struct heard          heard = heard_init();
+    struct exchange *x = create(&options);
+    struct heard heard = heard_init();
     struct exchange_stats stats;
     set_price(x, 99, 101);
     check_ok(send(x, 1, "buy", 1000, T0, &heard));
@@ -215,7 +226,7 @@ static void test_exchange_rejection_fills_nothing(void **state)
     struct exchange_options options = plain();
     options.reject_probability = 1;
     struct exchange *x = create(&options);
-    struct heard     heard = heard_init();
+    struct heard heard = heard_init();
     set_price(x, 99, 101);
     check_ok(send(x, 1, "buy", 1000, T0, &heard));
     exchange_run(x, T0 + NS_PER_MIN, hear, &heard);
@@ -232,8 +243,8 @@ static void test_exchange_a_repeated_signal_makes_no_second_order(void **state)
 {
     (void)state;
     struct exchange_options options = plain();
-    struct exchange        *x = create(&options);
-    struct heard            heard = heard_init();
+    struct exchange *x = create(&options);
+    struct heard heard = heard_init();
     set_price(x, 99, 101);
     check_ok(send(x, 1, "buy", 1000, T0, &heard));
     check_err(send(x, 1, "buy", 1000, T0, &heard), AL_EEXIST);
@@ -248,20 +259,26 @@ static void test_exchange_refuses_what_is_no_signal_and_names_the_field(void **s
     static const struct {
         const char *from, *to, *field;
     } changes[] = {
-        {"\"signal_id\":\"0", "\"signal_id\":\"x", "signal_id"}, {"\"buy\"", "\"hold\"", "signal_type"},
-        {"\"BTCUSDT\"", "\"b!\"", "asset"},                      {"1000.00", "-5", "amount"},
+        {"\"signal_id\":\"0", "\"signal_id\":\"x", "signal_id"},
+        {"\"buy\"", "\"hold\"", "signal_type"},
+        {"\"BTCUSDT\"", "\"b!\"", "asset"},
+        {"1000.00", "-5", "amount"},
         {"\"confidence\":0.6", "\"confidence\":1.6", "confidence"},
-        {"2026-01-01T00:00:00Z", "yesterday", "timestamp"},      {"\"is_warmup\":true", "\"is_warmup\":1", "is_warmup"},
-        {"\"price\":100.0", "\"price\":\"x\"", "price"},         {"{\"signal_id\"", "[\"signal_id\"", "signal"},
+        {"2026-01-01T00:00:00Z", "yesterday", "timestamp"},
+        {"\"is_warmup\":true", "\"is_warmup\":1", "is_warmup"},
+        {"\"price\":100.0", "\"price\":\"x\"", "price"},
+        {"{\"signal_id\"", "[\"signal_id\"", "signal"},
     };
     struct exchange_options options = plain();
-    struct exchange        *x = create(&options);
-    struct heard            heard = heard_init();
+    struct exchange *x = create(&options);
+    struct heard heard = heard_init();
     set_price(x, 99, 101);
     for (size_t i = 0; i < COUNT_OF(changes); i++) {
-        char        bad[2048];
-        const char *good = signal_text((int)i + 1, "buy", 1000), *at = strstr(good, changes[i].from);
-        snprintf(bad, sizeof bad, "%.*s%s%s", (int)(at - good), good, changes[i].to, at + strlen(changes[i].from));
+        char bad[2048];
+        const char *good = signal_text((int)i + 1, "buy", 1000),
+                   *at = strstr(good, changes[i].from);
+        snprintf(bad, sizeof bad, "%.*s%s%s", (int)(at - good), good, changes[i].to,
+                 at + strlen(changes[i].from));
         check_err(exchange_signal(x, slice_of(bad), T0, hear, &heard), AL_EPARSE);
         check_has(err_text(), changes[i].field);
     }
@@ -274,8 +291,8 @@ static void test_exchange_needs_a_price_first(void **state)
 {
     (void)state;
     struct exchange_options options = plain();
-    struct exchange        *x = create(&options);
-    struct heard            heard = heard_init();
+    struct exchange *x = create(&options);
+    struct heard heard = heard_init();
     check_err(send(x, 1, "buy", 1000, T0, &heard), AL_ESTATE);
     heard_deinit(&heard);
     exchange_destroy(x);
@@ -285,8 +302,8 @@ static void test_exchange_reports_open_positions_periodically(void **state)
 {
     (void)state;
     struct exchange_options options = plain();
-    struct exchange        *x = create(&options);
-    struct heard            heard = heard_init();
+    struct exchange *x = create(&options);
+    struct heard heard = heard_init();
     set_price(x, 99, 101);
     check_ok(send(x, 1, "buy", 1000, T0, &heard));
     for (int64_t now = T0; now <= T0 + 5 * NS_PER_MIN; now += NS_PER_S)
@@ -333,8 +350,8 @@ static void test_exchange_same_seed_same_bytes(void **state)
 /* The worker's own readers take every message, and the executions they find add up to what was filled. */
 struct ledger {
     struct order_state states[500];
-    size_t             n_states;
-    double             volume, fees;
+    size_t n_states;
+    double volume, fees;
 };
 
 static struct order_state *state_of(struct ledger *ledger, const struct order_id *order_id)
@@ -350,7 +367,7 @@ static struct order_state *state_of(struct ledger *ledger, const struct order_id
 static void book_event(struct ledger *ledger, const struct order_event *event)
 {
     struct execution execution;
-    bool             conflict;
+    bool conflict;
     if (!order_state_apply(state_of(ledger, &event->order_id), event, &execution, &conflict))
         return;
     assert_false(conflict);
@@ -360,12 +377,13 @@ static void book_event(struct ledger *ledger, const struct order_event *event)
 
 static void read_back(void *ctx, const struct exchange_message *message)
 {
-    struct json_reader        *reader = json_reader_create(JSON_BYTES_MAX, JSON_DEPTH_MAX);
+    struct json_reader *reader = json_reader_create(JSON_BYTES_MAX, JSON_DEPTH_MAX);
     struct order_event_refusal refusal;
     if (message->kind == EXCHANGE_ORDER_EVENT) {
-        struct order_event  event;
+        struct order_event event;
         struct json_object *doc;
-        if (!order_event_parse(reader, message->body, slice_of(""), message->ts_ns, &event, &doc, &refusal))
+        if (!order_event_parse(reader, message->body, slice_of(""), message->ts_ns, &event, &doc,
+                               &refusal))
             fail_msg("%s: %s", refusal.field, refusal.detail);
         assert_int_equal(event.n_context_dropped, 0);
         check_str(event.trace_id.text, message->trace_id);
@@ -373,7 +391,8 @@ static void read_back(void *ctx, const struct exchange_message *message)
         json_put(doc);
     } else {
         struct position_update update;
-        if (!position_update_parse(reader, message->body, slice_of(""), message->ts_ns, &update, &refusal))
+        if (!position_update_parse(reader, message->body, slice_of(""), message->ts_ns, &update,
+                                   &refusal))
             fail_msg("%s: %s", refusal.field, refusal.detail);
     }
     json_reader_destroy(reader);
@@ -382,16 +401,17 @@ static void read_back(void *ctx, const struct exchange_message *message)
 static void test_exchange_messages_are_what_the_worker_reads(void **state)
 {
     (void)state;
-    static struct ledger    ledger;
+    static struct ledger ledger;
     struct exchange_options options;
-    struct exchange_stats   stats;
+    struct exchange_stats stats;
     exchange_options_default(&options);
     struct exchange *x = create(&options);
     for (int i = 0; i < 400; i++) {
         int64_t now = T0 + i * NS_PER_S;
         set_price(x, 99 + i % 7, 101 + i % 7);
         exchange_run(x, now, read_back, &ledger);
-        check_ok(exchange_signal(x, slice_of(signal_text(i + 1, i % 2 ? "buy" : "sell", 500)), now, read_back, &ledger));
+        check_ok(exchange_signal(x, slice_of(signal_text(i + 1, i % 2 ? "buy" : "sell", 500)), now,
+                                 read_back, &ledger));
     }
     exchange_run(x, T0 + NS_PER_H, read_back, &ledger);
     exchange_stats(x, &stats);

@@ -20,8 +20,8 @@ static void begin(enum market_kind kind)
 
 static void send_and_read(void)
 {
-    struct buf                 text = BUF_INIT(1 << 20);
-    struct json_reader        *reader = json_reader_create(JSON_BYTES_MAX, JSON_DEPTH_MAX);
+    struct buf text = BUF_INIT(1 << 20);
+    struct json_reader *reader = json_reader_create(JSON_BYTES_MAX, JSON_DEPTH_MAX);
     struct order_event_refusal refusal;
     gateway_write(&sent, 7, &text);
     assert_true(buf_ok(&text));
@@ -48,7 +48,8 @@ static void test_gateway_leaves_out_what_a_ticker_does_not_say(void **state)
 {
     (void)state;
     begin(MARKET_TICKER);
-    sent.ticker = (struct ticker_update){60000.1, (double)NAN, 60000, 60000.2, (double)NAN, (double)NAN};
+    sent.ticker =
+        (struct ticker_update){60000.1, (double)NAN, 60000, 60000.2, (double)NAN, (double)NAN};
     send_and_read();
     check_near(got.ticker.volume_24h, (double)NAN, 0);
     check_same_double(got.ticker.bid_price, 60000);
@@ -81,7 +82,8 @@ static void test_gateway_candle_comes_back_for_every_interval(void **state)
     for (size_t i = 0; i < COUNT_OF(intervals); i++) {
         begin(MARKET_KLINE);
         sent.kline.confirmed = true;
-        sent.kline.candle = (struct candle){T0 - intervals[i], intervals[i], 100, 102, 99, 101, 12.5};
+        sent.kline.candle =
+            (struct candle){T0 - intervals[i], intervals[i], 100, 102, 99, 101, 12.5};
         send_and_read();
         assert_true(got.kline.confirmed);
         check_i64(got.kline.candle.ts_open_ns, sent.kline.candle.ts_open_ns);

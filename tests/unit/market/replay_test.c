@@ -10,14 +10,14 @@
 
 struct heard { /* the parts of an event that the tests look at */
     enum market_kind kind;
-    int64_t          ts_ns;
-    double           price, volume_24h;
-    enum side        side;
-    struct candle    candle;
+    int64_t ts_ns;
+    double price, volume_24h;
+    enum side side;
+    struct candle candle;
 };
 
 struct log {
-    size_t       n;
+    size_t n;
     struct heard events[EVENTS_MAX];
 };
 
@@ -34,7 +34,8 @@ static void hear(void *ctx, const struct market_event *event)
         assert_true(event->ticker.bid_price < event->ticker.ask_price);
     } else if (event->kind == MARKET_BOOK) {
         heard->price = (event->book.bids[0].price + event->book.asks[0].price) / 2;
-        assert_true(event->book.bids[0].price < event->book.asks[0].price && event->book.bids[0].qty > 0);
+        assert_true(event->book.bids[0].price < event->book.asks[0].price &&
+                    event->book.bids[0].qty > 0);
     } else if (event->kind == MARKET_TRADES) {
         heard->price = event->trades.trades[0].price;
         heard->side = event->trades.trades[0].side;
@@ -56,23 +57,26 @@ static size_t pick(const struct log *log, enum market_kind kind, struct heard *o
 
 static struct replay *create(int64_t interval_ns)
 {
-    struct replay_options options = {.asset = {"BTCUSDT"}, .interval_ns = interval_ns, .half_spread_bps = 0.5};
-    struct replay        *replay;
+    struct replay_options options = {
+        .asset = {"BTCUSDT"}, .interval_ns = interval_ns, .half_spread_bps = 0.5};
+    struct replay *replay;
     check_ok(replay_create(&options, &replay));
     return replay;
 }
 
 static struct csv_row candle_row(int64_t ts_ns, double o, double h, double l, double c, double v)
 {
-    return (struct csv_row){.kind = CSV_CANDLES, .ts_ns = ts_ns,
-                            .candle = {.ts_open_ns = ts_ns, .open = o, .high = h, .low = l, .close = c, .volume = v}};
+    return (struct csv_row){
+        .kind = CSV_CANDLES,
+        .ts_ns = ts_ns,
+        .candle = {.ts_open_ns = ts_ns, .open = o, .high = h, .low = l, .close = c, .volume = v}};
 }
 
 static void test_replay_walks_a_candle_through_four_prices(void **state)
 {
     (void)state;
-    struct log     log = {0};
-    struct heard   found[16];
+    struct log log = {0};
+    struct heard found[16];
     struct replay *replay = create(NS_PER_MIN);
     struct csv_row row = candle_row(T0, 100, 104, 99, 101, 8); /* the low is nearer to the open */
     replay_row(replay, &row, hear, &log);
@@ -91,8 +95,8 @@ static void test_replay_order_of_extremes_does_not_tell_the_close(void **state)
 {
     (void)state;
     for (int up = 0; up <= 1; up++) {
-        struct log     log = {0};
-        struct heard   found[16];
+        struct log log = {0};
+        struct heard found[16];
         struct replay *replay = create(NS_PER_MIN);
         struct csv_row row = candle_row(T0, 100, 103, 99, up ? 102 : 99.5, 8);
         replay_row(replay, &row, hear, &log);
@@ -105,8 +109,8 @@ static void test_replay_order_of_extremes_does_not_tell_the_close(void **state)
 static void test_replay_gives_the_candle_after_its_end(void **state)
 {
     (void)state;
-    struct log     log = {0};
-    struct heard   found[4];
+    struct log log = {0};
+    struct heard found[4];
     struct replay *replay = create(5 * NS_PER_MIN);
     struct csv_row row = candle_row(T0, 100, 104, 99, 101, 8);
     replay_row(replay, &row, hear, &log);
@@ -121,9 +125,9 @@ static void test_replay_gives_the_candle_after_its_end(void **state)
 static void test_replay_finds_the_interval_out_despite_a_gap(void **state)
 {
     (void)state;
-    struct log     log = {0};
+    struct log log = {0};
     struct replay *replay = create(0);
-    const int      hours[] = {0, 5, 6, 7};
+    const int hours[] = {0, 5, 6, 7};
     for (size_t i = 0; i < COUNT_OF(hours); i++) {
         struct csv_row row = candle_row(T0 + hours[i] * NS_PER_H, 100, 101, 99, 100, 1);
         replay_row(replay, &row, hear, &log);
@@ -139,7 +143,7 @@ static void test_replay_finds_the_interval_out_despite_a_gap(void **state)
 static void test_replay_releases_held_candles_when_enough_are_seen(void **state)
 {
     (void)state;
-    struct log     log = {0};
+    struct log log = {0};
     struct replay *replay = create(0);
     for (int i = 0; i < REPLAY_LOOK_AHEAD + 1; i++) {
         struct csv_row row = candle_row(T0 + i * NS_PER_MIN, 100, 101, 99, 100, 1);
@@ -154,10 +158,10 @@ static void test_replay_releases_held_candles_when_enough_are_seen(void **state)
 static void test_replay_forgets_volume_after_a_day(void **state)
 {
     (void)state;
-    struct log     log = {0};
-    struct heard   found[16];
+    struct log log = {0};
+    struct heard found[16];
     struct replay *replay = create(NS_PER_MIN);
-    const int64_t  at[] = {T0, T0 + NS_PER_H, T0 + 24 * NS_PER_H + NS_PER_MIN};
+    const int64_t at[] = {T0, T0 + NS_PER_H, T0 + 24 * NS_PER_H + NS_PER_MIN};
     for (size_t i = 0; i < COUNT_OF(at); i++) {
         struct csv_row row = candle_row(at[i], 100, 100, 100, 100, 10);
         replay_row(replay, &row, hear, &log);
@@ -171,18 +175,22 @@ static void test_replay_forgets_volume_after_a_day(void **state)
 static void test_replay_makes_books_and_candles_around_trades(void **state)
 {
     (void)state;
-    struct log     log = {0};
-    struct heard   found[16];
+    struct log log = {0};
+    struct heard found[16];
     struct replay *replay = create(0);
-    const int64_t  at[] = {T0 + NS_PER_S, T0 + NS_PER_S + 50 * NS_PER_MS, T0 + NS_PER_S + 100 * NS_PER_MS, T0 + NS_PER_MIN};
+    const int64_t at[] = {T0 + NS_PER_S, T0 + NS_PER_S + 50 * NS_PER_MS,
+                          T0 + NS_PER_S + 100 * NS_PER_MS, T0 + NS_PER_MIN};
     for (size_t i = 0; i < COUNT_OF(at); i++) {
-        struct csv_row row = {.kind = CSV_TRADES, .ts_ns = at[i],
-                              .trade = {.ts_event_ns = at[i], .price = 100 + (double)i, .qty = 2, .side = SIDE_SELL}};
+        struct csv_row row = {
+            .kind = CSV_TRADES,
+            .ts_ns = at[i],
+            .trade = {.ts_event_ns = at[i], .price = 100 + (double)i, .qty = 2, .side = SIDE_SELL}};
         replay_row(replay, &row, hear, &log);
     }
     assert_int_equal(pick(&log, MARKET_TRADES, found), 4);
     assert_int_equal(found[0].side, SIDE_SELL);
-    assert_int_equal(pick(&log, MARKET_BOOK, found), 3); /* the second came too soon after the first */
+    assert_int_equal(pick(&log, MARKET_BOOK, found),
+                     3); /* the second came too soon after the first */
     assert_int_equal(pick(&log, MARKET_KLINE, found), 1);
     check_same_double(found[0].candle.open, 100);
     check_same_double(found[0].candle.close, 102);
@@ -194,7 +202,7 @@ static void test_replay_makes_books_and_candles_around_trades(void **state)
 static void test_replay_passes_quotes_on(void **state)
 {
     (void)state;
-    struct log     log = {0};
+    struct log log = {0};
     struct replay *replay = create(0);
     struct csv_row row = {.kind = CSV_QUOTES, .ts_ns = T0, .quote = {99, 101, 3, 4}};
     replay_row(replay, &row, hear, &log);

@@ -9,7 +9,7 @@
 static struct synthetic *create(double edge, uint64_t seed)
 {
     struct synthetic_options options;
-    struct synthetic        *market;
+    struct synthetic *market;
     synthetic_options_default(&options);
     options.edge = edge;
     options.seed = seed;
@@ -20,7 +20,7 @@ static struct synthetic *create(double edge, uint64_t seed)
 static struct synthetic_best best_of(double edge, uint64_t seed)
 {
     struct synthetic_options options;
-    struct synthetic_best    best;
+    struct synthetic_best best;
     synthetic_options_default(&options);
     options.edge = edge;
     options.seed = seed;
@@ -33,7 +33,8 @@ static void test_synthetic_edge_is_weak_but_worth_its_costs(void **state)
 {
     (void)state;
     struct synthetic_best best = best_of(1.0, 7);
-    print_message("edge 1: best achievable AUC %.4f, hit rate %.4f, net %.2f bp a trade (formula %.2f, s.e. %.2f)\n",
+    print_message("edge 1: best achievable AUC %.4f, hit rate %.4f, net %.2f bp a trade (formula "
+                  "%.2f, s.e. %.2f)\n",
                   best.auc, best.hit_rate, best.net_bps, best.expected_bps, best.net_bps_se);
     assert_true(best.auc > 0.62 && best.auc < 0.68);
     assert_true(best.net_bps > 3.0 && best.net_bps < 6.0);
@@ -63,7 +64,7 @@ static void test_synthetic_truth_is_true(void **state)
     struct synthetic *market = create(2.0, 3);
     struct synthetic_truth before, after;
     double sum = 0, sum_sq = 0;
-    int    n = 5000;
+    int n = 5000;
     for (int i = 0; i < n; i++) {
         synthetic_truth(market, 0, 60 * NS_PER_S, &before);
         for (int step = 0; step < 60; step++)
@@ -79,9 +80,9 @@ static void test_synthetic_truth_is_true(void **state)
 }
 
 struct seen {
-    int64_t       last_ns, last_candle_ns;
-    size_t        n_events, n_candles, n_books, n_tickers, n_trades;
-    double        tilt_alpha, n_tilt; /* sum of imbalance * alpha */
+    int64_t last_ns, last_candle_ns;
+    size_t n_events, n_candles, n_books, n_tickers, n_trades;
+    double tilt_alpha, n_tilt; /* sum of imbalance * alpha */
     struct sha256 hash;
     const struct synthetic *market;
 };
@@ -92,7 +93,8 @@ static void check_book(struct seen *seen, const struct market_event *event)
     assert_int_equal(event->book.n_bids, SYNTHETIC_BOOK_LEVELS);
     assert_true(event->book.bids[0].price < event->book.asks[0].price);
     for (size_t i = 0; i < SYNTHETIC_BOOK_LEVELS; i++) {
-        assert_true(event->book.bids[i].qty > 0 && event->book.asks[i].qty > 0 && event->book.bids[i].price > 0);
+        assert_true(event->book.bids[i].qty > 0 && event->book.asks[i].qty > 0 &&
+                    event->book.bids[i].price > 0);
         assert_true(i == 0 || event->book.bids[i].price < event->book.bids[i - 1].price);
         assert_true(i == 0 || event->book.asks[i].price > event->book.asks[i - 1].price);
         bids += event->book.bids[i].qty;
@@ -109,7 +111,8 @@ static void check_book(struct seen *seen, const struct market_event *event)
 
 static void check_candle(struct seen *seen, const struct candle *c)
 {
-    assert_true(c->high >= fmax(c->open, c->close) && c->low <= fmin(c->open, c->close) && c->low > 0);
+    assert_true(c->high >= fmax(c->open, c->close) && c->low <= fmin(c->open, c->close) &&
+                c->low > 0);
     assert_true(c->volume >= 0);
     check_i64(c->interval_ns, NS_PER_MIN);
     check_i64(c->ts_open_ns + c->interval_ns, seen->last_ns);
@@ -132,7 +135,7 @@ static void see(void *ctx, const struct market_event *event)
     seen->n_trades += event->kind == MARKET_TRADES;
     struct {
         struct sha256 before;
-        double        values[4];
+        double values[4];
     } link = {.before = seen->hash};
     if (event->kind == MARKET_BOOK)
         memcpy(link.values, event->book.bids, sizeof link.values);
@@ -143,7 +146,7 @@ static void see(void *ctx, const struct market_event *event)
 
 static struct seen play(double edge, uint64_t seed, int n_steps)
 {
-    struct seen       seen = {0};
+    struct seen seen = {0};
     struct synthetic *market = create(edge, seed);
     seen.market = market;
     for (int i = 0; i < n_steps; i++)
@@ -196,10 +199,10 @@ static void look(void *ctx, const struct market_event *event)
 /* Share of (up, down) pairs that the smoothed imbalance puts in the right order. */
 static double visible_auc(double edge)
 {
-    static double     x[LOOKS];
-    static bool       up[LOOKS];
+    static double x[LOOKS];
+    static bool up[LOOKS];
     struct synthetic *market = create(edge, 11);
-    struct look       seen = {0};
+    struct look seen = {0};
     for (int i = 0; i < LOOKS; i++) {
         double mid = seen.mid;
         x[i] = seen.imbalance;
@@ -241,7 +244,7 @@ static void test_synthetic_names_the_bad_option(void **state)
 {
     (void)state;
     struct synthetic_options good, bad;
-    struct synthetic        *market;
+    struct synthetic *market;
     synthetic_options_default(&good);
     bad = good;
     bad.edge = (double)NAN;

@@ -119,9 +119,7 @@ static void test_value_bound_covers_as_often_as_it_should(void **state)
     size_t n_covered = 0;
     (void)state;
     for (uint64_t seed = 0; seed < 200; seed++) {
-        struct calibration c = {
-            .platt = {-1, 0}
-        };
+        struct calibration c = {.platt = {-1, 0}};
         draw_value(100 + seed);
         check_ok(value_line_fit(q, net, NULL, 1000, 1000, 1.645, &c.value));
         struct prediction p = calibration_apply(&c, log(0.6 / 0.4));
@@ -133,11 +131,7 @@ static void test_value_bound_covers_as_often_as_it_should(void **state)
 
 static void test_value_bound_is_wider_when_rows_are_not_independent(void **state)
 {
-    struct calibration c =
-                           {
-                               .platt = {-1, 0}
-    },
-                       d = c;
+    struct calibration c = {.platt = {-1, 0}}, d = c;
     (void)state;
     draw_value(5);
     check_ok(value_line_fit(q, net, NULL, N, N, 1, &c.value));
@@ -160,9 +154,7 @@ static void test_value_is_flat_when_q_says_nothing(void **state)
 
 static void test_value_is_held_constant_beyond_what_was_seen(void **state)
 {
-    struct calibration c = {
-        .platt = {-1, 0}
-    };
+    struct calibration c = {.platt = {-1, 0}};
     (void)state;
     draw_value(7);
     check_ok(value_line_fit(q, net, NULL, N, N, 1, &c.value));

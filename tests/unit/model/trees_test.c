@@ -36,13 +36,8 @@ static void test_a_walk_goes_where_the_nodes_say(void **state)
     static const struct {
         float x[2], margin;
     } cases[] = {
-        {{0.5F, 0},   0.375F},
-        {{1.0F, -3},  0.625F},
-        {{1.0F, -2},  1.125F},
-        {{NAN, 0},    1.125F},
-        {{2.0F, NAN}, 0.625F},
-        {{NAN, NAN},  0.625F},
-        {{-1e30F, 5}, 0.375F},
+        {{0.5F, 0}, 0.375F},   {{1.0F, -3}, 0.625F}, {{1.0F, -2}, 1.125F},  {{NAN, 0}, 1.125F},
+        {{2.0F, NAN}, 0.625F}, {{NAN, NAN}, 0.625F}, {{-1e30F, 5}, 0.375F},
     };
     struct trees *trees = two_trees();
     (void)state;
@@ -58,15 +53,15 @@ static void test_what_the_walker_does_not_know_is_refused(void **state)
         const char *from, *to;
         enum al_err expected;
     } cases[] = {
-        {"gbtree",                       "darttt",                       AL_EVERSION},
-        {"\"split_type\":[0,",           "\"split_type\":[1,",           AL_EVERSION},
-        {"\"num_class\":\"0\"",          "\"num_class\":\"3\"",          AL_ERANGE  },
-        {"\"num_target\":\"1\"",         "\"num_target\":\"2\"",         AL_ERANGE  },
-        {"\"split_indices\":[0,0,1",     "\"split_indices\":[0,0,2",     AL_ERANGE  },
-        {"\"left_children\":[1,",        "\"left_children\":[9,",        AL_ERANGE  },
-        {"\"default_left\":[0,0,1,0,0]", "\"default_left\":[0,0,1,0]  ", AL_EPARSE  },
-        {"2.5E-1",                       "2.5E99",                       AL_EPARSE  },
-        {"\"5E-1\"",                     "\"2E00\"",                     AL_ERANGE  },
+        {"gbtree", "darttt", AL_EVERSION},
+        {"\"split_type\":[0,", "\"split_type\":[1,", AL_EVERSION},
+        {"\"num_class\":\"0\"", "\"num_class\":\"3\"", AL_ERANGE},
+        {"\"num_target\":\"1\"", "\"num_target\":\"2\"", AL_ERANGE},
+        {"\"split_indices\":[0,0,1", "\"split_indices\":[0,0,2", AL_ERANGE},
+        {"\"left_children\":[1,", "\"left_children\":[9,", AL_ERANGE},
+        {"\"default_left\":[0,0,1,0,0]", "\"default_left\":[0,0,1,0]  ", AL_EPARSE},
+        {"2.5E-1", "2.5E99", AL_EPARSE},
+        {"\"5E-1\"", "\"2E00\"", AL_ERANGE},
     };
     (void)state;
     for (size_t i = 0; i < COUNT_OF(cases); i++) {
@@ -131,14 +126,14 @@ static void test_a_signed_file_cannot_leave_its_bounds(void **state)
         size_t at;
         unsigned char value;
     } cases[] = {
-        {8,               9   }, /* trees */
-        {12,              0   }, /* features */
-        {20,              200 }, /* nodes */
-        {24,              6   }, /* nodes of the first tree */
-        {first_node,      7   }, /* feature of the root */
-        {first_node + 8,  0   }, /* its left child: itself */
-        {first_node + 12, 5   }, /* its right child: in the next tree */
-        {first_node + 7,  0x7f}  /* a threshold that is not finite, with the byte below */
+        {8, 9},                /* trees */
+        {12, 0},               /* features */
+        {20, 200},             /* nodes */
+        {24, 6},               /* nodes of the first tree */
+        {first_node, 7},       /* feature of the root */
+        {first_node + 8, 0},   /* its left child: itself */
+        {first_node + 12, 5},  /* its right child: in the next tree */
+        {first_node + 7, 0x7f} /* a threshold that is not finite, with the byte below */
     };
     (void)state;
     for (size_t i = 0; i < COUNT_OF(cases); i++) {

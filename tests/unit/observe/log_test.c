@@ -13,7 +13,7 @@
 #include "alphaloop/observe/metric.h"
 
 static char last[8192];
-static int  n_lines;
+static int n_lines;
 
 static void keep(void *ctx, struct slice line)
 {
@@ -47,10 +47,12 @@ static void assert_is_json(const char *line)
 static void test_line_has_its_fields_in_order(void **state)
 {
     (void)state;
-    log_info("amqp", "connect", "t1", EV("connected"), F_STR("host", "h\""), F_I64("port", 5672), F_F64("s", 0.5),
-             F_F64("nan", NAN), F_BOOL("tls", false), F_STR("none", NULL));
-    assert_string_equal(last, "{\"ts\":\"1970-01-01T00:00:01.000000Z\",\"level\":\"info\",\"service\":\"unit\",\"room\":\"amqp\","
-                              "\"step\":\"connect\",\"event\":\"connected\",\"host\":\"h\\\"\",\"port\":5672,\"s\":0.5,\"nan\":null,"
+    log_info("amqp", "connect", "t1", EV("connected"), F_STR("host", "h\""), F_I64("port", 5672),
+             F_F64("s", 0.5), F_F64("nan", NAN), F_BOOL("tls", false), F_STR("none", NULL));
+    assert_string_equal(last, "{\"ts\":\"1970-01-01T00:00:01.000000Z\",\"level\":\"info\","
+                              "\"service\":\"unit\",\"room\":\"amqp\","
+                              "\"step\":\"connect\",\"event\":\"connected\",\"host\":\"h\\\"\","
+                              "\"port\":5672,\"s\":0.5,\"nan\":null,"
                               "\"tls\":false,\"none\":null,\"trace_id\":\"t1\"}\n");
 }
 
@@ -78,8 +80,8 @@ static void test_long_lines_are_cut_and_stay_json(void **state)
     (void)state;
     memset(long_text, 'a', sizeof long_text - 1);
     memcpy(long_text + 1023, "\xc3\xa9", 2);
-    log_error("a", "b", "trace", EV("x"), F_STR("k1", long_text), F_STR("k2", long_text), F_STR("k3", long_text),
-              F_STR("k4", long_text), F_STR("k5", long_text));
+    log_error("a", "b", "trace", EV("x"), F_STR("k1", long_text), F_STR("k2", long_text),
+              F_STR("k3", long_text), F_STR("k4", long_text), F_STR("k5", long_text));
     assert_true(strlen(last) <= 4096);
     assert_is_json(last);
     assert_non_null(strstr(last, "\"trace_id\":\"trace\""));

@@ -134,7 +134,7 @@ static void test_every_row_is_exposed_with_its_help(void **state)
         snprintf(line, sizeof line, "# TYPE alphaloop_%s %s\n", rows[i].name, rows[i].kind);
         assert_has(line);
         size_t len = strlen(rows[i].name);
-        bool   total = len > 6 && strcmp(rows[i].name + len - 6, "_total") == 0;
+        bool total = len > 6 && strcmp(rows[i].name + len - 6, "_total") == 0;
         if ((strcmp(rows[i].kind, "counter") == 0) != total)
             fail_msg("%s: counters, and only they, end in _total", rows[i].name);
         if (strlen(rows[i].help) < 10)
@@ -151,14 +151,10 @@ static void test_every_row_is_exposed_with_its_help(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_counter_adds_per_label),
-        TEST(test_two_labels_are_told_apart),
-        TEST(test_label_values_are_escaped),
-        TEST(test_gauges_may_be_odd_numbers),
-        TEST(test_histogram_buckets_are_cumulative),
-        TEST(test_quantile_lies_inside_its_bucket),
-        TEST(test_series_past_the_bound_are_folded),
-        TEST(test_every_row_is_exposed_with_its_help),
+        TEST(test_counter_adds_per_label),           TEST(test_two_labels_are_told_apart),
+        TEST(test_label_values_are_escaped),         TEST(test_gauges_may_be_odd_numbers),
+        TEST(test_histogram_buckets_are_cumulative), TEST(test_quantile_lies_inside_its_bucket),
+        TEST(test_series_past_the_bound_are_folded), TEST(test_every_row_is_exposed_with_its_help),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -53,7 +53,8 @@ static void test_samples_are_available_only_after_their_span(void **state)
         assert_true(sample->t0_ns < sample->t1_ns);
         assert_true(sample->t1_ns < sample->available_at_ns);
         assert_true(sample->available_at_ns <= desk.now_ns + NS_PER_S);
-        assert_true(fabs(sample->net_return - (sample->gross_return - sample->cost_return)) < 1e-12);
+        assert_true(fabs(sample->net_return - (sample->gross_return - sample->cost_return)) <
+                    1e-12);
         assert_true(sample->n_features > 25);
         assert_true(sample->propensity > 0 && sample->propensity <= 1);
         n_own += sample->evidence == EVIDENCE_OWN_FILL;

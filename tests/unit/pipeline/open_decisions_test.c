@@ -20,12 +20,12 @@ static void test_due_ones_come_in_order_of_time(void **state)
 {
     (void)state;
     struct open_decisions open;
-    struct rng            rng;
+    struct rng rng;
     rng_seed(&rng, 7);
     assert_int_equal(open_decisions_init(&open, 500), AL_OK);
     for (uint64_t i = 0; i < 500; i++) {
         struct decision decision = decision_of(i);
-        int64_t         due_ns = (int64_t)rng_below(&rng, 100000);
+        int64_t due_ns = (int64_t)rng_below(&rng, 100000);
         assert_non_null(open_decisions_add(&open, &decision, due_ns, INT64_MAX));
     }
     int64_t last_ns = -1;
@@ -46,7 +46,7 @@ static void test_rescheduling_leaves_no_trace_of_the_old_time(void **state)
     (void)state;
     struct open_decisions open;
     assert_int_equal(open_decisions_init(&open, 4), AL_OK);
-    struct decision       decision = decision_of(1);
+    struct decision decision = decision_of(1);
     struct open_decision *item = open_decisions_add(&open, &decision, 10, INT64_MAX);
     for (int64_t due_ns = 11; due_ns < 100; due_ns++)
         open_decisions_reschedule(&open, item, due_ns);

@@ -13,7 +13,7 @@ static int64_t time_of(const char *text)
 static void next(const char *schedule, const char *after, const char *expected)
 {
     struct cron cron;
-    char        text[TIMESTAMP_TEXT_MAX] = "never";
+    char text[TIMESTAMP_TEXT_MAX] = "never";
     check_ok(cron_parse(slice_of(schedule), &cron));
     int64_t ts_ns = cron_next_after(&cron, time_of(after));
     if (ts_ns != TIMESTAMP_NONE)
@@ -68,10 +68,31 @@ static void test_impossible_dates_never_come(void **state)
 
 static void test_other_texts_are_refused(void **state)
 {
-    static const char *const texts[] = {"", " ", "* * * *", "* * * * * *", "60 * * * *", "* 24 * * *", "* * 0 * *", "* * 32 * *",
-                                        "* * * 0 *", "* * * 13 *", "* * * * 8", "5-1 * * * *", "*/0 * * * *", "*/60 * * * *",
-                                        "5/10 * * * *", "a * * * *", "1,,2 * * * *", "1, * * * *", "-1 * * * *", "* * * * xyz",
-                                        "@daily", "monthly", "1-2-3 * * * *", "99999999999999999999 * * * *", "hourly daily"};
+    static const char *const texts[] = {"",
+                                        " ",
+                                        "* * * *",
+                                        "* * * * * *",
+                                        "60 * * * *",
+                                        "* 24 * * *",
+                                        "* * 0 * *",
+                                        "* * 32 * *",
+                                        "* * * 0 *",
+                                        "* * * 13 *",
+                                        "* * * * 8",
+                                        "5-1 * * * *",
+                                        "*/0 * * * *",
+                                        "*/60 * * * *",
+                                        "5/10 * * * *",
+                                        "a * * * *",
+                                        "1,,2 * * * *",
+                                        "1, * * * *",
+                                        "-1 * * * *",
+                                        "* * * * xyz",
+                                        "@daily",
+                                        "monthly",
+                                        "1-2-3 * * * *",
+                                        "99999999999999999999 * * * *",
+                                        "hourly daily"};
     struct cron cron;
     (void)state;
     for (size_t i = 0; i < COUNT_OF(texts); i++) {
@@ -86,7 +107,7 @@ static void test_other_texts_are_refused(void **state)
 static void test_next_agrees_with_a_walk_over_minutes(void **state)
 {
     struct cron cron;
-    int64_t     begin = time_of("2026-02-20T00:00:00Z"), expected = 0;
+    int64_t begin = time_of("2026-02-20T00:00:00Z"), expected = 0;
     (void)state;
     check_ok(cron_parse(SLICE("7-59/13 3,17 */5 * tue"), &cron));
     for (int64_t ts_ns = begin + 21 * NS_PER_DAY; ts_ns > begin; ts_ns -= NS_PER_MIN) {
@@ -94,7 +115,8 @@ static void test_next_agrees_with_a_walk_over_minutes(void **state)
         if (expected != 0)
             check_i64(cron_next_after(&cron, ts_ns), expected);
         timestamp_to_civil(ts_ns, &c);
-        bool minute = c.minute >= 7 && (c.minute - 7) % 13 == 0, day = (c.day - 1) % 5 == 0 || c.weekday == 2;
+        bool minute = c.minute >= 7 && (c.minute - 7) % 13 == 0,
+             day = (c.day - 1) % 5 == 0 || c.weekday == 2;
         if (minute && day && (c.hour == 3 || c.hour == 17))
             expected = ts_ns;
     }

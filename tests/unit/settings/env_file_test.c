@@ -34,9 +34,11 @@ static void test_values_are_trimmed_and_unquoted(void **state)
 static void test_all_bad_lines_are_named(void **state)
 {
     struct env_file file;
-    struct buf      problems = BUF_INIT(4096);
+    struct buf problems = BUF_INIT(4096);
     (void)state;
-    check_err(env_file_parse(SLICE("A=1\nnonsense\n1A=2\nB='x\nC=\"x\nD='x'y\nE=ok"), &file, &problems), AL_EPARSE);
+    check_err(
+        env_file_parse(SLICE("A=1\nnonsense\n1A=2\nB='x\nC=\"x\nD='x'y\nE=ok"), &file, &problems),
+        AL_EPARSE);
     check_has(buf_str(&problems), "line 2: not of the form NAME=value\n");
     check_has(buf_str(&problems), "line 3: the name");
     check_has(buf_str(&problems), "line 4: the closing ' is missing");
@@ -50,7 +52,7 @@ static void test_all_bad_lines_are_named(void **state)
 static void test_file_is_bounded(void **state)
 {
     struct env_file file;
-    struct buf      text = BUF_INIT(ENV_FILE_BYTES_MAX + 1);
+    struct buf text = BUF_INIT(ENV_FILE_BYTES_MAX + 1);
     (void)state;
     for (int i = 0; i <= ENV_FILE_ENTRIES_MAX; i++)
         buf_printf(&text, "N%d=1\n", i);

@@ -33,7 +33,7 @@ static enum al_err read_file(void *ctx, const char *path, struct buf *out)
 }
 
 static struct settings settings;
-static struct buf      problems = {.max = SETTINGS_PROBLEMS_MAX};
+static struct buf problems = {.max = SETTINGS_PROBLEMS_MAX};
 
 static enum al_err read_lines(const char *lines, unsigned needs)
 {
@@ -98,9 +98,11 @@ static void test_host_is_open_in_a_container_only(void **state)
 static void test_values_are_read_by_their_kind(void **state)
 {
     (void)state;
-    check_ok(read_lines("MODEL_SERVICE_PORT=80\nMODEL_SERVICE_LOG_LEVEL=warning\nWARMUP_MODE_ENABLED=No\nWARMUP_RANDOMNESS_LEVEL=1e-1\n"
-                        "TRADING_ASSETS=SOLUSDT , XRPUSDT\nMODEL_RETRAINING_SCHEDULE='0 3 * * *'\nPOSTGRES_HOST=",
-                        0));
+    check_ok(read_lines(
+        "MODEL_SERVICE_PORT=80\nMODEL_SERVICE_LOG_LEVEL=warning\nWARMUP_MODE_ENABLED=No\nWARMUP_"
+        "RANDOMNESS_LEVEL=1e-1\n"
+        "TRADING_ASSETS=SOLUSDT , XRPUSDT\nMODEL_RETRAINING_SCHEDULE='0 3 * * *'\nPOSTGRES_HOST=",
+        0));
     check_i64(settings.model_service_port, 80);
     check_i64(settings.model_service_log_level, SETTING_WARNING);
     assert_false(settings.warmup_mode_enabled);
@@ -114,9 +116,12 @@ static void test_values_are_read_by_their_kind(void **state)
 static void test_every_problem_is_listed_with_name_value_and_range(void **state)
 {
     (void)state;
-    check_err(read_lines("MODEL_SERVICE_PORT=70000\nCLOCK=sundial\nWARMUP_RANDOMNESS_LEVEL=nan\nAUTO_MIGRATE=maybe\n"
-                         "TRADING_ASSETS=BTC-USD\nTRADING_STRATEGIES=../x\nMODEL_RETRAINING_SCHEDULE=often\nWARMUP_MIN_AMOUNT=2000\n"
-                         "POSTGRES_SCHEMA=Robert\"; drop\nPREFETCH=-1\nORDER_EVENTS_BATCH=5.0\nSIGNALS_QUEUE=\"a\\nb\"",
+    check_err(read_lines("MODEL_SERVICE_PORT=70000\nCLOCK=sundial\nWARMUP_RANDOMNESS_LEVEL="
+                         "nan\nAUTO_MIGRATE=maybe\n"
+                         "TRADING_ASSETS=BTC-USD\nTRADING_STRATEGIES=../"
+                         "x\nMODEL_RETRAINING_SCHEDULE=often\nWARMUP_MIN_AMOUNT=2000\n"
+                         "POSTGRES_SCHEMA=Robert\"; "
+                         "drop\nPREFETCH=-1\nORDER_EVENTS_BATCH=5.0\nSIGNALS_QUEUE=\"a\\nb\"",
                          SETTINGS_NEED_API_KEY),
               AL_EINVAL);
     check_str(err_text(), "13 settings are wrong");
@@ -141,9 +146,11 @@ static void test_api_key_is_checked_and_never_shown(void **state)
     struct buf out = BUF_INIT(1 << 20);
     (void)state;
     check_err(read_lines("MODEL_SERVICE_API_KEY=too-short", SETTINGS_NEED_API_KEY), AL_EINVAL);
-    check_has(buf_str(&problems), "MODEL_SERVICE_API_KEY=(secret): allowed is 16..255 characters\n");
+    check_has(buf_str(&problems),
+              "MODEL_SERVICE_API_KEY=(secret): allowed is 16..255 characters\n");
     assert_null(strstr(buf_str(&problems), "too-short"));
-    check_ok(read_lines("MODEL_SERVICE_API_KEY=" GOOD_KEY "\nPOSTGRES_PASSWORD=hunter2", SETTINGS_NEED_API_KEY));
+    check_ok(read_lines("MODEL_SERVICE_API_KEY=" GOOD_KEY "\nPOSTGRES_PASSWORD=hunter2",
+                        SETTINGS_NEED_API_KEY));
     settings_print(&settings, &out);
     settings_print_json(&settings, &out);
     assert_null(strstr(buf_str(&out), GOOD_KEY));
@@ -157,7 +164,10 @@ static void test_values_may_stand_in_files(void **state)
     check_ok(read_lines("MODEL_SERVICE_API_KEY_FILE=ok", SETTINGS_NEED_API_KEY));
     check_str(settings.model_service_api_key, "from-a-file-1234");
     check_str(settings.origins[SETTING_ID_model_service_api_key], "file");
-    check_err(read_lines("POSTGRES_PASSWORD_FILE=gone\nRABBITMQ_PASSWORD_FILE=ok\nRABBITMQ_PASSWORD=x\nRABBITMQ_USER_FILE=nul", 0), AL_EINVAL);
+    check_err(read_lines("POSTGRES_PASSWORD_FILE=gone\nRABBITMQ_PASSWORD_FILE=ok\nRABBITMQ_"
+                         "PASSWORD=x\nRABBITMQ_USER_FILE=nul",
+                         0),
+              AL_EINVAL);
     check_has(buf_str(&problems), "POSTGRES_PASSWORD_FILE=gone: cannot be read: no such file\n");
     check_has(buf_str(&problems), "RABBITMQ_PASSWORD_FILE: given together with RABBITMQ_PASSWORD");
     check_has(buf_str(&problems), "RABBITMQ_USER_FILE=nul: the file holds a NUL byte\n");
@@ -166,18 +176,21 @@ static void test_values_may_stand_in_files(void **state)
 static void test_reload_takes_over_what_can_change(void **state)
 {
     struct settings running, fresh;
-    struct buf      changes = BUF_INIT(4096);
+    struct buf changes = BUF_INIT(4096);
     (void)state;
     check_ok(read_lines("MODEL_SERVICE_API_KEY=" GOOD_KEY, 0));
     running = settings;
-    check_ok(read_lines("MODEL_SERVICE_API_KEY=fedcba9876543210\nSIGNAL_TTL_SECONDS=5\nMODEL_SERVICE_PORT=81", 0));
+    check_ok(read_lines(
+        "MODEL_SERVICE_API_KEY=fedcba9876543210\nSIGNAL_TTL_SECONDS=5\nMODEL_SERVICE_PORT=81", 0));
     fresh = settings;
     check_i64((int64_t)settings_reload(&running, &fresh, &changes), 2);
     check_i64(running.signal_ttl_seconds, 5);
     check_str(running.model_service_api_key, "fedcba9876543210");
     check_i64(running.model_service_port, 4500);
-    check_str(buf_str(&changes), "MODEL_SERVICE_PORT is 81 after the next start\nMODEL_SERVICE_API_KEY is another one now\n"
-                                 "SIGNAL_TTL_SECONDS is 5 now\n");
+    check_str(
+        buf_str(&changes),
+        "MODEL_SERVICE_PORT is 81 after the next start\nMODEL_SERVICE_API_KEY is another one now\n"
+        "SIGNAL_TTL_SECONDS is 5 now\n");
     check_i64((int64_t)settings_reload(&running, &running, NULL), 0);
     buf_deinit(&changes);
 }
@@ -189,7 +202,8 @@ static void test_every_row_is_described(void **state)
     check_ok(read_lines("", 0));
     for (size_t i = 0; i < SETTING_COUNT; i++) {
         settings_view(&settings, (enum setting_id)i, &view);
-        if (strlen(view.help) < 8 || view.help[strlen(view.help) - 1] != '.' || view.range[0] == '\0' || view.group[0] == '\0')
+        if (strlen(view.help) < 8 || view.help[strlen(view.help) - 1] != '.' ||
+            view.range[0] == '\0' || view.group[0] == '\0')
             fail_msg("%s is not described", view.name);
         for (const char *c = view.name; *c != '\0'; c++)
             assert_true(isupper((unsigned char)*c) || isdigit((unsigned char)*c) || *c == '_');
@@ -218,7 +232,7 @@ static void test_fields_are_called_like_their_names(void **state)
 static void test_env_example_reads_back_as_the_defaults(void **state)
 {
     struct settings defaults;
-    struct buf      example = BUF_INIT(1 << 20);
+    struct buf example = BUF_INIT(1 << 20);
     (void)state;
     check_ok(read_lines("", 0));
     defaults = settings;
@@ -233,7 +247,7 @@ static void test_env_example_reads_back_as_the_defaults(void **state)
 
 static void test_json_of_settings_is_json(void **state)
 {
-    struct buf          out = BUF_INIT(1 << 20);
+    struct buf out = BUF_INIT(1 << 20);
     struct json_reader *reader = json_reader_create(1 << 20, 8);
     struct json_object *node;
     (void)state;

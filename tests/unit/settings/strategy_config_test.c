@@ -7,10 +7,10 @@
 #include "alphaloop/base/timestamp.h"
 #include "alphaloop/settings/strategy_config.h"
 
-static struct json_reader     *reader;
-static struct settings         settings;
-static struct strategy_config  config;
-static struct buf              problems = {.max = SETTINGS_PROBLEMS_MAX};
+static struct json_reader *reader;
+static struct settings settings;
+static struct strategy_config config;
+static struct buf problems = {.max = SETTINGS_PROBLEMS_MAX};
 static const struct strategy_id id = {"s1"};
 
 static const char *nothing(void *ctx, const char *name, const char **origin)
@@ -91,10 +91,14 @@ static void test_switched_off_exits_are_nan(void **state)
 static void test_file_wins_over_settings(void **state)
 {
     (void)state;
-    check_ok(parse("{\"assets\":[\"solusdt\"],\"horizon_seconds\":0.5e1,\"heuristics\":{\"momentum\":2},\"limits\":{\"rate\":5,"
-                   "\"max_position_quote\":500},\"exits\":{\"stop_loss_pct\":null,\"take_profit_pct\":1.5},"
-                   "\"model\":{\"kind\":\"random_forest\",\"parameters\":{\"max_depth\":3}},\"decision\":{\"trigger\":\"candle\"},"
-                   "\"features\":[\"rsi_14\",\"rsi(period=21)@300\"],\"training\":{\"schedule\":\"daily\",\"use_market_evidence\":false}}"));
+    check_ok(parse(
+        "{\"assets\":[\"solusdt\"],\"horizon_seconds\":0.5e1,\"heuristics\":{\"momentum\":2},"
+        "\"limits\":{\"rate\":5,"
+        "\"max_position_quote\":500},\"exits\":{\"stop_loss_pct\":null,\"take_profit_pct\":1.5},"
+        "\"model\":{\"kind\":\"random_forest\",\"parameters\":{\"max_depth\":3}},\"decision\":{"
+        "\"trigger\":\"candle\"},"
+        "\"features\":[\"rsi_14\",\"rsi(period=21)@300\"],\"training\":{\"schedule\":\"daily\","
+        "\"use_market_evidence\":false}}"));
     check_i64((int64_t)config.n_assets, 1);
     check_str(config.assets[0].text, "SOLUSDT");
     check_i64(config.horizon_ns, 5 * NS_PER_S);
@@ -118,9 +122,12 @@ static void test_file_wins_over_settings(void **state)
 static void test_every_problem_is_listed_with_its_path(void **state)
 {
     (void)state;
-    check_err(parse("{\"horizon_seconds\":0,\"limits\":{\"rate\":1.5,\"brust\":3},\"assets\":[\"BTC-USD\",\"ETHUSDT\",\"ethusdt\"],"
-                    "\"decision\":{\"trigger\":\"never\"},\"sizing\":{\"min_amount\":5000},\"exits\":\"none\",\"features\":[],"
-                    "\"heuristics\":{\"magic\":1,\"momentum\":-1},\"training\":{\"schedule\":\"often\",\"use_market_evidence\":1},"
+    check_err(parse("{\"horizon_seconds\":0,\"limits\":{\"rate\":1.5,\"brust\":3},\"assets\":["
+                    "\"BTC-USD\",\"ETHUSDT\",\"ethusdt\"],"
+                    "\"decision\":{\"trigger\":\"never\"},\"sizing\":{\"min_amount\":5000},"
+                    "\"exits\":\"none\",\"features\":[],"
+                    "\"heuristics\":{\"magic\":1,\"momentum\":-1},\"training\":{\"schedule\":"
+                    "\"often\",\"use_market_evidence\":1},"
                     "\"colour\":1,\"model\":{\"parameters\":[]},\"epsilon\":null}"),
               AL_EINVAL);
     const char *text = buf_str(&problems);
@@ -154,11 +161,13 @@ static void test_what_is_no_object_is_refused(void **state)
 
 static void test_written_form_gives_the_same_configuration(void **state)
 {
-    struct buf         out = BUF_INIT(1 << 18);
+    struct buf out = BUF_INIT(1 << 18);
     struct json_writer w;
     (void)state;
-    check_ok(parse("{\"horizon_seconds\":12.5,\"exits\":{\"stop_loss_pct\":null},\"heuristics\":{\"mean_reversion\":0.25},"
-                   "\"training\":{\"schedule\":\"5 4 * * mon\"},\"model\":{\"parameters\":{\"eta\":0.10}}}"));
+    check_ok(parse(
+        "{\"horizon_seconds\":12.5,\"exits\":{\"stop_loss_pct\":null},\"heuristics\":{\"mean_"
+        "reversion\":0.25},"
+        "\"training\":{\"schedule\":\"5 4 * * mon\"},\"model\":{\"parameters\":{\"eta\":0.10}}}"));
     struct strategy_config first = config;
     json_w_init(&w, &out);
     strategy_config_write(&first, &w);
@@ -179,7 +188,8 @@ static void read_whole_file(const char *path, struct buf *out)
 
 static void test_shipped_files_are_valid(void **state)
 {
-    static const char *const paths[] = {"config/strategies/default.json", "config/strategies/momentum_v1.json"};
+    static const char *const paths[] = {"config/strategies/default.json",
+                                        "config/strategies/momentum_v1.json"};
     (void)state;
     for (size_t i = 0; i < COUNT_OF(paths); i++) {
         struct buf text = BUF_INIT(STRATEGY_FILE_BYTES_MAX);

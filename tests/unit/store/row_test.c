@@ -22,20 +22,20 @@ static void test_texts_keep_what_is_utf8_and_lose_the_rest(void **state)
     const struct {
         struct slice in, out;
     } rows[] = {
-        {SLICE(""),                                       SLICE("")            },
-        {SLICE("plain"),                                  SLICE("plain")       },
+        {SLICE(""), SLICE("")},
+        {SLICE("plain"), SLICE("plain")},
         {SLICE("\xc3\xa9 \xe2\x82\xac \xf0\x9f\x98\x80"),
-         SLICE("\xc3\xa9 \xe2\x82\xac \xf0\x9f\x98\x80")                       },
-        {SLICE("a\0b"),                                   SLICE("a?b")         },
-        {SLICE("\xff"),                                   SLICE("?")           },
-        {SLICE("\xc0\x80"),                               SLICE("??")          }, /* overlong */
-        {SLICE("\xe0\x80\xaf"),                           SLICE("???")         },
-        {SLICE("\xed\xa0\x80"),                           SLICE("???")         }, /* a surrogate */
-        {SLICE("\xf4\x90\x80\x80"),                       SLICE("????")        }, /* past U+10FFFF */
-        {SLICE("\xf8\x88\x80\x80\x80"),                   SLICE("?????")       },
-        {SLICE("\xe2\x82"),                               SLICE("??")          }, /* cut short */
-        {SLICE("\xe2\x82x"),                              SLICE("??x")         },
-        {SLICE("\xef\xbf\xbf"),                           SLICE("\xef\xbf\xbf")},
+         SLICE("\xc3\xa9 \xe2\x82\xac \xf0\x9f\x98\x80")},
+        {SLICE("a\0b"), SLICE("a?b")},
+        {SLICE("\xff"), SLICE("?")},
+        {SLICE("\xc0\x80"), SLICE("??")}, /* overlong */
+        {SLICE("\xe0\x80\xaf"), SLICE("???")},
+        {SLICE("\xed\xa0\x80"), SLICE("???")},      /* a surrogate */
+        {SLICE("\xf4\x90\x80\x80"), SLICE("????")}, /* past U+10FFFF */
+        {SLICE("\xf8\x88\x80\x80\x80"), SLICE("?????")},
+        {SLICE("\xe2\x82"), SLICE("??")}, /* cut short */
+        {SLICE("\xe2\x82x"), SLICE("??x")},
+        {SLICE("\xef\xbf\xbf"), SLICE("\xef\xbf\xbf")},
     };
     struct pg_batch *batch = pg_batch_create(1024);
     (void)state;
@@ -53,12 +53,12 @@ static void test_json_keeps_its_meaning_and_loses_what_jsonb_refuses(void **stat
     static const struct {
         const char *in, *out;
     } rows[] = {
-        {"{\"a\":[1,-2.5e-3,true,null,\"x\"]}",                                   "{\"a\":[1,-2.5e-3,true,null,\"x\"]}"},
-        {"{\"a\\u0000\":\"\\u0000\\u0001\"}",                                     "{\"a\\ufffd\":\"\\ufffd\\u0001\"}"  },
-        {"\"\\\\u0000 \\\"\\u0000\"",                                             "\"\\\\u0000 \\\"\\ufffd\""          },
-        {"[1e308,1e309,-1e999999]",                                               "[1e308,null,null]"                  },
-        {"[1000000000000000000000000000000000000000000000000000000000000000000]", "[null]"                             },
-        {"\"1e999\"",                                                             "\"1e999\""                          },
+        {"{\"a\":[1,-2.5e-3,true,null,\"x\"]}", "{\"a\":[1,-2.5e-3,true,null,\"x\"]}"},
+        {"{\"a\\u0000\":\"\\u0000\\u0001\"}", "{\"a\\ufffd\":\"\\ufffd\\u0001\"}"},
+        {"\"\\\\u0000 \\\"\\u0000\"", "\"\\\\u0000 \\\"\\ufffd\""},
+        {"[1e308,1e309,-1e999999]", "[1e308,null,null]"},
+        {"[1000000000000000000000000000000000000000000000000000000000000000000]", "[null]"},
+        {"\"1e999\"", "\"1e999\""},
     };
     struct pg_batch *batch = pg_batch_create(1024);
     (void)state;

@@ -14,7 +14,8 @@ static int begin(void **state)
 static void test_entry_takes_the_action_with_the_larger_value(void **state)
 {
     (void)state;
-    struct action_value values[3] = {[SIDE_BUY] = {0.55, 0.001, 0.0005}, [SIDE_SELL] = {0.6, 0.002, 0.0004}};
+    struct action_value values[3] = {
+        [SIDE_BUY] = {0.55, 0.001, 0.0005}, [SIDE_SELL] = {0.6, 0.002, 0.0004}};
     struct entry_choice choice = entry_choose(values, 0, &rng);
     assert_int_equal(choice.side, SIDE_SELL);
     assert_int_equal(choice.reason, REASON_NONE);
@@ -28,7 +29,8 @@ static void test_entry_takes_the_action_with_the_larger_value(void **state)
 static void test_entry_abstains_when_the_lower_bound_does_not_clear_cost(void **state)
 {
     (void)state;
-    struct action_value values[3] = {[SIDE_BUY] = {0.52, 0.001, 0}, [SIDE_SELL] = {0.4, -0.002, 0.01}};
+    struct action_value values[3] = {
+        [SIDE_BUY] = {0.52, 0.001, 0}, [SIDE_SELL] = {0.4, -0.002, 0.01}};
     struct entry_choice choice = entry_choose(values, 0, &rng);
     assert_int_equal(choice.side, SIDE_NONE);
     assert_int_equal(choice.reason, REASON_edge_below_cost);
@@ -69,8 +71,10 @@ static void check_propensities(const struct action_value values[3], double epsil
 static void test_entry_propensities_make_weights_that_average_one(void **state)
 {
     (void)state;
-    struct action_value good[3] = {[SIDE_BUY] = {0.6, 0.01, 0.005}, [SIDE_SELL] = {0.4, -0.01, -0.02}};
-    struct action_value poor[3] = {[SIDE_BUY] = {0.5, -0.01, -0.02}, [SIDE_SELL] = {0.4, -0.01, -0.02}};
+    struct action_value good[3] = {
+        [SIDE_BUY] = {0.6, 0.01, 0.005}, [SIDE_SELL] = {0.4, -0.01, -0.02}};
+    struct action_value poor[3] = {
+        [SIDE_BUY] = {0.5, -0.01, -0.02}, [SIDE_SELL] = {0.4, -0.01, -0.02}};
     check_propensities(good, 0.02);
     check_propensities(good, 1);
     check_propensities(poor, 0.1);
@@ -79,7 +83,8 @@ static void test_entry_propensities_make_weights_that_average_one(void **state)
 static void test_entry_marks_what_chance_chose(void **state)
 {
     (void)state;
-    struct action_value poor[3] = {[SIDE_BUY] = {0.5, -0.01, -0.02}, [SIDE_SELL] = {0.4, -0.01, -0.02}};
+    struct action_value poor[3] = {
+        [SIDE_BUY] = {0.5, -0.01, -0.02}, [SIDE_SELL] = {0.4, -0.01, -0.02}};
     for (int i = 0; i < 2000; i++) {
         struct entry_choice choice = entry_choose(poor, 0.5, &rng);
         assert_true(choice.explored == (choice.side != SIDE_NONE));

@@ -7,9 +7,9 @@
 
 #define START_NS (1769853600LL * NS_PER_S)
 
-static struct position_track  track;
+static struct position_track track;
 static struct position_update update;
-static struct exit_rules      rules;
+static struct exit_rules rules;
 
 static int begin(void **state)
 {
@@ -155,7 +155,7 @@ static void test_exit_at_most_one_a_minute(void **state)
 {
     (void)state;
     struct exit_choice choice = at(-3);
-    int64_t            sent_ns = update.ts_event_ns;
+    int64_t sent_ns = update.ts_event_ns;
     exit_sent(&track, &choice, sent_ns);
     check_exit(at(-4), REASON_NONE);
     check_exit(exit_choose(&track, &rules, sent_ns + NS_PER_MIN - 1), REASON_NONE);
@@ -199,7 +199,7 @@ static void test_every_exit_rule_names_its_reason(void **state)
         at(pnl_pct);
         for (size_t i = 0; i < exit_rule_count(); i++) {
             enum reason reason = REASON_NONE;
-            double      fraction = exit_rule_at(i)->check(&track, &rules, update.ts_event_ns, &reason);
+            double fraction = exit_rule_at(i)->check(&track, &rules, update.ts_event_ns, &reason);
             assert_true(fraction >= 0 && fraction <= 1);
             assert_true((fraction > 0) == (reason != REASON_NONE));
         }
@@ -215,7 +215,8 @@ int main(void)
         cmocka_unit_test_setup(test_exit_takes_a_part_once, begin),
         cmocka_unit_test_setup(test_exit_new_position_may_take_its_part_again, begin),
         cmocka_unit_test_setup(test_exit_trailing_stop_after_its_activation, begin),
-        cmocka_unit_test_setup(test_exit_trailing_peak_starts_afresh_when_the_position_turns, begin),
+        cmocka_unit_test_setup(test_exit_trailing_peak_starts_afresh_when_the_position_turns,
+                               begin),
         cmocka_unit_test_setup(test_exit_time_counts_what_was_held_before, begin),
         cmocka_unit_test_setup(test_exit_protection_goes_before_time, begin),
         cmocka_unit_test_setup(test_exit_rules_that_are_off_never_exit, begin),

@@ -24,8 +24,10 @@ static void test_momentum_follows_the_scaled_return(void **state)
 static void test_mean_reversion_fades_what_is_far_from_its_mean(void **state)
 {
     (void)state;
-    check_near(opinion("mean_reversion", (struct heuristic_input){.deviation_sigma = 3}), -tanh(1.5), 1e-15);
-    check_near(opinion("mean_reversion", (struct heuristic_input){.deviation_sigma = -3}), tanh(1.5), 1e-15);
+    check_near(opinion("mean_reversion", (struct heuristic_input){.deviation_sigma = 3}),
+               -tanh(1.5), 1e-15);
+    check_near(opinion("mean_reversion", (struct heuristic_input){.deviation_sigma = -3}),
+               tanh(1.5), 1e-15);
     check_near(opinion("mean_reversion", (struct heuristic_input){.deviation_sigma = 0.99}), 0, 0);
 }
 
@@ -33,8 +35,10 @@ static void test_volume_volatility_follows_a_loud_move_and_fades_a_quiet_one(voi
 {
     (void)state;
     struct heuristic_input loud = {.last_return = 0.001, .volume_ratio = 2, .volatility_ratio = 2};
-    struct heuristic_input quiet = {.last_return = 0.001, .volume_ratio = 0.5, .volatility_ratio = 0.5};
-    struct heuristic_input mixed = {.last_return = 0.001, .volume_ratio = 2, .volatility_ratio = 0.5};
+    struct heuristic_input quiet = {
+        .last_return = 0.001, .volume_ratio = 0.5, .volatility_ratio = 0.5};
+    struct heuristic_input mixed = {
+        .last_return = 0.001, .volume_ratio = 2, .volatility_ratio = 0.5};
     check_near(opinion("volume_volatility", loud), 0.5, 0);
     check_near(opinion("volume_volatility", quiet), -0.25, 0);
     check_near(opinion("volume_volatility", mixed), 0, 0);
@@ -56,9 +60,9 @@ static void test_every_heuristic_is_odd_and_bounded(void **state)
     (void)state;
     for (size_t i = 0; i < heuristic_count(); i++) {
         for (size_t k = 0; k < COUNT_OF(values); k++) {
-            double                 x = values[k], ratio = fabs(x) + 0.1;
+            double x = values[k], ratio = fabs(x) + 0.1;
             struct heuristic_input up = {x, x, x, ratio, ratio}, down = {-x, -x, -x, ratio, ratio};
-            double                 up_opinion = heuristic_at(i)->opinion(&up);
+            double up_opinion = heuristic_at(i)->opinion(&up);
             assert_true(fabs(up_opinion) <= 1);
             check_near(heuristic_at(i)->opinion(&down), -up_opinion, 1e-15);
         }
@@ -106,7 +110,7 @@ static void test_warmup_without_weight_abstains(void **state)
 {
     static const double none[HEURISTICS_MAX] = {0};
     (void)state;
-    struct rng             rng;
+    struct rng rng;
     struct heuristic_input input = rising();
     rng_seed(&rng, 1);
     assert_int_equal(warmup_choose(none, &input, 0.5, &rng).side, SIDE_NONE);
@@ -115,7 +119,7 @@ static void test_warmup_without_weight_abstains(void **state)
 static void test_warmup_without_randomness_is_greedy_and_certain(void **state)
 {
     (void)state;
-    struct rng             rng;
+    struct rng rng;
     struct heuristic_input input = rising();
     rng_seed(&rng, 1);
     for (int i = 0; i < 100; i++) {
@@ -130,9 +134,13 @@ static void test_warmup_without_randomness_is_greedy_and_certain(void **state)
 static void test_warmup_weights_decide_who_leads(void **state)
 {
     (void)state;
-    double                 weights[HEURISTICS_MAX] = {0};
-    struct rng             rng;
-    struct heuristic_input input = {.return_sigma = 2, .deviation_sigma = 2, .last_return = NAN, .volume_ratio = NAN, .volatility_ratio = NAN};
+    double weights[HEURISTICS_MAX] = {0};
+    struct rng rng;
+    struct heuristic_input input = {.return_sigma = 2,
+                                    .deviation_sigma = 2,
+                                    .last_return = NAN,
+                                    .volume_ratio = NAN,
+                                    .volatility_ratio = NAN};
     rng_seed(&rng, 1);
     weights[heuristic_index(SLICE("momentum"))] = 1;
     weights[heuristic_index(SLICE("mean_reversion"))] = 3;
@@ -148,7 +156,7 @@ static void test_warmup_propensities_make_weights_that_average_one(void **state)
     static const double epsilons[] = {0.1, 0.5, 1.0};
     enum { DRAWS = 200000 };
     (void)state;
-    struct rng             rng;
+    struct rng rng;
     struct heuristic_input input = rising();
     rng_seed(&rng, 20260131);
     for (size_t i = 0; i < COUNT_OF(epsilons); i++) {

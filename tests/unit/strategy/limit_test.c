@@ -9,7 +9,7 @@
 #define START_NS (1769853600LL * NS_PER_S)
 
 static struct limit_budget budget;
-static struct limit_input  input;
+static struct limit_input input;
 
 static int begin(void **state)
 {
@@ -175,8 +175,9 @@ static void test_limit_budget_keeps_its_promise_over_every_span(void **state)
     struct rng rng;
     rng_seed(&rng, 11);
     for (int round = 0; round < 8; round++) {
-        int64_t rate = 1 + (int64_t)rng_below(&rng, 700), burst = 2 + (int64_t)rng_below(&rng, 20), now_ns = START_NS;
-        size_t  n_passed = 0;
+        int64_t rate = 1 + (int64_t)rng_below(&rng, 700), burst = 2 + (int64_t)rng_below(&rng, 20),
+                now_ns = START_NS;
+        size_t n_passed = 0;
         limit_budget_init(&budget, rate, burst, now_ns);
         for (int i = 0; i < TIMES; i++) {
             now_ns += (int64_t)rng_below(&rng, (uint64_t)(60 * NS_PER_S / rate));
@@ -185,8 +186,10 @@ static void test_limit_budget_keeps_its_promise_over_every_span(void **state)
         }
         for (size_t first = 0; first < n_passed; first += 7) {
             for (size_t last = first; last < n_passed; last += 5) {
-                __extension__ __int128 earned = (__extension__(__int128)rate) * (passed_ns[last] - passed_ns[first]);
-                assert_true((int64_t)(last - first + 1) <= burst + (int64_t)(earned / (60 * NS_PER_S)));
+                __extension__ __int128 earned =
+                    (__extension__(__int128) rate) * (passed_ns[last] - passed_ns[first]);
+                assert_true((int64_t)(last - first + 1) <=
+                            burst + (int64_t)(earned / (60 * NS_PER_S)));
             }
         }
         assert_true((double)n_passed >= floor((double)rate * (double)(now_ns - START_NS) / 60e9));
@@ -200,7 +203,8 @@ static void test_limit_names_are_unique(void **state)
         for (size_t k = 0; k < i; k++)
             assert_string_not_equal(limit_at(i)->name, limit_at(k)->name);
     }
-    check_str(limit_at(limit_count() - 1)->name, "budget"); /* it is the one that changes something */
+    check_str(limit_at(limit_count() - 1)->name,
+              "budget"); /* it is the one that changes something */
 }
 
 int main(void)
@@ -214,7 +218,8 @@ int main(void)
         cmocka_unit_test_setup(test_limit_balance_holds_for_buys_when_known, begin),
         cmocka_unit_test_setup(test_limit_position_is_bounded_on_both_sides, begin),
         cmocka_unit_test_setup(test_limit_position_lets_a_trade_bring_it_back, begin),
-        cmocka_unit_test_setup(test_limit_position_does_not_let_a_trade_flip_it_past_the_bound, begin),
+        cmocka_unit_test_setup(test_limit_position_does_not_let_a_trade_flip_it_past_the_bound,
+                               begin),
         cmocka_unit_test_setup(test_limit_budget_refuses_after_the_burst_and_refills, begin),
         cmocka_unit_test_setup(test_limit_refused_by_another_costs_no_token, begin),
         cmocka_unit_test_setup(test_limit_budget_survives_a_clock_that_stands_or_goes_back, begin),

@@ -25,11 +25,11 @@ static void test_sizing_by_chance_stays_within_the_bounds_and_uses_them(void **s
 {
     (void)state;
     struct rng rng;
-    double     least = INFINITY, most = 0;
+    double least = INFINITY, most = 0;
     rng_seed(&rng, 3);
     for (int i = 0; i < 20000; i++) {
         struct decimal amount = size_warmup(&usual, 1, &rng);
-        double         value = decimal_to_double(amount);
+        double value = decimal_to_double(amount);
         assert_true(amount.units % SIGNAL_AMOUNT_STEP == 0);
         least = fmin(least, value);
         most = fmax(most, value);
@@ -61,13 +61,14 @@ static void test_sizing_affords_no_more_than_there_is(void **state)
 static void test_sizing_never_passes_what_a_signal_may_carry(void **state)
 {
     (void)state;
-    struct sizing large = {.min_amount = SIGNAL_AMOUNT_MIN, .max_amount = SIGNAL_AMOUNT_MAX, .edge_scale = 0.001};
-    struct rng    rng;
+    struct sizing large = {
+        .min_amount = SIGNAL_AMOUNT_MIN, .max_amount = SIGNAL_AMOUNT_MAX, .edge_scale = 0.001};
+    struct rng rng;
     rng_seed(&rng, 9);
     for (int i = 0; i < 20000; i++) {
-        double         edge = rng_normal(&rng) * 0.002;
+        double edge = rng_normal(&rng) * 0.002;
         struct decimal amount = size_model(&large, edge);
-        double         value = decimal_to_double(amount);
+        double value = decimal_to_double(amount);
         assert_true(value >= SIGNAL_AMOUNT_MIN && value <= SIGNAL_AMOUNT_MAX);
         assert_true(amount.units % SIGNAL_AMOUNT_STEP == 0);
     }

@@ -39,8 +39,8 @@ static void test_classification_by_hand(void **state)
 /* A weight of two is the same row twice. */
 static void test_weights_are_repetitions(void **state)
 {
-    const float       q[] = {0.8F, 0.3F, 0.55F}, r[] = {1, 1, -1}, w[] = {2, 1, 3};
-    const float       q2[] = {0.8F, 0.8F, 0.3F, 0.55F, 0.55F, 0.55F}, r2[] = {1, 1, 1, -1, -1, -1};
+    const float q[] = {0.8F, 0.3F, 0.55F}, r[] = {1, 1, -1}, w[] = {2, 1, 3};
+    const float q2[] = {0.8F, 0.8F, 0.3F, 0.55F, 0.55F, 0.55F}, r2[] = {1, 1, 1, -1, -1, -1};
     struct evaluation twice;
     (void)state;
     evaluation_clear(&twice);
@@ -71,8 +71,8 @@ static double naive_auc(const float *q, const float *r, const float *w, size_t n
 static void test_auc_counts_pairs(void **state)
 {
     struct rng rng;
-    float      q[ROWS], r[ROWS], w[ROWS];
-    double     auc;
+    float q[ROWS], r[ROWS], w[ROWS];
+    double auc;
     (void)state;
     rng_seed(&rng, 1);
     for (size_t i = 0; i < ROWS; i++) {
@@ -90,8 +90,8 @@ static void test_auc_counts_pairs(void **state)
 static void test_ece_is_the_gap_of_equal_bins(void **state)
 {
     struct rng rng;
-    float      q[150], r[150];
-    double     expected = 0;
+    float q[150], r[150];
+    double expected = 0;
     (void)state;
     rng_seed(&rng, 2);
     for (size_t i = 0; i < 150; i++) {
@@ -153,7 +153,7 @@ static void test_constant_prediction_has_no_rank(void **state)
 static void test_trading_by_hand(void **state)
 {
     const double u[] = {0.02, 0, -0.01, -0.02, 0.03, 0};
-    const bool   traded[] = {true, false, true, true, true, false};
+    const bool traded[] = {true, false, true, true, true, false};
     (void)state;
     evaluate_trading(u, traded, 6, 0.4, &e);
     check_near(e.total_return, 0.02, 1e-12);
@@ -173,12 +173,13 @@ static void test_trading_by_hand(void **state)
 static void test_no_trades_leave_ratios_undefined(void **state)
 {
     const double u[] = {0, 0, 0};
-    const bool   traded[] = {false, false, false};
+    const bool traded[] = {false, false, false};
     (void)state;
     evaluate_trading(u, traded, 3, NAN, &e);
     check_near(e.net_utility, 0, 0);
     check_near(e.turnover, 0, 0);
-    assert_true(isnan(e.sharpe_ratio) && isnan(e.win_rate) && isnan(e.profit_factor) && isnan(e.calmar_ratio));
+    assert_true(isnan(e.sharpe_ratio) && isnan(e.win_rate) && isnan(e.profit_factor) &&
+                isnan(e.calmar_ratio));
 }
 
 static void test_every_row_has_a_place(void **state)
@@ -197,7 +198,7 @@ static void test_every_row_has_a_place(void **state)
 static void test_classification_values_lie_in_the_unit_interval(void **state)
 {
     struct rng rng;
-    float      q[ROWS], r[ROWS];
+    float q[ROWS], r[ROWS];
     (void)state;
     rng_seed(&rng, 9);
     for (size_t i = 0; i < ROWS; i++) {

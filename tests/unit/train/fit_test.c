@@ -12,9 +12,9 @@
 #define N 4000
 
 static struct learnable_samples market;
-static struct train_job         job;
-static struct train_rows        rows;
-static struct train_result      result;
+static struct train_job job;
+static struct train_rows rows;
+static struct train_result result;
 
 static void begin(size_t n_decisions, double edge, uint64_t seed)
 {
@@ -43,7 +43,7 @@ static double metric(const char *name)
 static double best_auc(void)
 {
     double *scores = malloc(rows.n_rows * sizeof *scores);
-    float  *labels = malloc(rows.n_rows * sizeof *labels);
+    float *labels = malloc(rows.n_rows * sizeof *labels);
     for (size_t i = 0; i < rows.n_rows; i++) {
         float x0 = rows.x[i * rows.n_cols];
         scores[i] = isnan(x0) ? 0 : side_sign((enum side)rows.rows[i].action) * (double)x0;
@@ -64,8 +64,9 @@ static void test_the_edge_is_found_and_promoted(void **state)
         if (i == 0)
             model_params_default(model_kind_at(i), &job.params);
         run();
-        printf("%s: AUC %.3f of at best %.3f, net utility %.5f a decision of at best %.5f; %s\n", job.kind, metric("roc_auc"), best_auc(),
-               metric("net_utility"), market.best_utility, result.end.reason);
+        printf("%s: AUC %.3f of at best %.3f, net utility %.5f a decision of at best %.5f; %s\n",
+               job.kind, metric("roc_auc"), best_auc(), metric("net_utility"), market.best_utility,
+               result.end.reason);
         check_i64(result.end.verdict, TRAIN_PROMOTE);
         assert_true(metric("roc_auc") > 0.5 + 0.85 * (best_auc() - 0.5));
         assert_true(metric("net_utility") > 0.5 * market.best_utility);
@@ -113,7 +114,7 @@ static void test_the_same_job_gives_the_same_bytes(void **state)
 /* Rows may come in any order: the database promises one, but nothing here may depend on it. */
 static void test_the_order_of_reading_does_not_matter(void **state)
 {
-    struct train_rows   backwards;
+    struct train_rows backwards;
     struct train_result again;
     (void)state;
     begin(1200, 1, 3);
@@ -128,7 +129,8 @@ static void test_the_order_of_reading_does_not_matter(void **state)
     for (size_t i = 0; i < rows.n_rows; i++) {
         size_t from = rows.n_rows - 1 - i;
         backwards.rows[i] = rows.rows[from];
-        memcpy(backwards.x + i * rows.n_cols, rows.x + from * rows.n_cols, rows.n_cols * sizeof *rows.x);
+        memcpy(backwards.x + i * rows.n_cols, rows.x + from * rows.n_cols,
+               rows.n_cols * sizeof *rows.x);
     }
     check_ok(train_run(&job, &market.set, &backwards, NULL, NULL, &again));
     assert_true(slice_eq(buf_slice(&result.model), buf_slice(&again.model)));
@@ -152,7 +154,8 @@ static void test_the_untouched_block_is_untouched(void **state)
     check_ok(train_run(&job, &market.set, &rows, NULL, NULL, &again));
     assert_true(slice_eq(buf_slice(&result.model), buf_slice(&again.model)));
     check_same_double(again.manifest->calibration.platt.a, result.manifest->calibration.platt.a);
-    check_same_double(again.manifest->calibration.value.beta, result.manifest->calibration.value.beta);
+    check_same_double(again.manifest->calibration.value.beta,
+                      result.manifest->calibration.value.beta);
     check_i64(again.end.verdict, TRAIN_REFUSE);
     assert_true(manifest_metric_value(again.manifest, "roc_auc") < 0.4);
     train_result_deinit(&again);
@@ -180,15 +183,15 @@ static void test_labels_not_available_at_the_cut_are_not_used(void **state)
 
 static void test_a_result_can_be_served(void **state)
 {
-    struct scorer     *scorer = NULL;
-    struct prediction  buy, sell;
-    float              x[FEATURES_MAX], oriented[FEATURES_MAX];
+    struct scorer *scorer = NULL;
+    struct prediction buy, sell;
+    float x[FEATURES_MAX], oriented[FEATURES_MAX];
     (void)state;
     begin(N, 1, 7);
     run();
     check_ok(train_result_seal(&result, NS_PER_DAY, 2));
-    struct model_files files = {buf_slice(&result.manifest_json), buf_slice(&result.trees), buf_slice(&result.probe),
-                                buf_slice(&result.model)};
+    struct model_files files = {buf_slice(&result.manifest_json), buf_slice(&result.trees),
+                                buf_slice(&result.probe), buf_slice(&result.model)};
     check_ok(scorer_create(&files, &market.set.schema_hash, &scorer));
     assert_true(scorer_uses_walker(scorer));
     for (size_t k = 0; k < market.set.n_columns; k++)
@@ -209,14 +212,14 @@ static void test_a_result_can_be_served(void **state)
 
 static void test_an_equal_incumbent_stays(void **state)
 {
-    struct scorer      *scorer = NULL;
+    struct scorer *scorer = NULL;
     struct train_result again;
     (void)state;
     begin(N, 1, 8);
     run();
     check_ok(train_result_seal(&result, NS_PER_DAY, 2));
-    struct model_files files = {buf_slice(&result.manifest_json), buf_slice(&result.trees), buf_slice(&result.probe),
-                                buf_slice(&result.model)};
+    struct model_files files = {buf_slice(&result.manifest_json), buf_slice(&result.trees),
+                                buf_slice(&result.probe), buf_slice(&result.model)};
     check_ok(scorer_create(&files, &market.set.schema_hash, &scorer));
     check_ok(train_run(&job, &market.set, &rows, scorer, NULL, &again));
     check_i64(again.end.verdict, TRAIN_REFUSE);
@@ -232,8 +235,8 @@ static void test_own_fills_alone_are_enough_to_learn(void **state)
     begin(2 * N, 1, 9);
     job.use_market_evidence = false;
     run();
-    printf("own fills alone: net utility %.5f a decision of at best %.5f; %s\n", metric("net_utility"),
-           market.best_utility, result.end.reason);
+    printf("own fills alone: net utility %.5f a decision of at best %.5f; %s\n",
+           metric("net_utility"), market.best_utility, result.end.reason);
     check_i64((int64_t)result.manifest->data.n_rows, 2 * N);
     check_i64(result.end.verdict, TRAIN_PROMOTE);
     check_near(metric("net_utility"), market.best_utility, 0.5 * market.best_utility);
@@ -268,7 +271,7 @@ static bool cancel_later(void *ctx)
 
 static void test_cancel_is_heard_between_rounds(void **state)
 {
-    int                      n_asked = 0;
+    int n_asked = 0;
     const struct train_hooks hooks = {.is_cancelled = cancel_later, .ctx = &n_asked};
     (void)state;
     begin(1500, 1, 11);
@@ -287,7 +290,7 @@ static void on_progress(void *ctx, const struct train_line *line)
 
 static void test_progress_only_grows(void **state)
 {
-    double                   last = 0;
+    double last = 0;
     const struct train_hooks hooks = {.on_progress = on_progress, .ctx = &last};
     (void)state;
     begin(1200, 1, 12);
@@ -308,10 +311,14 @@ static void test_another_schema_is_refused(void **state)
 static void test_rows_that_cannot_be_are_refused(void **state)
 {
     static struct sample sample;
-    struct sample       *good = &sample;
+    struct sample *good = &sample;
     (void)state;
     begin(1, 1, 14);
-    *good = (struct sample){.action = SIDE_BUY, .t0_ns = 1, .t1_ns = 2, .available_at_ns = 3, .n_features = rows.n_cols};
+    *good = (struct sample){.action = SIDE_BUY,
+                            .t0_ns = 1,
+                            .t1_ns = 2,
+                            .available_at_ns = 3,
+                            .n_features = rows.n_cols};
     check_ok(train_rows_add(&rows, good));
     good->net_return = NAN;
     check_err(train_rows_add(&rows, good), AL_EINVAL);

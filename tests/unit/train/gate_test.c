@@ -9,14 +9,26 @@
 
 static double u_challenger[DECISIONS], u_incumbent[DECISIONS];
 
-static const struct gate_rule rule = {
-    .mode = GATE_EVIDENCE, .accuracy_min = 0.75, .level = 0.05, .attempt = 1, .n_eff_min = 1000, .n_bootstrap = 2000};
+static const struct gate_rule rule = {.mode = GATE_EVIDENCE,
+                                      .accuracy_min = 0.75,
+                                      .level = 0.05,
+                                      .attempt = 1,
+                                      .n_eff_min = 1000,
+                                      .n_bootstrap = 2000};
 
 static struct gate_evidence evidence(void)
 {
-    return (struct gate_evidence){
-        .u_challenger = u_challenger, .u_incumbent = u_incumbent, .n = DECISIONS, .span_decisions = 5, .against_warmup = true,
-        .n_eff = 2000, .n_trades = 500, .n_own = 900, .n_market = 1100, .brier_skill = 0.01, .accuracy = 0.55};
+    return (struct gate_evidence){.u_challenger = u_challenger,
+                                  .u_incumbent = u_incumbent,
+                                  .n = DECISIONS,
+                                  .span_decisions = 5,
+                                  .against_warmup = true,
+                                  .n_eff = 2000,
+                                  .n_trades = 500,
+                                  .n_own = 900,
+                                  .n_market = 1100,
+                                  .brier_skill = 0.01,
+                                  .accuracy = 0.55};
 }
 
 /* Every decision trades with independent noise of one per cent. */
@@ -33,7 +45,7 @@ static void fill(double mean_challenger, double mean_incumbent, uint64_t seed)
 static struct gate_verdict judge(const struct gate_rule *r, const struct gate_evidence *e)
 {
     struct gate_verdict verdict;
-    struct rng          rng;
+    struct rng rng;
     rng_seed(&rng, 42);
     check_ok(gate_judge(r, e, &rng, &verdict));
     assert_true(strlen(verdict.text) > 20);
@@ -118,7 +130,7 @@ static void test_too_little_evidence_is_refused_and_named(void **state)
 static void test_later_attempts_are_held_to_more(void **state)
 {
     struct gate_evidence e = evidence();
-    struct gate_rule     tenth = rule;
+    struct gate_rule tenth = rule;
     (void)state;
     fill(0.0008, 0, 4);
     tenth.attempt = 10;
@@ -130,7 +142,7 @@ static void test_later_attempts_are_held_to_more(void **state)
 static void test_accuracy_mode_is_the_originals_threshold(void **state)
 {
     struct gate_evidence e = evidence();
-    struct gate_rule     accuracy = rule;
+    struct gate_rule accuracy = rule;
     (void)state;
     fill(-0.01, 0.01, 1);
     accuracy.mode = GATE_ACCURACY;
@@ -156,7 +168,7 @@ static void test_same_seed_gives_the_same_verdict(void **state)
 static void test_standard_error_of_independent_values(void **state)
 {
     struct bootstrap_bound bound;
-    struct rng             rng;
+    struct rng rng;
     (void)state;
     fill(0.001, 0, 3);
     rng_seed(&rng, 1);
@@ -171,7 +183,7 @@ static void test_standard_error_of_independent_values(void **state)
 static void test_blocks_see_dependence(void **state)
 {
     struct bootstrap_bound bound;
-    struct rng             rng;
+    struct rng rng;
     (void)state;
     rng_seed(&rng, 5);
     for (size_t i = 0; i < DECISIONS; i++)
@@ -182,7 +194,8 @@ static void test_blocks_see_dependence(void **state)
 }
 
 /* Politis and Romano's own scheme, written without running sums, on the same data. */
-static double naive_standard_error(const double *x, size_t n, double block, int resamples, struct rng *rng)
+static double naive_standard_error(
+    const double *x, size_t n, double block, int resamples, struct rng *rng)
 {
     double sum = 0, squares = 0;
     for (int b = 0; b < resamples; b++) {
@@ -201,7 +214,7 @@ static double naive_standard_error(const double *x, size_t n, double block, int 
 static void test_bootstrap_agrees_with_its_definition(void **state)
 {
     struct bootstrap_bound bound;
-    struct rng             rng;
+    struct rng rng;
     (void)state;
     rng_seed(&rng, 6);
     u_challenger[0] = 0;
@@ -218,8 +231,8 @@ static void test_bootstrap_agrees_with_its_definition(void **state)
 static void test_no_edge_is_promoted_as_rarely_as_the_level_says(void **state)
 {
     struct gate_evidence e = evidence();
-    struct rng           rng;
-    int                  promoted = 0;
+    struct rng rng;
+    int promoted = 0;
     (void)state;
     rng_seed(&rng, 77);
     e.n = 600;
@@ -228,8 +241,9 @@ static void test_no_edge_is_promoted_as_rarely_as_the_level_says(void **state)
     memset(u_incumbent, 0, sizeof u_incumbent);
     for (int market = 0; market < 500; market++) {
         struct gate_verdict verdict;
-        double              noise[8] = {0};
-        for (size_t i = 0; i < e.n + 8; i++) { /* sums of the last eight: the first seven are thrown away */
+        double noise[8] = {0};
+        for (size_t i = 0; i < e.n + 8;
+             i++) { /* sums of the last eight: the first seven are thrown away */
             double sum = 0;
             noise[i % 8] = rng_normal(&rng);
             for (int k = 0; k < 8; k++)

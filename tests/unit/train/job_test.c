@@ -44,18 +44,18 @@ static void test_a_wrong_field_is_named(void **state)
     static const struct {
         const char *from, *to, *field;
     } cases[] = {
-        {"\"strategy_id\":\"",                                 "\"strategy_id\":\"/",                "strategy_id"     },
-        {"\"version\":\"v",                                    "\"version\":\"x",                    "version"         },
-        {"\"kind\":\"xgboost",                                 "\"kind\":\"xgboots",                 "kind"            },
-        {"\"eta\":0",                                          "\"eta\":7",                          "eta"             },
-        {"\"seed\":\"1",                                       "\"seed\":\"x",                       "seed"            },
-        {"\"cut_ns\":1767225600123456789",                     "\"cut_ns\":\"1767225600123456789\"", "cut_ns"          },
-        {"\"folds\":5",                                        "\"folds\":1",                        "folds"           },
-        {"\"holdout_fraction\":0.2",                           "\"holdout_fraction\":0.9",           "holdout_fraction"},
-        {"\"gate_rule\":\"evidence\"",                         "\"gate_rule\":\"luck\"",             "gate_rule"       },
-        {"\"gate_attempt\":1",                                 "\"gate_attempt\":0",                 "gate_attempt"    },
-        {"\"output\":\"/models/v3\"",                          "\"output\":\"\"",                    "output"          },
-        {"\"features\":[\"return_1\",\"rsi(period=21)@300\"]", "\"features\":[]",                    "features"        },
+        {"\"strategy_id\":\"", "\"strategy_id\":\"/", "strategy_id"},
+        {"\"version\":\"v", "\"version\":\"x", "version"},
+        {"\"kind\":\"xgboost", "\"kind\":\"xgboots", "kind"},
+        {"\"eta\":0", "\"eta\":7", "eta"},
+        {"\"seed\":\"1", "\"seed\":\"x", "seed"},
+        {"\"cut_ns\":1767225600123456789", "\"cut_ns\":\"1767225600123456789\"", "cut_ns"},
+        {"\"folds\":5", "\"folds\":1", "folds"},
+        {"\"holdout_fraction\":0.2", "\"holdout_fraction\":0.9", "holdout_fraction"},
+        {"\"gate_rule\":\"evidence\"", "\"gate_rule\":\"luck\"", "gate_rule"},
+        {"\"gate_attempt\":1", "\"gate_attempt\":0", "gate_attempt"},
+        {"\"output\":\"/models/v3\"", "\"output\":\"\"", "output"},
+        {"\"features\":[\"return_1\",\"rsi(period=21)@300\"]", "\"features\":[]", "features"},
     };
     struct buf text = BUF_INIT(TRAIN_JOB_BYTES_MAX);
     (void)state;

@@ -7,7 +7,10 @@ static struct trigger_state state;
 
 static struct trigger_rule rule_of(const char *schedule)
 {
-    struct trigger_rule rule = {.on_degradation = true, .window = 100, .skill_min = -0.02, .min_interval_ns = 300 * NS_PER_S};
+    struct trigger_rule rule = {.on_degradation = true,
+                                .window = 100,
+                                .skill_min = -0.02,
+                                .min_interval_ns = 300 * NS_PER_S};
     rule.has_schedule = schedule != NULL;
     if (schedule != NULL)
         check_ok(cron_parse(slice_of(schedule), &rule.schedule));
@@ -118,7 +121,7 @@ static void test_only_the_newest_window_counts(void **s)
 static void test_honest_model_raises_few_alarms(void **s)
 {
     struct rng rng;
-    int        n_alarms = 0;
+    int n_alarms = 0;
     (void)s;
     rng_seed(&rng, 3);
     begin(NULL);
@@ -138,14 +141,14 @@ static void test_honest_model_raises_few_alarms(void **s)
 static void test_outcomes_of_one_move_raise_few_alarms_together(void **s)
 {
     struct rng rng;
-    int        n_alarms = 0;
+    int n_alarms = 0;
     (void)s;
     rng_seed(&rng, 4);
     begin(NULL);
     state.rule.skill_min = -10; /* the CUSUM alone */
     for (int i = 0; i < 20000; i++) {
         double q = 0.3 + 0.4 * rng_uniform(&rng);
-        bool   won = rng_uniform(&rng) < q;
+        bool won = rng_uniform(&rng) < q;
         for (int k = 0; k < 20; k++)
             trigger_on_outcome(&state, q, won, 0.05);
         if (trigger_due(&state, NS_PER_DAY) == NULL)

@@ -430,8 +430,9 @@ static void test_conn_names_a_bad_option(void **state)
     assert_non_null(strstr(err_text(), "frame_max"));
 }
 
-static void
-on_no_message(void *ctx, struct amqp_consumer *consumer, const struct amqp_delivery *delivery)
+static void on_no_message(void *ctx,
+                          struct amqp_consumer *consumer,
+                          const struct amqp_delivery *delivery)
 {
     (void)ctx;
     (void)consumer;
@@ -479,7 +480,7 @@ static void test_conn_reports_every_failing_allocation(void **state)
 static const struct amqp_declaration two_steps[] = {
     {.what = AMQP_DECLARE_QUEUE,
      .queue = {.name = "ours", .create = true, .message_ttl_ms = 5, .overflow = "drop-head"}},
-    { .what = AMQP_DECLARE_EXCHANGE,      .exchange = "events",                                    .exchange_type = "topic"},
+    {.what = AMQP_DECLARE_EXCHANGE, .exchange = "events", .exchange_type = "topic"},
 };
 
 static void start_declaring(struct wire *w)

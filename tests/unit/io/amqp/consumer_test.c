@@ -19,8 +19,9 @@ static void no_log(void *ctx, struct slice line)
     (void)line;
 }
 
-static void
-on_message(void *ctx, struct amqp_consumer *consumer, const struct amqp_delivery *delivery)
+static void on_message(void *ctx,
+                       struct amqp_consumer *consumer,
+                       const struct amqp_delivery *delivery)
 {
     struct seen *s = ctx;
     assert_ptr_equal(consumer, s->consumer);
@@ -118,15 +119,14 @@ static void add_message(struct wire *w, uint64_t tag, struct slice body, uint32_
 {
     amqp_table_entry_t entries[] = {
         {.key = amqp_bytes_of("trace_id"),
-         .value = {.kind = AMQP_FIELD_KIND_UTF8, .value.bytes = amqp_bytes_of("t-77")}            },
-        {.key = amqp_bytes_of("n"),        .value = {.kind = AMQP_FIELD_KIND_I32, .value.i32 = -5}},
+         .value = {.kind = AMQP_FIELD_KIND_UTF8, .value.bytes = amqp_bytes_of("t-77")}},
+        {.key = amqp_bytes_of("n"), .value = {.kind = AMQP_FIELD_KIND_I32, .value.i32 = -5}},
     };
     amqp_basic_properties_t properties = {
         ._flags = AMQP_BASIC_HEADERS_FLAG | AMQP_BASIC_MESSAGE_ID_FLAG | AMQP_BASIC_TIMESTAMP_FLAG,
         .headers = {.num_entries = 2, .entries = entries},
         .message_id = amqp_bytes_of("id-1"),
-        .timestamp = 1700000000
-    };
+        .timestamp = 1700000000};
     add_deliver(w, tag);
     assert_int_equal(codec_put_content(&w->give, 1, &properties, body, part + FRAME_OVERHEAD),
                      AL_OK);

@@ -20,35 +20,30 @@ static void test_props_take_every_property(void **state)
 {
     (void)state;
     amqp_table_entry_t inner[] = {
-        {.key = amqp_bytes_of("x"), .value = {.kind = AMQP_FIELD_KIND_VOID}}
-    };
-    amqp_field_value_t items[] = {
-        {.kind = AMQP_FIELD_KIND_F64,     .value.f64 = 1         },
-        {.kind = AMQP_FIELD_KIND_DECIMAL, .value.decimal = {2, 3}}
-    };
+        {.key = amqp_bytes_of("x"), .value = {.kind = AMQP_FIELD_KIND_VOID}}};
+    amqp_field_value_t items[] = {{.kind = AMQP_FIELD_KIND_F64, .value.f64 = 1},
+                                  {.kind = AMQP_FIELD_KIND_DECIMAL, .value.decimal = {2, 3}}};
     amqp_table_entry_t entries[] = {
         {.key = amqp_bytes_of("a"),
-         .value = {.kind = AMQP_FIELD_KIND_ARRAY, .value.array = {2, items}}          },
+         .value = {.kind = AMQP_FIELD_KIND_ARRAY, .value.array = {2, items}}},
         {.key = amqp_bytes_of("t"),
-         .value = {.kind = AMQP_FIELD_KIND_TABLE, .value.table = {1, inner}}          },
+         .value = {.kind = AMQP_FIELD_KIND_TABLE, .value.table = {1, inner}}},
         {.key = amqp_bytes_of("s"),
          .value = {.kind = AMQP_FIELD_KIND_UTF8, .value.bytes = amqp_bytes_of("text")}},
     };
     amqp_bytes_t text = amqp_bytes_of("text");
-    amqp_basic_properties_t all = {
-        ._flags = 0xfffc,
-        .content_type = text,
-        .content_encoding = text,
-        .headers = {3, entries},
-        .correlation_id = text,
-        .reply_to = text,
-        .expiration = text,
-        .message_id = text,
-        .type = text,
-        .user_id = text,
-        .app_id = text,
-        .cluster_id = text
-    };
+    amqp_basic_properties_t all = {._flags = 0xfffc,
+                                   .content_type = text,
+                                   .content_encoding = text,
+                                   .headers = {3, entries},
+                                   .correlation_id = text,
+                                   .reply_to = text,
+                                   .expiration = text,
+                                   .message_id = text,
+                                   .type = text,
+                                   .user_id = text,
+                                   .app_id = text,
+                                   .cluster_id = text};
     char bytes[512];
     int n = amqp_encode_properties(AMQP_BASIC_CLASS, &all, (amqp_bytes_t){sizeof(bytes), bytes});
     assert_true(n > 0);

@@ -369,9 +369,7 @@ static void test_publisher_refuses_headers_longer_than_a_frame(void **state)
     struct seen *s = *state;
     create(s, 8, 0);
     char *value = calloc(1, 200000);
-    struct amqp_header header = {
-        "h", {value, 200000}
-    };
+    struct amqp_header header = {"h", {value, 200000}};
     struct amqp_message message = {.routing_key = "q", .headers = &header, .n_headers = 1};
     assert_int_equal(amqp_publish(s->publisher, &message, 1, on_result, s), AL_EINVAL);
     free(value);

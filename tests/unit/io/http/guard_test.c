@@ -13,34 +13,37 @@ struct head_case {
 };
 
 static const struct head_case cases[] = {
-    {"plain",              0,   false, {"Host", "a", "Content-Length", "5", NULL}                       },
-    {"chunked",            0,   false, {"Host", "a", "transfer-encoding", "Chunked", NULL}              },
-    {"no host in 1.0",     0,   true,  {"Content-Length", "5", NULL}                                    },
-    {"two lengths",        400, false, {"Host", "a", "Content-Length", "5", "content-length", "6", NULL}},
+    {"plain", 0, false, {"Host", "a", "Content-Length", "5", NULL}},
+    {"chunked", 0, false, {"Host", "a", "transfer-encoding", "Chunked", NULL}},
+    {"no host in 1.0", 0, true, {"Content-Length", "5", NULL}},
+    {"two lengths", 400, false, {"Host", "a", "Content-Length", "5", "content-length", "6", NULL}},
     {"two equal lengths",
-     400,                       false,
-     {"Host", "a", "Content-Length", "5", "Content-Length", "5", NULL}                                  },
+     400,
+     false,
+     {"Host", "a", "Content-Length", "5", "Content-Length", "5", NULL}},
     {"length and coding",
-     400,                       false,
-     {"Host", "a", "Content-Length", "5", "Transfer-Encoding", "chunked", NULL}                         },
-    {"length list",        400, false, {"Host", "a", "Content-Length", "5, 5", NULL}                    },
-    {"signed length",      400, false, {"Host", "a", "Content-Length", "+5", NULL}                      },
-    {"empty length",       400, false, {"Host", "a", "Content-Length", "", NULL}                        },
-    {"blank before colon", 400, false, {"Host", "a", "Content-Length ", "5", NULL}                      },
-    {"empty name",         400, false, {"Host", "a", "", "5", NULL}                                     },
-    {"name with colon",    400, false, {"Host", "a", "a:b", "5", NULL}                                  },
-    {"control byte",       400, false, {"Host", "a", "X", "a\vb", NULL}                                 },
-    {"delete byte",        400, false, {"Host", "a", "X", "\x7f", NULL}                                 },
-    {"two hosts",          400, false, {"Host", "a", "Host", "a", NULL}                                 },
-    {"no host",            400, false, {"X", "a", NULL}                                                 },
-    {"two keys",           400, false, {"Host", "a", "X-API-Key", "a", "X-API-Key", "b", NULL}          },
-    {"coding in 1.0",      400, true,  {"Transfer-Encoding", "chunked", NULL}                           },
-    {"unknown coding",     501, false, {"Host", "a", "Transfer-Encoding", "gzip", NULL}                 },
-    {"coding list",        501, false, {"Host", "a", "Transfer-Encoding", "gzip, chunked", NULL}        },
+     400,
+     false,
+     {"Host", "a", "Content-Length", "5", "Transfer-Encoding", "chunked", NULL}},
+    {"length list", 400, false, {"Host", "a", "Content-Length", "5, 5", NULL}},
+    {"signed length", 400, false, {"Host", "a", "Content-Length", "+5", NULL}},
+    {"empty length", 400, false, {"Host", "a", "Content-Length", "", NULL}},
+    {"blank before colon", 400, false, {"Host", "a", "Content-Length ", "5", NULL}},
+    {"empty name", 400, false, {"Host", "a", "", "5", NULL}},
+    {"name with colon", 400, false, {"Host", "a", "a:b", "5", NULL}},
+    {"control byte", 400, false, {"Host", "a", "X", "a\vb", NULL}},
+    {"delete byte", 400, false, {"Host", "a", "X", "\x7f", NULL}},
+    {"two hosts", 400, false, {"Host", "a", "Host", "a", NULL}},
+    {"no host", 400, false, {"X", "a", NULL}},
+    {"two keys", 400, false, {"Host", "a", "X-API-Key", "a", "X-API-Key", "b", NULL}},
+    {"coding in 1.0", 400, true, {"Transfer-Encoding", "chunked", NULL}},
+    {"unknown coding", 501, false, {"Host", "a", "Transfer-Encoding", "gzip", NULL}},
+    {"coding list", 501, false, {"Host", "a", "Transfer-Encoding", "gzip, chunked", NULL}},
     {"two codings",
-     501,                       false,
-     {"Host", "a", "Transfer-Encoding", "chunked", "Transfer-Encoding", "chunked", NULL}                },
-    {"hidden coding",      501, false, {"Host", "a", "Transfer-Encoding", "xchunked", NULL}             },
+     501,
+     false,
+     {"Host", "a", "Transfer-Encoding", "chunked", "Transfer-Encoding", "chunked", NULL}},
+    {"hidden coding", 501, false, {"Host", "a", "Transfer-Encoding", "xchunked", NULL}},
 };
 
 static void test_guard_judges_every_case(void **state)
@@ -62,11 +65,9 @@ static void test_guard_judges_every_case(void **state)
 static void test_guard_sees_nul_in_a_value(void **state)
 {
     (void)state;
-    struct http_head head = {
-        .http_1_1 = true,
-        .n_fields = 2,
-        .fields = {{SLICE("Host"), SLICE("a")}, {SLICE("X"), SLICE("a\0b")}}
-    };
+    struct http_head head = {.http_1_1 = true,
+                             .n_fields = 2,
+                             .fields = {{SLICE("Host"), SLICE("a")}, {SLICE("X"), SLICE("a\0b")}}};
     const char *why, *kind;
     check_i64(http_guard(&head, &why, &kind), 400);
     head.fields[1] = (struct http_field){SLICE("X\0"), SLICE("ab")};
@@ -81,9 +82,7 @@ static void test_guard_bounds_the_head(void **state)
     const char *why, *kind;
     memset(bytes, 'x', sizeof bytes);
     head.fields[0] = (struct http_field){SLICE("Host"), SLICE("a")};
-    head.fields[1] = (struct http_field){
-        SLICE("X"), {bytes, sizeof bytes}
-    };
+    head.fields[1] = (struct http_field){SLICE("X"), {bytes, sizeof bytes}};
     check_i64(http_guard(&head, &why, &kind), 431);
     head.fields[1].value.len = 5;
     check_i64(http_guard(&head, &why, &kind), 0);
