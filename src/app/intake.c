@@ -1,5 +1,8 @@
 /* Order events in. One FIFO of raw messages; its first `n_batch` are the batch whose transaction runs.
  *
+ * A message is understood when it arrives, while the transaction before it runs, and the next transaction begins before the
+ * core hears of the last: neither the database nor the loop waits for the other, and no turn of the loop is long.
+ *
  * The two steps of the transaction:
  *   1  insert new events (ids that are there already come back as not new), lock the orders' states, look up the signals,
  *      put what cannot be read into quarantine
@@ -35,25 +38,24 @@
 #define BACKOFF_MIN_NS    (50 * NS_PER_MS)
 #define BACKOFF_MAX_NS    (2 * NS_PER_S)
 
-/* One message as it came. */
+/* One message, as it came and as it was understood. */
 struct item {
     struct amqp_tag tag;
     int64_t ts_recv_ns;
     struct buf body, headers; /* headers as JSON */
     struct trace_id trace_id;
-    bool refused_by_database; /* alone: quarantine it */
-    char why[128];            /* the database's words */
+    bool valid;
+    struct order_event event;           /* when valid; borrows nothing */
+    struct buf performance;             /* the event's own, as JSON; empty when it has none */
+    struct order_event_refusal refusal; /* when not valid */
 };
 
-/* One message as it was understood, for the time of a transaction. */
+/* What a transaction learns about one message. */
 struct entry {
-    const struct item *item;
-    bool valid;
-    struct order_event event; /* when valid; borrows from doc */
-    struct json_object *doc;
-    struct order_event_refusal refusal; /* when not valid */
-    bool is_new;                        /* not seen before this transaction */
-    struct order_state state;           /* after the event */
+    struct item *item;
+    bool is_new;              /* not seen before this transaction */
+    bool matched;             /* it answers a signal of ours */
+    struct order_state state; /* after the event */
     struct execution execution;
     bool executed;
 };
@@ -66,7 +68,8 @@ struct intake {
     size_t first, count, cap;
     size_t n_batch;        /* in the running transaction; 0: none runs */
     size_t n_one_by_one;   /* so many of the first go alone */
-    struct entry *entries; /* batch_max of them */
+    struct entry *entries; /* batch_max of them, of the running transaction */
+    struct entry *told;    /* as many: of the committed one that the core is being told of */
     size_t batch_max;
     struct pg_batch *batch;
     size_t i_events, i_states, i_signals; /* statements of step 1; SIZE_MAX: not there */
@@ -95,6 +98,7 @@ static void item_deinit(struct item *item)
 {
     buf_deinit(&item->body);
     buf_deinit(&item->headers);
+    buf_deinit(&item->performance);
 }
 
 static struct item *item_at(struct intake *intake, size_t index)
@@ -107,6 +111,31 @@ static void forget_stale(struct intake *intake)
 {
     while (intake->count > intake->n_batch)
         item_deinit(item_at(intake, --intake->count));
+}
+
+/* ---- understanding ---- */
+
+/* Of the document only `performance` is kept, as text: a tree for each waiting message would be most of our memory. */
+static void item_read(struct intake *intake, struct item *item)
+{
+    int64_t now_ns = worker_now_ns(intake->worker);
+    /* A replayed market may run ahead of the wall; what is "later than now" is judged by the later of the two clocks. */
+    int64_t limit_ns = item->ts_recv_ns > now_ns ? item->ts_recv_ns : now_ns;
+    struct order_event *event = &item->event;
+    struct json_object *doc;
+    item->valid =
+        order_event_parse(intake->reader, buf_slice(&item->body), slice_of(item->trace_id.text),
+                          limit_ns, event, &doc, &item->refusal);
+    if (!item->valid)
+        return;
+    if (event->performance != NULL) {
+        struct slice text = json_serialized(event->performance);
+        item->performance = BUF_INIT(text.len);
+        buf_append(&item->performance, text.ptr, text.len);
+    }
+    event->performance = NULL;
+    event->rejection_reason = (struct slice){"", 0};
+    json_put(doc);
 }
 
 static void on_timer(uv_timer_t *timer);
@@ -134,45 +163,22 @@ static void on_message(void *ctx,
     amqp_delivery_headers_json(delivery, &item->headers);
     (void)trace_id_parse(amqp_delivery_header(delivery, "trace_id"), &item->trace_id);
     intake->last_at_ns = item->ts_recv_ns;
+    item_read(intake, item);
     intake_run(intake);
-}
-
-/* ---- understanding ---- */
-
-static void entry_read(struct intake *intake, struct entry *entry, struct item *item)
-{
-    int64_t now_ns = worker_now_ns(intake->worker);
-    /* A replayed market may run ahead of the wall; what is "later than now" is judged by the later of the two clocks. */
-    int64_t limit_ns = item->ts_recv_ns > now_ns ? item->ts_recv_ns : now_ns;
-    *entry = (struct entry){.item = item};
-    if (item->refused_by_database) {
-        entry->refusal.reason = REASON_database_refused;
-        (void)chars_set(entry->refusal.detail, sizeof(entry->refusal.detail), item->why);
-        return;
-    }
-    entry->valid =
-        order_event_parse(intake->reader, buf_slice(&item->body), slice_of(item->trace_id.text),
-                          limit_ns, &entry->event, &entry->doc, &entry->refusal);
-    /* Few events borrow from their document beyond this: the others' memory serves the next one while it is warm. */
-    if (entry->valid && entry->event.performance == NULL) {
-        entry->event.rejection_reason = (struct slice){"", 0};
-        json_put(entry->doc);
-        entry->doc = NULL;
-    }
 }
 
 /* ---- step 1: new events in, states and signals out ---- */
 
-static void write_quarantine(struct intake *intake, const struct entry *entry)
+static void write_quarantine(struct intake *intake, const struct item *item)
 {
     struct quarantine_row row = {
-        .received_at_ns = entry->item->ts_recv_ns,
+        .received_at_ns = item->ts_recv_ns,
         .queue = slice_of(intake->worker->settings->order_events_queue),
-        .reason = entry->refusal.reason,
-        .field = slice_of(entry->refusal.field),
-        .detail = slice_of(entry->refusal.detail),
-        .body = buf_slice(&entry->item->body),
-        .headers = buf_slice(&entry->item->headers),
+        .reason = item->refusal.reason,
+        .field = slice_of(item->refusal.field),
+        .detail = slice_of(item->refusal.detail),
+        .body = buf_slice(&item->body),
+        .headers = buf_slice(&item->headers),
     };
     quarantine_insert(intake->batch, &row, 1);
 }
@@ -184,12 +190,12 @@ static void write_step_1(struct intake *intake)
     struct uuid *signals = intake->signal_ids;
     size_t n = 0;
     for (size_t i = 0; i < intake->n_batch; i++) {
-        const struct entry *entry = &intake->entries[i];
-        if (!entry->valid)
+        const struct item *item = intake->entries[i].item;
+        if (!item->valid)
             continue;
-        rows[n] = (struct order_event_row){&entry->event, buf_slice(&entry->item->body)};
-        orders[n] = entry->event.order_id;
-        signals[n++] = entry->event.signal_id;
+        rows[n] = (struct order_event_row){&item->event, buf_slice(&item->body)};
+        orders[n] = item->event.order_id;
+        signals[n++] = item->event.signal_id;
     }
     intake->i_events = intake->i_states = intake->i_signals = SIZE_MAX;
     if (n > 0) {
@@ -245,13 +251,15 @@ static void apply_new(struct intake *intake)
     size_t n_in_table = intake->n_states;
     for (size_t i = 0; i < intake->n_batch; i++) {
         struct entry *entry = &intake->entries[i];
+        const struct order_event *event = &entry->item->event;
         entry->is_new =
-            entry->valid && map_remove(&intake->new_ids, &entry->event.event_id) != NULL;
+            entry->item->valid && map_remove(&intake->new_ids, &event->event_id) != NULL;
         if (!entry->is_new)
             continue;
-        struct order_state *state = state_of(intake, &entry->event);
+        struct order_state *state = state_of(intake, event);
         bool conflict = false;
-        entry->executed = order_state_apply(state, &entry->event, &entry->execution, &conflict);
+        entry->matched = map_get(&intake->match_of, &event->signal_id) != NULL;
+        entry->executed = order_state_apply(state, event, &entry->execution, &conflict);
         entry->state = *state;
         if (conflict)
             metric_add(METRIC_order_events_total, 1, "conflict", NULL);
@@ -270,11 +278,10 @@ static struct execution_row execution_row_of(struct intake *intake, const struct
         row.signal_price = match->price;
         row.signal_ts_ns = match->decided_at_ns;
     } else {
-        row.signal_price = entry->event.claimed_signal_price;
-        row.signal_ts_ns = entry->event.claimed_signal_ts_ns;
+        row.signal_price = entry->item->event.claimed_signal_price;
+        row.signal_ts_ns = entry->item->event.claimed_signal_ts_ns;
     }
-    if (entry->event.performance != NULL)
-        row.performance = json_serialized(entry->event.performance);
+    row.performance = buf_slice(&entry->item->performance);
     return row;
 }
 
@@ -286,10 +293,11 @@ static enum pg_next on_step(void *ctx, struct pg_batch *batch)
     apply_new(intake);
     size_t n_executions = 0;
     for (size_t i = 0; i < intake->n_batch; i++) {
-        if (intake->entries[i].is_new && intake->entries[i].executed)
-            intake->executions[n_executions++] = execution_row_of(intake, &intake->entries[i]);
-        if (!intake->entries[i].valid)
-            write_quarantine(intake, &intake->entries[i]);
+        const struct entry *entry = &intake->entries[i];
+        if (entry->is_new && entry->executed)
+            intake->executions[n_executions++] = execution_row_of(intake, entry);
+        if (!entry->item->valid)
+            write_quarantine(intake, entry->item);
     }
     if (intake->n_states > 0)
         orders_seen_write(batch, intake->states, intake->n_states);
@@ -302,23 +310,24 @@ static enum pg_next on_step(void *ctx, struct pg_batch *batch)
 
 static void count_entry(struct intake *intake, const struct entry *entry)
 {
+    const struct item *item = entry->item;
+    const struct order_event *event = &item->event;
     const char *outcome = "duplicate";
-    if (!entry->valid) {
+    if (!item->valid) {
         outcome = "quarantined";
         intake->n_quarantined++;
-        log_warn("app", "validate", entry->item->trace_id.text, EV("order_event_quarantined"),
-                 F_STR("reason", reason_name(entry->refusal.reason)),
-                 F_STR("field", entry->refusal.field), F_STR("detail", entry->refusal.detail));
+        log_warn("app", "validate", item->trace_id.text, EV("order_event_quarantined"),
+                 F_STR("reason", reason_name(item->refusal.reason)),
+                 F_STR("field", item->refusal.field), F_STR("detail", item->refusal.detail));
     } else if (entry->is_new) {
         outcome = "new";
-        bool matched = map_get(&intake->match_of, &entry->event.signal_id) != NULL;
-        metric_add(METRIC_order_events_matched_total, 1, matched ? "matched" : "unmatched", NULL);
-        metric_add(METRIC_executions_total, entry->executed, NULL, NULL);
-        metric_add(METRIC_order_event_context_dropped_total, entry->event.n_context_dropped, NULL,
+        metric_add(METRIC_order_events_matched_total, 1, entry->matched ? "matched" : "unmatched",
                    NULL);
-        log_debug("app", "fill", entry->event.trace_id.text, EV("order_event"),
-                  F_STR("type", order_event_type_name(entry->event.type)),
-                  F_STR("order_id", entry->event.order_id.text));
+        metric_add(METRIC_executions_total, entry->executed, NULL, NULL);
+        metric_add(METRIC_order_event_context_dropped_total, event->n_context_dropped, NULL, NULL);
+        log_debug("app", "fill", event->trace_id.text, EV("order_event"),
+                  F_STR("type", order_event_type_name(event->type)),
+                  F_STR("order_id", event->order_id.text));
     }
     metric_add(METRIC_order_events_total, 1, outcome, NULL);
 }
@@ -327,7 +336,7 @@ static void tell_core(struct intake *intake, const struct entry *entry)
 {
     struct worker *worker = intake->worker;
     struct order_fact fact = {
-        .event = &entry->event,
+        .event = &entry->item->event,
         .state = &entry->state,
         .execution = entry->executed ? &entry->execution : NULL,
     };
@@ -338,8 +347,6 @@ static void tell_core(struct intake *intake, const struct entry *entry)
 
 static void reset(struct intake *intake)
 {
-    for (size_t i = 0; i < intake->n_batch; i++)
-        json_put(intake->entries[i].doc);
     map_clear(&intake->state_of);
     map_clear(&intake->match_of);
     map_clear(&intake->new_ids);
@@ -348,26 +355,35 @@ static void reset(struct intake *intake)
     intake->read_error = AL_OK;
 }
 
-static void committed(struct intake *intake)
+/* The items of the running transaction leave the queue; their slots stay as they are until the loop turns. */
+static void forget_batch(struct intake *intake)
 {
-    struct amqp_tag last = intake->entries[intake->n_batch - 1].item->tag;
-    amqp_consumer_ack(intake->consumer, last, true);
-    metric_add(METRIC_order_event_transactions_total, 1, NULL, NULL);
-    for (size_t i = 0; i < intake->n_batch; i++) {
-        count_entry(intake, &intake->entries[i]);
-        if (intake->entries[i].is_new)
-            tell_core(intake, &intake->entries[i]);
-    }
     size_t n = intake->n_batch;
-    reset(intake);
-    for (size_t i = 0; i < n; i++) {
-        item_deinit(item_at(intake, 0));
-        intake->first = (intake->first + 1) % intake->cap;
-        intake->count--;
-    }
+    struct entry *entries = intake->entries;
+    intake->entries = intake->told;
+    intake->told = entries;
+    intake->first = (intake->first + n) % intake->cap;
+    intake->count -= n;
     intake->n_one_by_one -= n < intake->n_one_by_one ? n : intake->n_one_by_one;
     intake->backoff_ns = 0;
     intake->due_wall_ns = 0;
+    reset(intake);
+}
+
+static void committed(struct intake *intake)
+{
+    size_t n = intake->n_batch;
+    amqp_consumer_ack(intake->consumer, intake->entries[n - 1].item->tag, true);
+    metric_add(METRIC_order_event_transactions_total, 1, NULL, NULL);
+    forget_batch(intake);
+    intake_run(intake);
+    for (size_t i = 0; i < n; i++) {
+        const struct entry *entry = &intake->told[i];
+        count_entry(intake, entry);
+        if (entry->is_new)
+            tell_core(intake, entry);
+        item_deinit(entry->item);
+    }
 }
 
 static void try_later(struct intake *intake)
@@ -391,8 +407,15 @@ static void refused(struct intake *intake, const struct pg_failure *failure)
         return;
     }
     struct item *item = item_at(intake, 0);
-    item->refused_by_database = true;
-    (void)chars_set(item->why, sizeof(item->why), why);
+    item->valid = false;
+    item->refusal = (struct order_event_refusal){.reason = REASON_database_refused};
+    (void)chars_set(item->refusal.detail, sizeof(item->refusal.detail), why);
+}
+
+/* Only the quarantine is left for it, and that was refused too: no fault of the content. */
+static bool was_refused(const struct item *item)
+{
+    return !item->valid && item->refusal.reason == REASON_database_refused;
 }
 
 static void on_done(void *ctx, enum al_err err, const struct pg_failure *failure)
@@ -400,12 +423,11 @@ static void on_done(void *ctx, enum al_err err, const struct pg_failure *failure
     struct intake *intake = ctx;
     if (err == AL_OK) {
         committed(intake);
-        intake_run(intake);
         return;
     }
     metric_add(METRIC_order_event_transactions_failed_total, 1, NULL, NULL);
     bool content = (err == AL_EDB && !failure->retry) || err == AL_ECANCELED || err == AL_EFULL;
-    if (content && !item_at(intake, 0)->refused_by_database)
+    if (content && !was_refused(item_at(intake, 0)))
         refused(intake, failure);
     reset(intake);
     try_later(intake);
@@ -431,7 +453,7 @@ static void begin(struct intake *intake)
     intake->n_batch = batch_size(intake);
     pg_batch_reset(intake->batch);
     for (size_t i = 0; i < intake->n_batch; i++)
-        entry_read(intake, &intake->entries[i], item_at(intake, i));
+        intake->entries[i] = (struct entry){.item = item_at(intake, i)};
     write_step_1(intake);
     struct pg_job job = {
         .on_result = on_result, .on_step = on_step, .on_done = on_done, .ctx = intake};
@@ -468,6 +490,7 @@ static enum al_err allocate(struct intake *intake)
     size_t n = intake->batch_max;
     intake->items = calloc(intake->cap, sizeof(struct item));
     intake->entries = calloc(n, sizeof(struct entry));
+    intake->told = calloc(n, sizeof(struct entry));
     intake->states = calloc(2 * n, sizeof(struct order_state));
     intake->matches = calloc(n, sizeof(struct signal_match));
     intake->executions = calloc(n, sizeof(struct execution_row));
@@ -476,10 +499,10 @@ static enum al_err allocate(struct intake *intake)
     intake->signal_ids = calloc(n, sizeof(struct uuid));
     intake->reader = json_reader_create(JSON_BYTES_MAX, JSON_DEPTH_MAX);
     intake->batch = pg_batch_create(BATCH_BYTES_MAX);
-    bool ok = intake->items != NULL && intake->entries != NULL && intake->states != NULL &&
-              intake->matches != NULL && intake->executions != NULL && intake->rows != NULL &&
-              intake->order_ids != NULL && intake->signal_ids != NULL && intake->reader != NULL &&
-              intake->batch != NULL;
+    bool ok = intake->items != NULL && intake->entries != NULL && intake->told != NULL &&
+              intake->states != NULL && intake->matches != NULL && intake->executions != NULL &&
+              intake->rows != NULL && intake->order_ids != NULL && intake->signal_ids != NULL &&
+              intake->reader != NULL && intake->batch != NULL;
     return ok ? AL_OK : err_set(AL_ENOMEM, "intake of %zu order events", intake->cap);
 }
 
@@ -539,6 +562,7 @@ static void on_timer_closed(uv_handle_t *handle)
     map_deinit(&intake->new_ids);
     free(intake->items);
     free(intake->entries);
+    free(intake->told);
     free(intake->states);
     free(intake->matches);
     free(intake->executions);
