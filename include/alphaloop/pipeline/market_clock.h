@@ -4,6 +4,10 @@
  * seen, advanced between messages by elapsed wall time times the replay speed; a market replayed at 1000x meets the same
  * staleness limits, cooldowns, horizons and schedules as at 1x. Time never runs backwards, and no event may pull it more
  * than 300 s past the wall.
+ *
+ * The replay may run slower than it should (it waits for readers, the machine is busy). A clock that then went on at full
+ * speed would be far ahead of every event, and all of them stale; so it advances at the pace the events have lately had, and
+ * never faster than the replay speed.
  */
 #ifndef ALPHALOOP_PIPELINE_MARKET_CLOCK_H
 #define ALPHALOOP_PIPELINE_MARKET_CLOCK_H
@@ -16,9 +20,11 @@
 struct market_clock {
     bool follows_market;
     double speed;            /* market seconds per wall second */
+    double pace;             /* what it has lately been, at most `speed` */
     int64_t newest_event_ns; /* TIMESTAMP_NONE before the first event */
     int64_t seen_at_wall_ns;
-    int64_t last_ns; /* the last answer */
+    int64_t pace_event_ns, pace_wall_ns; /* where the pace is measured from */
+    int64_t last_ns;                     /* the last answer */
 };
 
 void market_clock_init(struct market_clock *clock, bool follows_market, double speed);
