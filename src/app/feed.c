@@ -91,16 +91,31 @@ static void accepted(struct source *source)
     source->complained = false;
 }
 
-static void take_market(struct source *source, struct slice body, int64_t wall_ns)
+/* The headers beside the body: a trace id where the body has none, and the traceparent that a signal hands on. */
+static void note_trace(const struct amqp_delivery *delivery,
+                       struct trace_id *trace_id,
+                       char traceparent[TRACEPARENT_TEXT_MAX])
+{
+    bool has_parent = traceparent_parse(amqp_delivery_header(delivery, "traceparent"), traceparent);
+    if (trace_id->text[0] == '\0' &&
+        !trace_id_parse(amqp_delivery_header(delivery, "trace_id"), trace_id) && has_parent)
+        *trace_id = traceparent_trace_id(traceparent);
+}
+
+static void take_market(struct source *source,
+                        const struct amqp_delivery *delivery,
+                        int64_t wall_ns)
 {
     struct worker *worker = source->feed->worker;
     struct market_event *event = source->feed->event;
     struct order_event_refusal refusal;
-    if (!market_event_parse(source->feed->reader, source->kind, body, wall_ns, event, &refusal)) {
+    if (!market_event_parse(source->feed->reader, source->kind, delivery->body, wall_ns, event,
+                            &refusal)) {
         refused(source, &refusal);
         return;
     }
     accepted(source);
+    note_trace(delivery, &event->trace_id, event->traceparent);
     if (!market_clock_see(&worker->clock, event->ts_event_ns, wall_ns)) {
         metric_add(METRIC_market_messages_total, 1, source->name, "future");
         return;
@@ -124,6 +139,7 @@ static void take_position(struct source *source,
         return;
     }
     accepted(source);
+    note_trace(delivery, &update.trace_id, update.traceparent);
     worker_make_room(worker);
     protect_on_position(worker->pipeline, &update, worker_now_ns(worker), &worker->effects);
     worker_perform(worker);
@@ -139,7 +155,7 @@ static void on_message(void *ctx,
     if (source->is_position)
         take_position(source, delivery, wall_ns);
     else
-        take_market(source, delivery->body, wall_ns);
+        take_market(source, delivery, wall_ns);
     amqp_consumer_ack(consumer, delivery->tag, true);
 }
 

@@ -19,7 +19,7 @@ struct outgoing {
     struct uuid signal_id;
     int64_t decided_at_ns, expires_at_ns; /* decision clock */
     struct trace_id trace_id;
-    char traceparent[64];
+    char traceparent[TRACEPARENT_TEXT_MAX];
     struct buf body;             /* the exact bytes */
     char id_text[UUID_TEXT_MAX]; /* filled by outbox_put */
 };

@@ -81,6 +81,41 @@ bool trace_id_parse(struct slice text, struct trace_id *out)
     return true;
 }
 
+static bool is_lower_hex(char c)
+{
+    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f');
+}
+
+/* `len` hexadecimal digits at `at`; an id must not be all zeros. */
+static bool is_hex_part(struct slice text, size_t at, size_t len, bool is_id)
+{
+    bool any = false;
+    for (size_t i = at; i < at + len; i++) {
+        if (!is_lower_hex(text.ptr[i]))
+            return false;
+        any |= text.ptr[i] != '0';
+    }
+    return any || !is_id;
+}
+
+bool traceparent_parse(struct slice text, char out[TRACEPARENT_TEXT_MAX])
+{
+    memset(out, 0, TRACEPARENT_TEXT_MAX);
+    if (text.len != 55 || memcmp(text.ptr, "00-", 3) != 0 || text.ptr[35] != '-' ||
+        text.ptr[52] != '-' || !is_hex_part(text, 3, 32, true) ||
+        !is_hex_part(text, 36, 16, true) || !is_hex_part(text, 53, 2, false))
+        return false;
+    memcpy(out, text.ptr, text.len);
+    return true;
+}
+
+struct trace_id traceparent_trace_id(const char traceparent[TRACEPARENT_TEXT_MAX])
+{
+    struct trace_id id = {{0}};
+    memcpy(id.text, traceparent + 3, 32);
+    return id;
+}
+
 static size_t skip_digits(struct slice text, size_t at)
 {
     while (at < text.len && is_digit(text.ptr[at]))

@@ -257,20 +257,22 @@ enum reason feature_engine_vector(const struct feature_engine *engine,
         .position = position,
     };
     blank(engine, out);
-    if (isnan(moment.sigma) && needs_sigma(engine))
-        return REASON_features_warming_up;
+    enum reason reason =
+        isnan(moment.sigma) && needs_sigma(engine) ? REASON_features_warming_up : REASON_NONE;
     for (size_t i = 0; i < SLOTS; i++) {
         if (engine->slots[i].n_columns == 0)
             continue;
         struct feed_verdict verdict = slot_verdict(engine, i, &moment, limits);
-        if (verdict.reason != REASON_NONE) {
+        if (verdict.reason == REASON_market_data_stale) {
             blank(engine, out);
             return verdict.reason;
         }
-        if (!verdict.is_missing)
+        if (verdict.reason != REASON_NONE)
+            reason = verdict.reason;
+        else if (!verdict.is_missing)
             read_slot(engine, &engine->slots[i], &moment, out);
     }
-    return REASON_NONE;
+    return reason;
 }
 
 static double slot_progress(const struct feed_slot *slot, int64_t now_ns)

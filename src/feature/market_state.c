@@ -101,6 +101,7 @@ static void day_volume_push(struct day_volume *day, int64_t end_ns, double volum
 static void on_minute(struct market_state *state, const struct candle *candle)
 {
     volatility_push(&state->fast, candle);
+    young_volatility_on_minute(&state->young, candle);
     window_push(state->volumes, candle->volume);
     if (!isnan(candle->volume))
         day_volume_push(&state->day, candle->ts_open_ns + candle->interval_ns, candle->volume);
@@ -214,6 +215,7 @@ static void give_quote(struct market_state *state, int64_t ts_ns, struct market_
     update->quote = quote;
     price_marks_set(state->marks, ts_ns, quote.mid);
     time_mean_set(&state->log_mid, ts_ns, log(quote.mid));
+    young_volatility_on_mid(&state->young, ts_ns, log(quote.mid));
     price_to_candles(state, ts_ns, quote.mid, update);
 }
 

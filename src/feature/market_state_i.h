@@ -47,6 +47,7 @@ struct market_state {
     size_t n_timeframes;
     struct timeframe timeframes[MARKET_TIMEFRAMES_MAX]; /* the first is one minute */
     struct volatility fast;                             /* of one minute */
+    struct young_volatility young;                      /* until the minutes are enough */
     struct day_volume day;
     struct window *volumes;    /* of the newest minutes */
     struct price_marks *marks; /* the mid, second by second */

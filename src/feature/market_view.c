@@ -58,6 +58,16 @@ static double volume_24h(const struct market_state *state,
     return state->day.count == 0 ? NAN : fmax(state->day.sum, 0);
 }
 
+/* Of one minute: by its candles when they are enough, else the first estimate; before anything moved, what the price
+ * bounces between bid and ask at least (Roll 1984). */
+static double minute_sigma(const struct market_state *state, const struct market_quote *quote)
+{
+    double sigma = volatility_sigma(&state->timeframes[0].volatility);
+    if (isnan(sigma))
+        sigma = young_volatility_sigma(&state->young);
+    return isnan(sigma) ? (quote->ask - quote->bid) / 2 / quote->mid : sigma;
+}
+
 enum reason market_state_snapshot(const struct market_state *state,
                                   int64_t now_ns,
                                   const struct market_limits *limits,
@@ -76,11 +86,11 @@ enum reason market_state_snapshot(const struct market_state *state,
         .last_price = state->last_price,
         .spread = quote.ask - quote.bid,
         .volume_24h = volume_24h(state, now_ns, limits),
-        .volatility = volatility_sigma(&state->timeframes[0].volatility),
+        .volatility = minute_sigma(state, &quote),
         .bid_depth = NAN,
         .ask_depth = NAN,
     };
-    if (isnan(snapshot.last_price) || isnan(snapshot.volume_24h) || isnan(snapshot.volatility))
+    if (isnan(snapshot.last_price) || isnan(snapshot.volume_24h))
         return REASON_market_data_incomplete;
     if (book != NULL)
         order_book_depth(book, MARKET_DEPTH_LEVELS, &snapshot.bid_depth, &snapshot.ask_depth);
@@ -97,6 +107,7 @@ double market_state_sigma(const struct market_state *state, int64_t interval_ns)
     return NAN;
 }
 
+/* From a quote that old; for want of one, from the close of the newest finished minute when that lies about as far back. */
 static double return_over(const struct market_state *state,
                           int64_t now_ns,
                           const struct market_quote *quote,
@@ -104,9 +115,13 @@ static double return_over(const struct market_state *state,
                           int64_t span_ns)
 {
     const struct price_mark *then = price_marks_before(state->marks, now_ns - span_ns);
-    if (then == NULL || now_ns - then->ts_ns > 2 * span_ns + PRICE_CARRY_NS)
+    if (then != NULL && now_ns - then->ts_ns <= 2 * span_ns + PRICE_CARRY_NS)
+        return in_sigmas(log(quote->mid / then->price), sigma, (double)span_ns / 1e9);
+    const struct volatility *minutes = &state->timeframes[0].volatility;
+    int64_t age_ns = now_ns - minutes->end_ns;
+    if (!(minutes->close > 0) || 2 * age_ns < span_ns || age_ns > 2 * span_ns)
         return NAN;
-    return in_sigmas(log(quote->mid / then->price), sigma, (double)span_ns / 1e9);
+    return in_sigmas(log(quote->mid / minutes->close), sigma, (double)span_ns / 1e9);
 }
 
 static double volume_ratio(const struct window *volumes)
@@ -125,11 +140,11 @@ bool market_state_moves(const struct market_state *state,
                         struct market_moves *out)
 {
     struct market_quote quote;
-    double sigma = volatility_sigma(&state->timeframes[0].volatility);
-    double fast = volatility_sigma(&state->fast);
     *out = (struct market_moves){NAN, NAN, NAN, NAN, NAN, NAN, NAN, NAN};
     if (!market_state_quote(state, now_ns, limits, &quote))
         return false;
+    double sigma = minute_sigma(state, &quote);
+    double fast = volatility_sigma(&state->fast);
     double above_mean = log(quote.mid) - time_mean_at(&state->log_mid, now_ns);
     *out = (struct market_moves){
         .return_10s = return_over(state, now_ns, &quote, sigma, 10 * NS_PER_S),

@@ -33,3 +33,37 @@ double volatility_sigma(const struct volatility *volatility)
         return NAN;
     return sqrt(volatility->squares / volatility->weight);
 }
+
+/* One return a second at most, so that many quotes within a moment count once. A silence is not a return. */
+void young_volatility_on_mid(struct young_volatility *young, int64_t ts_ns, double log_mid)
+{
+    int64_t passed_ns = ts_ns - young->mid_ns;
+    bool is_first = young->seconds == 0 && young->mid_ns == 0;
+    if (!is_first && passed_ns < NS_PER_S)
+        return;
+    if (!is_first && passed_ns <= NS_PER_MIN) {
+        double step = log_mid - young->log_mid;
+        young->squares += step * step;
+        young->seconds += (double)passed_ns / (double)NS_PER_S;
+        young->n_moves++;
+    }
+    young->log_mid = log_mid;
+    young->mid_ns = ts_ns;
+}
+
+void young_volatility_on_minute(struct young_volatility *young, const struct candle *candle)
+{
+    double range = log(candle->high / candle->low);
+    young->ranges += range * range;
+    young->n_ranges++;
+}
+
+/* Variance by ranges: sum of squared log(high / low) over 4 ln 2 times their number. */
+double young_volatility_sigma(const struct young_volatility *young)
+{
+    if (young->n_moves >= MARKET_SIGMA_RETURNS_MIN)
+        return sqrt(young->squares / young->seconds * 60);
+    if (young->n_ranges > 0)
+        return sqrt(young->ranges / (double)young->n_ranges / (4 * log(2)));
+    return NAN;
+}

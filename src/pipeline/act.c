@@ -43,10 +43,12 @@ static enum step_result step_snapshot(struct journey *j)
                                                &j->decision->snapshot);
     if (reason != REASON_NONE)
         return drop(j, reason);
-    double sigma = j->decision->snapshot.volatility;
+    const struct snapshot *snapshot = &j->decision->snapshot;
     double minutes = (double)j->config->horizon_ns / (double)NS_PER_MIN;
-    j->decision->sigma_h = sigma * sqrt(minutes);
-    return sigma > 0 ? STEP_NEXT : drop(j, REASON_market_data_incomplete);
+    double bounce = snapshot->spread / 2 / snapshot->mid;
+    /* Even a market that stands still goes back and forth between bid and ask. */
+    j->decision->sigma_h = fmax(snapshot->volatility * sqrt(minutes), bounce);
+    return STEP_NEXT;
 }
 
 static struct position_features position_of(const struct journey *j)
@@ -63,13 +65,16 @@ static struct position_features position_of(const struct journey *j)
     };
 }
 
+/* A model is only asked about vectors like those it was trained on. Heuristics do not read the vector: while its windows
+ * fill (half an hour of minutes for the standard set), what is not known yet is frozen as missing. */
 static enum step_result step_features(struct journey *j)
 {
     struct position_features position = position_of(j);
     enum reason reason =
         feature_engine_vector(j->pair->engine, j->market->market, &j->pair->freshness, &position,
                               j->now_ns, j->decision->features);
-    if (reason != REASON_NONE)
+    bool may_miss = reason == REASON_features_warming_up && j->pair->desk->scorer == NULL;
+    if (reason != REASON_NONE && !may_miss)
         return drop(j, reason);
     j->decision->n_features = j->pair->desk->features->n_columns;
     return STEP_NEXT;
@@ -93,9 +98,8 @@ static enum step_result predict_warmup(struct journey *j)
     struct warmup_choice choice =
         warmup_choose(j->pair->desk->heuristic_weights, &input, settings->warmup_randomness_level,
                       &j->pipeline->rng);
-    if (choice.side == SIDE_NONE)
-        return drop(j, choice.reason);
     j->decision->side = choice.side;
+    j->decision->reason = choice.reason;
     j->decision->propensity = choice.propensity;
     j->decision->confidence = choice.strength;
     j->decision->expected_value = NAN;
@@ -234,22 +238,28 @@ static void keep(struct journey *j, struct effects *effects)
         write_body(j, &effect->body);
 }
 
-static void walk(struct journey *j, struct effects *effects)
+/* False when there was no market to act on. */
+static bool walk(struct journey *j, struct effects *effects)
 {
     enum step_result result = STEP_NEXT;
     for (size_t i = 0; i < COUNT_OF(line) && result == STEP_NEXT; i++) {
         result = line[i].run(j);
         step_count("act", line[i].name,
                    result == STEP_NEXT ? "next" : reason_name(j->decision->reason));
+        if (result == STEP_DROP)
+            metric_add(METRIC_refusals_total, 1, line[i].name, reason_name(j->decision->reason));
     }
     j->pair->desk->n_decisions++;
     j->pair->desk->n_abstained += result == STEP_DROP;
+    bool had_market = j->decision->n_features > 0;
     if (worth_keeping(j))
         keep(j, effects);
     else
         free(j->decision);
+    return had_market;
 }
 
+/* `event` is what caused the decision; NULL when time alone did. */
 static void freeze_identity(struct journey *j, const struct market_event *event)
 {
     struct decision *decision = j->decision;
@@ -263,10 +273,24 @@ static void freeze_identity(struct journey *j, const struct market_event *event)
     decision->barrier_down = j->config->label.barrier_down;
     decision->schema_hash = j->pair->desk->features->schema_hash;
     decision->expires_at_ns = j->now_ns + j->pipeline->settings->signal_ttl_seconds * NS_PER_S;
-    decision->trace_id = event->trace_id;
+    if (event != NULL) {
+        decision->trace_id = event->trace_id;
+        memcpy(decision->traceparent, event->traceparent, sizeof(decision->traceparent));
+    }
     if (decision->trace_id.text[0] == '\0')
         uuid_format(decision->decision_id, decision->trace_id.text);
 }
+
+/* How long until the strategy is to decide for this asset again. */
+static int64_t decision_interval_ns(const struct pipeline *pipeline, const struct desk *desk)
+{
+    if (desk->scorer == NULL)
+        return NS_PER_MIN / pipeline->settings->warmup_signal_frequency;
+    return desk->config->decision.interval_ns;
+}
+
+/* A market that could not be acted on is looked at again soon, however rarely the strategy decides. */
+#define LOOK_AGAIN_NS NS_PER_S
 
 static void decide(struct pipeline *pipeline,
                    struct pair *pair,
@@ -284,17 +308,16 @@ static void decide(struct pipeline *pipeline,
     };
     assert(j.decision != NULL);
     freeze_identity(&j, event);
-    walk(&j, effects);
+    int64_t wait_ns = decision_interval_ns(pipeline, pair->desk);
+    if (!walk(&j, effects) && wait_ns > LOOK_AGAIN_NS)
+        wait_ns = LOOK_AGAIN_NS;
+    pair->next_decision_ns = now_ns + wait_ns;
 }
 
 /* ---- when ---- */
 
-static int64_t decision_interval_ns(const struct pipeline *pipeline, const struct desk *desk)
-{
-    if (desk->scorer == NULL)
-        return NS_PER_MIN / pipeline->settings->warmup_signal_frequency;
-    return desk->config->decision.interval_ns;
-}
+/* How long a message that is due may let itself be waited for. */
+#define MESSAGE_GRACE_NS (250 * NS_PER_MS)
 
 static bool has_candle(const struct market_update *update, int64_t interval_ns)
 {
@@ -349,13 +372,43 @@ void act_on_market(struct pipeline *pipeline,
     if (!used)
         return;
     take_in(market, &update, effects);
+    if (market->exit.is_wanted)
+        protect_again(pipeline, market, now_ns, effects);
     for (size_t i = 0; i < market->n_pairs; i++) {
         struct pair *pair = &market->pairs[i];
-        if (!is_due(pair, &update, now_ns))
-            continue;
-        pair->next_decision_ns = now_ns + decision_interval_ns(pipeline, pair->desk);
-        decide(pipeline, pair, event, now_ns, effects);
+        if (is_due(pair, &update, now_ns))
+            decide(pipeline, pair, event, now_ns, effects);
     }
+}
+
+/* When time alone makes the pair decide: a little after it fell due, because a message that comes by then is fresher.
+ * TIMESTAMP_NONE: never; a market that follows its messages decides at them, or a replay would depend on its speed. */
+static int64_t overdue_ns(const struct pipeline *pipeline, const struct pair *pair)
+{
+    if (pipeline->settings->clock != SETTING_CLOCK_WALL ||
+        pair->desk->config->decision.trigger != DECISION_TRIGGER_INTERVAL ||
+        pair->next_decision_ns == TIMESTAMP_NONE)
+        return TIMESTAMP_NONE;
+    int64_t grace_ns = decision_interval_ns(pipeline, pair->desk) / 2;
+    return pair->next_decision_ns + (grace_ns < MESSAGE_GRACE_NS ? grace_ns : MESSAGE_GRACE_NS);
+}
+
+int64_t act_on_time(struct pipeline *pipeline, int64_t now_ns, struct effects *effects)
+{
+    int64_t next_ns = INT64_MAX;
+    for (size_t i = 0; i < pipeline->n_markets; i++) {
+        for (size_t k = 0; k < pipeline->markets[i].n_pairs; k++) {
+            struct pair *pair = &pipeline->markets[i].pairs[k];
+            int64_t due_ns = overdue_ns(pipeline, pair);
+            if (due_ns != TIMESTAMP_NONE && now_ns >= due_ns && effects_room(effects) > 0) {
+                decide(pipeline, pair, NULL, now_ns, effects);
+                due_ns = overdue_ns(pipeline, pair);
+            }
+            if (due_ns != TIMESTAMP_NONE && due_ns < next_ns)
+                next_ns = due_ns;
+        }
+    }
+    return next_ns;
 }
 
 void act_pause(struct pipeline *pipeline, bool paused)

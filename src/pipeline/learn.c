@@ -114,7 +114,10 @@ void learn_on_order(struct pipeline *pipeline,
                     struct effects *effects)
 {
     (void)effects;
+    struct market_desk *market = pipeline_market(pipeline, &fact->state->asset);
     count_open_order(pipeline, fact, now_ns);
+    if (market != NULL)
+        protect_on_order(market, fact->state);
     step_count("learn", "fill", fact->execution != NULL ? "next" : "unchanged");
     struct open_decision *item = open_decisions_find(&pipeline->open, fact->state->signal_id);
     if (item != NULL)
@@ -427,8 +430,13 @@ int64_t pipeline_tick(struct pipeline *pipeline, int64_t now_ns, struct effects 
     forget_lost_orders(pipeline, now_ns);
     for (size_t i = 0; i < pipeline->n_desks; i++)
         train_due(&pipeline->desks[i], now_ns, effects);
-    int64_t due_ns = open_decisions_next_ns(&pipeline->open);
-    return due_ns < next_ns ? due_ns : next_ns;
+    for (size_t i = 0; i < pipeline->n_markets; i++)
+        protect_again(pipeline, &pipeline->markets[i], now_ns, effects);
+    int64_t due_ns[] = {act_on_time(pipeline, now_ns, effects),
+                        open_decisions_next_ns(&pipeline->open)};
+    for (size_t i = 0; i < COUNT_OF(due_ns); i++)
+        next_ns = due_ns[i] < next_ns ? due_ns[i] : next_ns;
+    return next_ns;
 }
 
 /* ---- recovery ---- */

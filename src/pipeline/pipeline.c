@@ -140,7 +140,8 @@ static enum al_err add_market(struct pipeline *pipeline, const struct asset *ass
     if (pipeline->n_markets == ASSETS_MAX)
         return err_set(AL_EFULL, "more than %d assets", ASSETS_MAX);
     struct market_desk *market = &pipeline->markets[pipeline->n_markets];
-    *market = (struct market_desk){.asset = *asset};
+    *market = (struct market_desk){
+        .asset = *asset, .exit = {.told_ns = TIMESTAMP_NONE, .refused_ns = TIMESTAMP_NONE}};
     cost_model_init(&market->costs);
     position_track_init(&market->position);
     enum al_err err = market_state_create(asset, &market->market);

@@ -41,6 +41,19 @@ struct desk {
     uint64_t n_this_minute, n_last_minute;
 };
 
+/* What is on its way to close a position, and what is wanted but had no market to be priced by. */
+struct exit_watch {
+    int64_t
+        told_ns; /* decision clock at the newest update of the position; TIMESTAMP_NONE: none since the start */
+    bool is_wanted; /* a rule wants out since then; asked again at every market message and tick */
+    int64_t refused_ns; /* when a refusal was last recorded */
+    bool is_out;        /* an exit was sent and not answered */
+    bool has_order;     /* an order works on it */
+    struct uuid signal_id;
+    int64_t expires_ns;
+    struct decimal size; /* of the position when it was sent */
+};
+
 /* One asset: its market, its recent prices, its position. Shared by all strategies that trade it. */
 struct market_desk {
     struct asset asset;
@@ -49,6 +62,7 @@ struct market_desk {
     int64_t gap_max_ns; /* a longer silence refuses a label across it */
     struct cost_model costs;
     struct position_track position;
+    struct exit_watch exit;
     size_t n_open_orders;
     struct pair *pairs; /* one a strategy that trades it */
     size_t n_pairs;
@@ -97,6 +111,17 @@ double risk_score(const struct snapshot *snapshot, double sigma_h);
 
 /* One step of a line went this way. */
 void step_count(const char *line, const char *step, const char *outcome);
+
+/* Decisions that no message brought about. Returns when the next one is due; INT64_MAX: none is. */
+int64_t act_on_time(struct pipeline *pipeline, int64_t now_ns, struct effects *effects);
+
+/* Ask again for exits that were refused for want of a market, or that time alone makes due. */
+void protect_again(struct pipeline *pipeline,
+                   struct market_desk *market,
+                   int64_t now_ns,
+                   struct effects *effects);
+/* An order of one of our signals was heard of. */
+void protect_on_order(struct market_desk *market, const struct order_state *state);
 
 /* One more signal of the strategy. */
 void desk_count_signal(struct desk *desk, int64_t now_ns);

@@ -64,6 +64,19 @@ static struct blend blend_opinions(const double weights[], const struct heuristi
     return blend;
 }
 
+/* Abstaining is the greedy action; chance alone may take a side. */
+static struct warmup_choice choose_neutral(double epsilon, struct rng *rng)
+{
+    double draw = rng_uniform(rng);
+    enum side side = draw < epsilon / 2 ? SIDE_BUY : draw < epsilon ? SIDE_SELL : SIDE_NONE;
+    return (struct warmup_choice){
+        .side = side,
+        .reason = side == SIDE_NONE ? REASON_heuristic_neutral : REASON_NONE,
+        .propensity = side == SIDE_NONE ? 1 - epsilon : epsilon / 2,
+        .heuristic = "",
+    };
+}
+
 struct warmup_choice warmup_choose(const double weights[],
                                    const struct heuristic_input *input,
                                    double epsilon,
@@ -71,9 +84,11 @@ struct warmup_choice warmup_choose(const double weights[],
 {
     assert(epsilon >= 0 && epsilon <= 1);
     struct blend blend = blend_opinions(weights, input);
-    if (isnan(blend.opinion) || blend.opinion == 0)
+    if (isnan(blend.opinion))
         return (struct warmup_choice){
             .reason = REASON_heuristic_neutral, .propensity = 1, .heuristic = ""};
+    if (blend.opinion == 0)
+        return choose_neutral(epsilon, rng);
     enum side greedy = blend.opinion > 0 ? SIDE_BUY : SIDE_SELL;
     bool stray = rng_uniform(rng) < epsilon / 2;
     return (struct warmup_choice){

@@ -38,7 +38,7 @@ struct decision {
     size_t n_features;               /* 0 when features were not ready */
     float features[FEATURES_MAX];    /* exact bits; NaN = missing; not oriented by side */
     struct trace_id trace_id;
-    char traceparent[64];  /* W3C, "" when none came in */
+    char traceparent[TRACEPARENT_TEXT_MAX];
     int64_t expires_at_ns; /* a signal not published by then never is */
 };
 

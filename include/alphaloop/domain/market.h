@@ -50,6 +50,7 @@ struct market_event {
     int64_t ts_event_ns; /* when it happened: payload time, else envelope timestamp, else receipt */
     int64_t ts_recv_ns;
     struct trace_id trace_id;
+    char traceparent[TRACEPARENT_TEXT_MAX]; /* from the message's header: the caller's to set */
     union {
         struct ticker_update ticker;
         struct {

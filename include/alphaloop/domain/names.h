@@ -9,10 +9,11 @@
 #define ASSET_TEXT_MAX 24 /* 3..20 of A-Z0-9, NUL padding */
 #define TRADED_ASSET_LEN_MIN                                                                       \
     4 /* what is traded: a signal's rule (contract 4) is stricter than an event's */
-#define STRATEGY_TEXT_MAX 104 /* 1..100 bytes */
-#define ORDER_ID_TEXT_MAX 132 /* 1..128 bytes */
-#define TRACE_TEXT_MAX    132
-#define VERSION_TEXT_MAX  24 /* "v12", "v2.1" */
+#define STRATEGY_TEXT_MAX    104 /* 1..100 bytes */
+#define ORDER_ID_TEXT_MAX    132 /* 1..128 bytes */
+#define TRACE_TEXT_MAX       132
+#define VERSION_TEXT_MAX     24 /* "v12", "v2.1" */
+#define TRACEPARENT_TEXT_MAX 64 /* W3C Trace Context, version 00: 55 bytes; "" when none came in */
 
 struct asset {
     char text[ASSET_TEXT_MAX];
@@ -37,6 +38,10 @@ bool strategy_id_parse(struct slice text, struct strategy_id *out);
 /* 1..128 bytes without control characters. */
 bool order_id_parse(struct slice text, struct order_id *out);
 bool trace_id_parse(struct slice text, struct trace_id *out);
+/* "00-<32 hex>-<16 hex>-<2 hex>", lower case, neither id all zeros; *out is "" when it is not. */
+bool traceparent_parse(struct slice text, char out[TRACEPARENT_TEXT_MAX]);
+/* The trace id inside a traceparent that parsed. */
+struct trace_id traceparent_trace_id(const char traceparent[TRACEPARENT_TEXT_MAX]);
 /* v digits, optionally . digits */
 bool model_version_id_parse(struct slice text, struct model_version_id *out);
 /* "BTCUSDT" into "BTC" and "USDT", by the known quote currencies, longest first; false when none fits. */

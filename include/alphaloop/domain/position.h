@@ -16,6 +16,7 @@ struct position_update {
     char mode[16];
     int64_t ts_event_ns, ts_recv_ns;
     struct trace_id trace_id;
+    char traceparent[TRACEPARENT_TEXT_MAX]; /* from the message's header: the caller's to set */
 };
 
 bool position_update_parse(struct json_reader *reader,

@@ -27,8 +27,9 @@ void feature_engine_on_update(struct feature_engine *engine, const struct market
  *
  *   state     the market state the updates came from                     borrows
  *   position  NULL when not known                                        borrows
- *   out       float[n_columns], NaN where a value is missing; set to NaN throughout unless REASON_NONE
- *   returns   REASON_NONE; REASON_features_warming_up; REASON_market_data_stale when candles have stopped coming
+ *   out       float[n_columns], NaN where a value is missing, and throughout when candles are stale
+ *   returns   REASON_NONE; REASON_features_warming_up while some feed's windows fill: its columns are missing until then,
+ *             the others can be read; REASON_market_data_stale when candles have stopped coming
  *
  * Trade and book columns of a source older than its limit are missing.
  */

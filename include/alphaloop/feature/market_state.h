@@ -61,7 +61,8 @@ struct market_counts { /* since create, by enum market_kind */
 /* What the warm-up heuristics look at: dimensionless, NaN where not known. */
 struct market_moves {
     double return_10s, return_60s, return_300s,
-        return_900s; /* log return of the mid over the span / (sigma sqrt(span)) */
+        return_900s; /* log return of the mid over the span / (sigma sqrt(span)); while no quote is that old, against the
+                        close of the newest finished minute if that is half a span to two spans old */
     double
         ema_distance; /* log(mid / EMA of the mid, 300 s) / (sigma sqrt(300 s)): > 0 is above its mean */
     double
@@ -102,7 +103,9 @@ bool market_state_on_stored_candle(struct market_state *state,
 /* The market at now_ns, or why it cannot be acted on: REASON_NONE, no_market_data, market_data_stale,
  * market_data_crossed or market_data_incomplete. *out is zeroed unless REASON_NONE. last_price is the newest of trade,
  * ticker and kline close; volume_24h is the ticker's, else the sum of the finished minutes of the last 24 h. The
- * volatility may be exactly 0 in a market that does not move. */
+ * volatility is the sigma below of one minute; before that is known, that of the mid from second to second
+ * (MARKET_SIGMA_RETURNS_MIN moves), else what the range of the finished minutes says (one is enough), else half the spread.
+ * It may be exactly 0 in a market that does not move. */
 enum reason market_state_snapshot(const struct market_state *state,
                                   int64_t now_ns,
                                   const struct market_limits *limits,

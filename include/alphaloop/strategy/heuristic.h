@@ -2,7 +2,9 @@
  *
  * Each heuristic has an opinion in [-1, 1] (> 0 buy, < 0 sell) from a few numbers about the recent market; the weighted
  * mean is the greedy action. With K = 2 actions and randomness e the greedy one is taken with probability 1 - e + e/2, the
- * other with e/2 (epsilon-greedy; learning section 8). That probability is the logged propensity.
+ * other with e/2 (epsilon-greedy; learning section 8). When what is known speaks for neither side, nothing is done with
+ * 1 - e and each side is taken with e/2, so that no situation goes unexplored. That probability is the logged propensity.
+ * When nothing is known nothing is done.
  */
 #ifndef ALPHALOOP_STRATEGY_HEURISTIC_H
 #define ALPHALOOP_STRATEGY_HEURISTIC_H

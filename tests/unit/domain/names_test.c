@@ -107,6 +107,30 @@ static void test_reason_names_are_unique_and_found_again(void **state)
     assert_false(reason_from_name(SLICE("no such reason"), &found));
 }
 
+static bool parses_as_traceparent(const char *text)
+{
+    char out[TRACEPARENT_TEXT_MAX];
+    bool parsed = traceparent_parse(slice_of(text), out);
+    assert_string_equal(out, parsed ? text : "");
+    return parsed;
+}
+
+static void test_traceparent_is_w3c_or_nothing(void **state)
+{
+    static const char good[TRACEPARENT_TEXT_MAX] =
+        "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+    (void)state;
+    assert_true(parses_as_traceparent(good));
+    assert_string_equal(traceparent_trace_id(good).text, "0af7651916cd43dd8448eb211c80319c");
+    assert_false(parses_as_traceparent(""));
+    assert_false(parses_as_traceparent("01-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"));
+    assert_false(parses_as_traceparent("00-0AF7651916CD43DD8448EB211C80319C-b7ad6b7169203331-01"));
+    assert_false(parses_as_traceparent("00-00000000000000000000000000000000-b7ad6b7169203331-01"));
+    assert_false(parses_as_traceparent("00-0af7651916cd43dd8448eb211c80319c-0000000000000000-01"));
+    assert_false(parses_as_traceparent("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-1"));
+    assert_false(parses_as_traceparent("00_0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -118,6 +142,7 @@ int main(void)
         cmocka_unit_test(test_asset_splits_at_its_quote_currency),
         cmocka_unit_test(test_side_has_a_sign_and_an_opposite),
         cmocka_unit_test(test_reason_names_are_unique_and_found_again),
+        cmocka_unit_test(test_traceparent_is_w3c_or_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -115,12 +115,58 @@ static void test_market_state_does_not_use_a_crossed_book(void **state)
     assert_null(market_state_book(*state, now_ns, &limits));
 }
 
-static void test_market_state_without_volume_or_volatility_is_incomplete(void **state)
+static void test_market_state_without_volume_is_incomplete(void **state)
 {
     assert_true(tell(*state, world_ticker(T0, 100, 101, 100, NAN)));
     assert_int_equal(reason_at(*state, T0), REASON_market_data_incomplete);
     assert_true(tell(*state, world_ticker(T0 + 1, NAN, NAN, NAN, 9)));
-    assert_int_equal(reason_at(*state, T0 + 1), REASON_market_data_incomplete);
+    assert_int_equal(reason_at(*state, T0 + 1), REASON_NONE);
+}
+
+static double volatility_at(struct market_state *state, int64_t now_ns)
+{
+    struct snapshot s;
+    assert_int_equal(market_state_snapshot(state, now_ns, &limits, &s), REASON_NONE);
+    return s.volatility;
+}
+
+/* Half the spread, then the moves from second to second, and never many quotes within one second. */
+static void test_market_state_estimates_volatility_while_young(void **state)
+{
+    assert_true(tell(*state, world_ticker(T0, 99, 101, 100, 9)));
+    check_near(volatility_at(*state, T0), 0.01, 1e-15);
+    for (int i = 1; i < 40; i++) {
+        int64_t ts_ns = T0 + i * NS_PER_S / 4;
+        assert_true(tell(*state, world_ticker(ts_ns, 99, 101, 100, 9)));
+        check_near(volatility_at(*state, ts_ns), 0.01, 1e-15);
+    }
+    for (int i = 10; i <= 20; i++) {
+        double mid = i % 2 == 0 ? 101 : 100;
+        assert_true(tell(*state, world_ticker(T0 + i * NS_PER_S, mid - 1, mid + 1, 100, 9)));
+    }
+    int64_t now_ns = T0 + 20 * NS_PER_S;
+    check_near(volatility_at(*state, now_ns), sqrt(11 * log(1.01) * log(1.01) / 20 * 60), 1e-12);
+}
+
+/* A single minute's range, before any move was seen. */
+static void test_market_state_reads_volatility_off_a_candle(void **state)
+{
+    struct candle candle = {T0, NS_PER_MIN, 100, 102, 99, 101, 5};
+    assert_true(market_state_on_stored_candle(*state, &candle, &update));
+    assert_true(tell(*state, world_ticker(T0 + NS_PER_MIN, 99, 101, 100, 9)));
+    check_near(volatility_at(*state, T0 + NS_PER_MIN), log(102.0 / 99) / sqrt(4 * log(2)), 1e-12);
+}
+
+/* No quote lies a minute back, but the close of a minute does. */
+static void test_market_state_moves_begin_with_the_minutes_close(void **state)
+{
+    struct market_moves moves;
+    int64_t now_ns = tell_minutes(*state, 20) + 45 * NS_PER_S;
+    assert_true(tell(*state, world_ticker(now_ns, 109, 111, 110, 9)));
+    assert_true(market_state_moves(*state, now_ns, &limits, &moves));
+    assert_true(moves.return_60s > 0);
+    assert_true(isnan(moves.return_10s));
+    assert_true(isnan(moves.return_300s));
 }
 
 static void test_market_state_one_sided_market_is_incomplete(void **state)
@@ -334,7 +380,10 @@ int main(void)
         TEST(merges_ticker_deltas),
         TEST(each_source_has_its_own_freshness),
         TEST(does_not_use_a_crossed_book),
-        TEST(without_volume_or_volatility_is_incomplete),
+        TEST(without_volume_is_incomplete),
+        TEST(estimates_volatility_while_young),
+        TEST(reads_volatility_off_a_candle),
+        TEST(moves_begin_with_the_minutes_close),
         TEST(one_sided_market_is_incomplete),
         TEST(adds_up_volume_when_the_ticker_has_none),
         TEST(volume_forgets_after_a_day),

@@ -106,6 +106,27 @@ static void test_warmup_without_an_opinion_abstains(void **state)
     check_near(choice.propensity, 1, 0);
 }
 
+/* Known, and for neither side: mostly nothing is done, and what chance does is logged as what it is. */
+static void test_warmup_on_the_fence_explores(void **state)
+{
+    enum { DRAWS = 200000 };
+    (void)state;
+    struct rng rng;
+    struct heuristic_input input = nothing_known;
+    double sum[3] = {0};
+    input.deviation_sigma = 0;
+    rng_seed(&rng, 20260131);
+    for (int n = 0; n < DRAWS; n++) {
+        struct warmup_choice choice = warmup_choose(equal, &input, 0.5, &rng);
+        check_near(choice.propensity, choice.side == SIDE_NONE ? 0.5 : 0.25, 0);
+        assert_true((choice.reason == REASON_NONE) == (choice.side != SIDE_NONE));
+        sum[choice.side] += 1 / choice.propensity;
+    }
+    for (enum side side = SIDE_NONE; side <= SIDE_SELL; side++)
+        check_near(sum[side] / DRAWS, 1, 4 * sqrt(3.0 / DRAWS));
+    assert_int_equal(warmup_choose(equal, &input, 0, &rng).side, SIDE_NONE);
+}
+
 static void test_warmup_without_weight_abstains(void **state)
 {
     static const double none[HEURISTICS_MAX] = {0};
@@ -181,6 +202,7 @@ int main(void)
         cmocka_unit_test(test_every_heuristic_is_odd_and_bounded),
         cmocka_unit_test(test_heuristic_names_are_unique_and_found),
         cmocka_unit_test(test_warmup_without_an_opinion_abstains),
+        cmocka_unit_test(test_warmup_on_the_fence_explores),
         cmocka_unit_test(test_warmup_without_weight_abstains),
         cmocka_unit_test(test_warmup_without_randomness_is_greedy_and_certain),
         cmocka_unit_test(test_warmup_weights_decide_who_leads),
