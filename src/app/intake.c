@@ -15,7 +15,9 @@
 #include "intake_i.h"
 
 #include <assert.h>
+#include <inttypes.h>
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -34,7 +36,7 @@
 
 #define BATCH_BYTES_MAX   (16U << 20) /* parameters of one transaction */
 #define BODIES_BYTES_MAX  (4U << 20)  /* bodies in one batch, but for a single larger one */
-#define HEADERS_BYTES_MAX (64U * 1024)
+#define HEADERS_BYTES_MAX (1U << 20)  /* as JSON: all of a frame of 128 KiB, escaped */
 #define BACKOFF_MIN_NS    (50 * NS_PER_MS)
 #define BACKOFF_MAX_NS    (2 * NS_PER_S)
 
@@ -42,7 +44,8 @@
 struct item {
     struct amqp_tag tag;
     int64_t ts_recv_ns;
-    struct buf body, headers; /* headers as JSON */
+    uint64_t body_size;       /* as sent; `body` may be only the beginning */
+    struct buf body, headers; /* headers as JSON; empty when they could not be kept */
     struct trace_id trace_id;
     bool valid;
     struct order_event event;           /* when valid; borrows nothing */
@@ -126,6 +129,10 @@ static void item_read(struct intake *intake, struct item *item)
     item->valid =
         order_event_parse(intake->reader, buf_slice(&item->body), slice_of(item->trace_id.text),
                           limit_ns, event, &doc, &item->refusal);
+    if (item->body_size > item->body.len)
+        snprintf(item->refusal.detail, sizeof(item->refusal.detail),
+                 "%" PRIu64 " bytes, at most %d are read; the first %zu are kept", item->body_size,
+                 JSON_BYTES_MAX, item->body.len);
     if (!item->valid)
         return;
     if (event->performance != NULL) {
@@ -150,17 +157,21 @@ static void on_message(void *ctx,
         forget_stale(intake);
         intake->generation = delivery->tag.generation;
     }
-    if (intake->count == intake->cap)
-        return; /* cannot be: prefetch is half the room; unacknowledged, it comes again */
+    assert(intake->count < intake->cap); /* prefetch is half the room */
     struct item *item = item_at(intake, intake->count++);
     *item = (struct item){
         .tag = delivery->tag,
         .ts_recv_ns = worker_wall_ns(intake->worker),
+        .body_size = delivery->body_size,
         .body = BUF_INIT(AMQP_BODY_KEEP_MAX),
         .headers = BUF_INIT(HEADERS_BYTES_MAX),
     };
     buf_append(&item->body, delivery->body.ptr, delivery->body.len);
+    /* To leave it out would lose it: a later acknowledgement covers all before it. */
+    assert(buf_ok(&item->body));
     amqp_delivery_headers_json(delivery, &item->headers);
+    if (!buf_ok(&item->headers))
+        buf_reset(&item->headers);
     (void)trace_id_parse(amqp_delivery_header(delivery, "trace_id"), &item->trace_id);
     intake->last_at_ns = item->ts_recv_ns;
     item_read(intake, item);

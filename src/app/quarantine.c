@@ -23,6 +23,7 @@
 
 enum { KEY_ENV = 1000, KEY_ALL, KEY_LIMIT };
 enum { LIST_LIMIT = 50, LOAD_AT_ONCE = 16, ANSWER_TIMEOUT_MS = 30000, BATCH_BYTES = 64 * 1024 };
+enum { HEADERS_AGAIN = 16, HEADER_NAME_MAX = 128, HEADER_TEXT_MAX = 4096 };
 
 struct quarantine_arguments {
     const char *env_file;
@@ -165,18 +166,35 @@ static bool wait_for_publisher(struct desk *desk)
     return amqp_publisher_is_ready(desk->publisher);
 }
 
+/* The trace first, then other headers that are short text, as many as a message may have. Other kinds have lost their exact
+ * type as JSON. */
+static size_t text_headers(struct json_object *object, struct amqp_header out[HEADERS_AGAIN])
+{
+    struct json_cursor member = {0};
+    struct json_object *trace = json_get(object, "trace_id");
+    size_t n = 0;
+    if (json_is_string(trace))
+        out[n++] = (struct amqp_header){"trace_id", json_text(trace)};
+    while (n < HEADERS_AGAIN && json_walk(object, &member)) {
+        bool is_short = strlen(member.key) <= HEADER_NAME_MAX && json_is_string(member.value) &&
+                        json_text(member.value).len <= HEADER_TEXT_MAX;
+        if (is_short && member.value != trace)
+            out[n++] = (struct amqp_header){member.key, json_text(member.value)};
+    }
+    return n;
+}
+
 static enum al_err publish(struct desk *desk, const struct quarantine_row *row)
 {
     char id[32], queue[AMQP_NAME_MAX + 1];
     struct json_reader *reader = json_reader_create(JSON_BYTES_MAX, JSON_DEPTH_MAX);
-    struct json_object *headers = NULL;
-    struct amqp_header trace = {"trace_id", {NULL, 0}};
+    struct json_object *object = NULL;
+    struct amqp_header headers[HEADERS_AGAIN];
+    size_t n_headers = 0;
     snprintf(id, sizeof(id), "quarantine-%" PRId64, row->id);
     snprintf(queue, sizeof(queue), "%.*s", (int)row->queue.len, row->queue.ptr);
-    if (reader != NULL && json_read(reader, row->headers, &headers) == AL_OK) {
-        struct json_object *text = json_get(headers, trace.name);
-        trace.value = json_is_string(text) ? json_text(text) : trace.value;
-    }
+    if (reader != NULL && json_read(reader, row->headers, &object) == AL_OK)
+        n_headers = text_headers(object, headers);
     struct amqp_message message = {
         .exchange = "",
         .routing_key = queue,
@@ -184,13 +202,13 @@ static enum al_err publish(struct desk *desk, const struct quarantine_row *row)
         .persistent = true,
         .content_type = "application/json",
         .message_id = id,
-        .headers = &trace,
-        .n_headers = trace.value.len > 0 ? 1 : 0,
+        .headers = headers,
+        .n_headers = n_headers,
         .body = row->body,
     };
     desk->answered = false;
     enum al_err err = amqp_publish(desk->publisher, &message, 0, on_answer, desk);
-    json_put(headers);
+    json_put(object);
     json_reader_destroy(reader);
     return err;
 }

@@ -95,8 +95,10 @@ def test_deleted_queues_disturb_no_other_and_come_back():
 
 
 def test_a_broker_short_of_memory_is_still_read(tmp_path):
+    """While it runs no neighbour can publish either, so what the worker is to read waits in the broker before."""
     orders = load.Orders(load.seed_of("memory"), orders_per_step=300)
-    with harness.Worker(**load.market_settings(tmp_path, SPEED)) as worker:
+    patient = {kind: 86400 for kind in ("ticker", "book", "trades", "candle")}  # the market's clock runs on meanwhile
+    with harness.Worker(**load.market_settings(tmp_path, SPEED, freshness_seconds=patient), SIGNAL_TTL_SECONDS=86400) as worker:
         worker.await_ready()
         with load.Tap() as tap, load.simulation(SPEED):
             eventually(lambda: tap.n_taken > 5, "signals", 60)
@@ -112,9 +114,18 @@ def test_a_broker_short_of_memory_is_still_read(tmp_path):
         assert load.is_missing(worker, "consume_connection") is None
         assert worker.get("/health", key=False).json()["details"]["message_queue"] == "blocked"
         assert worker.metric("alphaloop_amqp_connection_blocked", connection="publish") == 1
+        eventually(lambda: load.depth(ORDER_EVENTS) == 0 and load.depth(MARKET_QUEUES[0]) == 0, "everything is read")
+        eventually(lambda: len(load.pending()) > 1, "signals wait in the ledger")
+        waiting = set(load.pending())
+        # That all of this was answered shows that the loop does not wait for the broker: the alarm lasts until now.
+        assert load.alarm_is_set()
         load.broker_ctl("set_vm_memory_high_watermark", "0.4")
         eventually(lambda: worker.get("/health/ready", key=False).code == 200, "it heals")
-        with load.Tap() as tap, load.simulation(SPEED):
-            eventually(lambda: tap.n_taken > 5, "signals again", 60)
+        with load.Tap() as tap:
+            eventually(lambda: waiting <= set(tap.bodies), "what waited is published")
+            eventually(lambda: not load.pending(), "and nothing waits")
+            with load.simulation(SPEED):
+                n_taken = tap.n_taken
+                eventually(lambda: tap.n_taken > n_taken + 5, "signals again", 60)
         assert worker.stop() == 0
     orders.check()

@@ -24,11 +24,6 @@ def market():
     return load.simulation(SPEED, ASSETS, "--start", harness.now_text(-7200))
 
 
-def pending():
-    with db() as connection:
-        return dict(query(connection, "SELECT signal_id::text, body FROM trading_signals WHERE status = 'pending'"))
-
-
 def states(ids):
     with db() as connection:
         return dict(query(connection, "SELECT signal_id::text, status FROM trading_signals WHERE signal_id::text IN %s", tuple(ids)))
@@ -46,9 +41,9 @@ def crash_with_pending(worker, block):
     with market():
         worker.await_metric("alphaloop_signal_publishes_total", 1, 60, result="confirmed")
         block()
-        eventually(lambda: len(pending()) >= 8, "eight signals wait", 60)
+        eventually(lambda: len(load.pending()) >= 8, "eight signals wait", 60)
         worker.kill()
-    return pending()
+    return load.pending()
 
 
 def check_after_restart(worker, waiting):
@@ -100,4 +95,4 @@ def test_a_signal_that_finds_no_queue_expires_while_the_worker_runs(tmp_path):
             confirmed = worker.metric("alphaloop_signal_publishes_total", result="confirmed")
             worker.await_metric("alphaloop_signal_publishes_total", confirmed + 1, result="confirmed")
         assert worker.stop() == 0
-    assert not pending()
+    assert not load.pending()

@@ -244,6 +244,12 @@ def depth(name):
         channel.connection.close()
 
 
+def pending():
+    """Signals that wait in the ledger: id to body."""
+    with harness.db() as db:
+        return dict(harness.query(db, "SELECT signal_id::text, body FROM trading_signals WHERE status = 'pending'"))
+
+
 def broker_ctl(*args):
     harness.stack("ctl", "-q", *args)
 

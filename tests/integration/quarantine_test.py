@@ -81,12 +81,12 @@ def test_list_and_show(db):
 
 def test_retry_sends_the_exact_bytes_and_marks_the_row(db, channel):
     insert(db)
-    wanted = insert(db, headers='{"trace_id": "t-1", "n": 5}', body=BODY + b"2")
+    wanted = insert(db, headers='{"n": 5, "traceparent": "00-1", "trace_id": "t-1"}', body=BODY + b"2")
     result = run("quarantine", "retry", str(wanted))
     assert result.returncode == 0, result.stderr
     method, properties, body = channel.basic_get(QUEUE, auto_ack=True)
     assert method is not None and body == BODY + b"2"
-    assert properties.headers == {"trace_id": "t-1"} and properties.delivery_mode == 2
+    assert properties.headers == {"trace_id": "t-1", "traceparent": "00-1"} and properties.delivery_mode == 2
     assert channel.basic_get(QUEUE)[0] is None
     assert statuses(db) == ["waiting", "retried"]
 

@@ -87,7 +87,7 @@ struct amqp_options {
     size_t output_max;       /* bytes waiting to be sent before publishing is refused; 0: 8 MiB */
     uint32_t rpc_timeout_ms; /* 0: 15000 */
     uint32_t backoff_min_ms; /* 0: 250 */
-    uint32_t backoff_max_ms; /* 0: 30000 */
+    uint32_t backoff_max_ms; /* 0: 5000 */
     uint64_t seed;           /* of the jitter */
 
     const struct amqp_declaration *declarations; /* keeps */

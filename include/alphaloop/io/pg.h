@@ -41,7 +41,7 @@ struct pg_options {
     uint32_t connect_timeout_ms;   /* 0: 10000 */
     uint32_t job_timeout_ms;       /* no answer for so long: the connection is given up; 0: 60000 */
     uint32_t backoff_min_ms;       /* 0: 100 */
-    uint32_t backoff_max_ms;       /* 0: 10000 */
+    uint32_t backoff_max_ms;       /* 0: 5000 */
     uint64_t seed;                 /* of the jitter */
     size_t n_jobs_max;             /* waiting and running; 0: 64 */
 };

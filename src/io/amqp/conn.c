@@ -494,7 +494,7 @@ static void fill_defaults(struct amqp_options *o)
     o->output_max = o->output_max != 0 ? o->output_max : 8U << 20;
     o->rpc_timeout_ms = o->rpc_timeout_ms != 0 ? o->rpc_timeout_ms : 15000;
     o->backoff_min_ms = o->backoff_min_ms != 0 ? o->backoff_min_ms : 250;
-    o->backoff_max_ms = o->backoff_max_ms != 0 ? o->backoff_max_ms : 30000;
+    o->backoff_max_ms = o->backoff_max_ms != 0 ? o->backoff_max_ms : 5000;
 }
 
 static const struct amqp_transport_events transport_events = {

@@ -21,7 +21,7 @@ static void set_defaults(struct pg_options *options)
     if (options->backoff_min_ms == 0)
         options->backoff_min_ms = 100;
     if (options->backoff_max_ms == 0)
-        options->backoff_max_ms = 10000;
+        options->backoff_max_ms = 5000;
     if (options->n_jobs_max == 0)
         options->n_jobs_max = 64;
 }
