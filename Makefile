@@ -3,7 +3,7 @@
 #   make demo            everything on a fresh Debian machine: packages, build, private broker and database, worker, market
 #   make test            every test there is
 #   make check           the fast part: rooms, headers, format, stale files, unit, contract, scenario
-#   make evidence        the edge of a simulated market is found, and none where there is none (minutes)
+#   make evidence        the edge of a simulated market is found, and none where there is none (2 minutes)
 #   make build           build/alphaloop alone
 #   make lint            clang-tidy, cppcheck, shellcheck
 #   make bench           every figure beside its limit, into docs/benchmarks.md

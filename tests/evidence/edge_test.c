@@ -1,5 +1,6 @@
 /* The loop on a market with a known edge: warm-up trades, a model is taught and promoted, is held against decisions made
- * later, decides itself, and is found out when the edge is gone. What it finds is printed beside the best there is.
+ * later, decides itself, and is found out when the edge is gone, which starts a training on what came since. What it finds is
+ * printed beside the best there is.
  *
  * One market for all tests, in order of its time. The bounds leave a margin of several standard errors: a feature path that
  * is broken fails by far, an unlucky market does not. */
@@ -30,7 +31,8 @@ static const struct desk_options options = {
 
 static struct {
     struct desk_run desk;
-    struct train_result trained;
+    struct train_result trained,
+        retrained; /* by the test; by the first alarm after the edge died */
     struct synthetic_best best;
     struct desk_score later, active;
     int64_t taught_ns, active_ns, dead_ns;
@@ -38,15 +40,18 @@ static struct {
     int64_t first_alarm_ns;
 } run;
 
-/* Nothing is trained but by the test itself; what was asked for counts. */
+/* What the worker does when the pipeline asks for a training, but that only the first alarm after the edge died is granted
+ * one; what was asked for counts. */
 static void on_training(struct desk_run *desk, const char *trigger)
 {
-    bool is_alarm = strcmp(trigger, "degradation") == 0;
+    bool is_alarm = strcmp(trigger, "degradation") == 0, first = run.n_alarms_dead == 0;
     run.n_alarms_alive += is_alarm && run.dead_ns == 0;
     run.n_alarms_dead += is_alarm && run.dead_ns != 0;
-    if (is_alarm && run.dead_ns != 0 && run.first_alarm_ns == 0)
-        run.first_alarm_ns = desk->now_ns;
     learn_on_training_start(desk->pipeline, &desk->strategy->strategy_id, desk->now_ns);
+    if (is_alarm && run.dead_ns != 0 && first) {
+        run.first_alarm_ns = desk->now_ns;
+        desk_train(desk, 2, &run.retrained);
+    }
     learn_on_training_end(desk->pipeline, &desk->strategy->strategy_id, true, 0, desk->now_ns);
 }
 
@@ -86,6 +91,7 @@ static int end(void **state)
 {
     (void)state;
     train_result_deinit(&run.trained);
+    train_result_deinit(&run.retrained);
     desk_stop(&run.desk);
     return 0;
 }
@@ -196,6 +202,27 @@ static void test_when_the_edge_dies_the_alarm_rings(void **state)
     assert_true(run.n_alarms_dead > 0);
 }
 
+/* The alarm is answered by a challenger that has seen the market without its edge; the gate says what it is worth. */
+static void test_the_alarm_retrains_on_what_came_since(void **state)
+{
+    (void)state;
+    struct strategy_view view;
+    const struct manifest *challenger = run.retrained.manifest;
+    assert_non_null(challenger);
+    printf("retrained on %llu samples, %.1f h of them without edge: %s\n",
+           (unsigned long long)challenger->data.n_rows,
+           (double)(challenger->data.to_ns - run.dead_ns) / (double)NS_PER_H,
+           run.retrained.end.reason);
+    check_str(challenger->version.text, "v2");
+    check_i64(challenger->data.cut_ns, run.first_alarm_ns);
+    assert_true(challenger->data.to_ns > run.dead_ns);
+    assert_true(challenger->data.n_rows > run.trained.manifest->data.n_rows);
+    check_i64(run.retrained.end.verdict, challenger->gate.promote ? TRAIN_PROMOTE : TRAIN_REFUSE);
+    pipeline_strategy_view(run.desk.pipeline, 0, run.desk.now_ns, &view);
+    check_str(view.model_version.text, "v1"); /* only an activation changes who decides */
+    assert_true(view.last_training_ns == run.first_alarm_ns);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -206,6 +233,7 @@ int main(void)
         cmocka_unit_test(test_what_it_explores_is_logged),
         cmocka_unit_test(test_while_the_edge_lasts_the_alarm_is_quiet),
         cmocka_unit_test(test_when_the_edge_dies_the_alarm_rings),
+        cmocka_unit_test(test_the_alarm_retrains_on_what_came_since),
     };
     return cmocka_run_group_tests(tests, begin, end);
 }
