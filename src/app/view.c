@@ -13,6 +13,7 @@
 #include "intake_i.h"
 #include "ledger_i.h"
 #include "outbox_i.h"
+#include "pulse_i.h"
 #include "recovery_i.h"
 #include "training_i.h"
 #include "worker_i.h"
@@ -46,19 +47,31 @@ static void connection(const struct amqp_conn *conn, struct admin_part *out)
 {
     bool ready = amqp_conn_state(conn) == AMQP_CONN_READY;
     bool blocked = amqp_conn_is_blocked(conn);
-    const char *state = blocked ? "blocked"
-                        : ready ? "connected"
-                                : amqp_conn_state_name(amqp_conn_state(conn));
+    bool is_refused = amqp_conn_error_code(conn) == AL_EAUTH;
+    const char *state = blocked      ? "blocked"
+                        : ready      ? "connected"
+                        : is_refused ? "refused"
+                                     : amqp_conn_state_name(amqp_conn_state(conn));
     part(out, ready && !blocked, state, amqp_conn_error(conn));
 }
 
 static void database(const struct worker *worker, struct admin_part *out)
 {
-    bool ready = pg_client_is_ready(worker->writer);
-    const char *error = pg_client_error(worker->writer);
+    const struct pg_client *writer = worker->writer;
+    uint64_t silent_ms = pg_client_silent_ms(writer);
+    const char *error = pg_client_error(writer);
+    char text[64];
     if (error[0] == '\0' && worker->recovery != NULL)
         error = recovery_error(worker->recovery);
-    part(out, ready, ready ? "connected" : pg_state_name(pg_client_state(worker->writer)), error);
+    if (!pg_client_is_ready(writer)) {
+        bool is_refused = pg_client_error_code(writer) == AL_EAUTH;
+        part(out, false, is_refused ? "refused" : pg_state_name(pg_client_state(writer)), error);
+    } else if (silent_ms >= PULSE_SILENT_MS) {
+        snprintf(text, sizeof(text), "no answer for %llu s", (unsigned long long)silent_ms / 1000);
+        part(out, false, "silent", text);
+    } else {
+        part(out, true, "connected", error);
+    }
 }
 
 static void strategy(struct worker *worker, size_t index, struct admin_strategy *out)

@@ -22,6 +22,7 @@
 #include "intake_i.h"
 #include "ledger_i.h"
 #include "outbox_i.h"
+#include "pulse_i.h"
 #include "recovery_i.h"
 #include "training_i.h"
 #include "view_i.h"
@@ -284,6 +285,8 @@ static enum al_err create_parts(struct worker *worker)
         err = training_create(worker, &worker->training);
     if (err == AL_OK)
         err = funds_create(worker, &worker->funds);
+    if (err == AL_OK)
+        err = pulse_create(worker, &worker->pulse);
     return err;
 }
 
@@ -379,6 +382,8 @@ static void on_tick(uv_timer_t *timer)
         funds_run(worker->funds);
         metric_set(METRIC_open_decisions, (double)pipeline_n_open(worker->pipeline), NULL, NULL);
     }
+    if (worker->state < WORKER_STOPPING)
+        pulse_run(worker->pulse, wall_ns);
     if (worker->watchdog_ns > 0 && wall_ns >= worker->watchdog_due_ns) {
         notify_send(worker->settings->notify_socket, "WATCHDOG=1");
         worker->watchdog_due_ns = wall_ns + worker->watchdog_ns / 2;
@@ -530,6 +535,7 @@ enum al_err worker_start(struct worker *worker)
 
 void worker_deinit(struct worker *worker)
 {
+    pulse_destroy(worker->pulse);
     funds_destroy(worker->funds);
     training_destroy(worker->training);
     feed_destroy(worker->feed);

@@ -8,6 +8,7 @@
  *   activation.c  which version decides
  *   events.c    word to other systems
  *   funds.c     what may be spent
+ *   pulse.c     whether the database answers
  *   recovery.c  the state again after a start
  *   view.c      what the admin port sees
  *   worker.c    start, effects, drain, stop
@@ -42,6 +43,7 @@ struct funds;
 struct intake;
 struct ledger;
 struct outbox;
+struct pulse;
 struct training;
 struct recovery;
 
@@ -73,6 +75,7 @@ struct worker {
     struct events *events;
     struct training *training;
     struct funds *funds;
+    struct pulse *pulse;
     struct recovery *recovery;
 
     struct http_server *http;

@@ -1,5 +1,7 @@
 """The database goes away or refuses: nothing is acknowledged early, nothing grows, one bad event costs no other."""
 import json
+import os
+import signal
 import threading
 
 import harness
@@ -92,3 +94,41 @@ def test_an_event_that_the_database_refuses_is_quarantined_alone():
         eventually(lambda: query(connection, "SELECT 1 FROM execution_events WHERE order_id = 'refused-0'"), "it is taken now")
         assert worker.stop() == 0
     assert load.depth(ORDER_EVENTS) == 0
+
+
+def backend(name):
+    """Process id of the server's side of the worker's connection `name`."""
+    with db() as connection:
+        return query(connection, "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND application_name = %s",
+                     name)[0][0]
+
+
+def test_a_database_that_hangs_is_missed_although_it_is_connected():
+    with harness.Worker() as worker:
+        worker.await_ready()
+        pid = backend("writer")
+        os.kill(pid, signal.SIGSTOP)
+        try:
+            part = eventually(lambda: load.is_missing(worker, "database"), "/health/ready misses the database")
+            assert part[0] == "silent" and "no answer" in part[1]
+            assert worker.get("/api/v1/monitoring/health").json()["database_connected"] is False
+        finally:
+            os.kill(pid, signal.SIGCONT)
+        eventually(lambda: load.is_missing(worker, "database") is None, "the database is back")
+        assert backend("writer") == pid, "the connection was given up although it came back"
+        assert worker.stop() == 0
+
+
+def refusal(worker, part):
+    found = load.is_missing(worker, part)
+    return found if found and found[0] == "refused" else None
+
+
+def test_a_refused_account_is_called_refused():
+    with harness.Worker(POSTGRES_PASSWORD="wrong", RABBITMQ_PASSWORD="wrong") as worker:
+        worker.await_log(event="listening")
+        for part, words in (("database", "password authentication failed"), ("consume_connection", "ACCESS_REFUSED")):
+            state, detail = eventually(lambda: refusal(worker, part), f"{part} refuses")  # pylint: disable=cell-var-from-loop
+            assert words in detail, (state, detail)
+        assert worker.get("/health", key=False).code == 503
+        assert worker.get("/health/live", key=False).code == 200

@@ -703,6 +703,7 @@ static void test_a_refused_connection_is_explained_without_the_password(void **s
     (void)state;
     RUN_UNTIL(world, pg_client_state(world->client) == PG_STATE_WAITING);
     check_has(pg_client_error(world->client), "password authentication failed");
+    check_err(pg_client_error_code(world->client), AL_EAUTH);
     assert_null(strstr(pg_client_error(world->client), options.password));
     pg_batch_statement(world->batch, &count);
     check_err(pg_client_run(world->client, world->batch, &job), AL_ECONN);

@@ -86,6 +86,10 @@ enum pg_state pg_client_state(const struct pg_client *client);
 bool pg_client_is_ready(const struct pg_client *client);
 /* Why it is not READY or was last lost, for health and logs; "" once it is READY again. Never holds the password. */
 const char *pg_client_error(const struct pg_client *client);
+/* AL_EAUTH: the server refused the account, the password or the database; AL_ECONN, AL_ETIMEOUT; AL_OK once READY. */
+enum al_err pg_client_error_code(const struct pg_client *client);
+/* How long the running job has waited for a word from the server; 0 when no job runs. */
+uint64_t pg_client_silent_ms(const struct pg_client *client);
 uint64_t pg_client_n_connects(const struct pg_client *client); /* times READY was reached */
 size_t pg_client_n_jobs(const struct pg_client *client);       /* waiting and running */
 

@@ -136,6 +136,16 @@ const char *pg_client_error(const struct pg_client *client)
     return client->error;
 }
 
+enum al_err pg_client_error_code(const struct pg_client *client)
+{
+    return client->error_code;
+}
+
+uint64_t pg_client_silent_ms(const struct pg_client *client)
+{
+    return client->running ? (uv_hrtime() - client->heard_ns) / 1000000 : 0;
+}
+
 uint64_t pg_client_n_connects(const struct pg_client *client)
 {
     return client->n_connects;

@@ -42,6 +42,7 @@ struct pg_client {
     void (*on_state)(void *ctx, struct pg_client *, enum pg_state);
     void *ctx;
     char error[256];
+    enum al_err error_code;
     bool failed_before; /* since it was READY: repeats are not news */
 
     /* connection */
@@ -62,6 +63,7 @@ struct pg_client {
     size_t first_job, n_jobs;
     bool running;
     uint64_t job_began_ns;
+    uint64_t heard_ns; /* when the server last said something, or was last asked */
     struct pg_expected expected[PG_EXPECTED_MAX];
     size_t n_expected, next_expected;
     enum { JOB_OPEN, JOB_COMMITTING, JOB_UNDOING } phase;
@@ -82,7 +84,7 @@ void pg_set_state(struct pg_client *client, enum pg_state state);
 void pg_connect_begin(struct pg_client *client);
 void pg_connection_drop(struct pg_client *client);
 /* Gives the connection up, fails every job, waits for the next attempt (or ends, when closing). */
-void pg_connection_lost(struct pg_client *client, const char *why);
+void pg_connection_lost(struct pg_client *client, enum al_err err, const char *why);
 void pg_flush(struct pg_client *client);
 void pg_timer_set(struct pg_client *client, uint32_t timeout_ms);
 

@@ -107,12 +107,13 @@ static void report_loss(struct pg_client *client, uint32_t wait_ms)
            F_STR("error", client->error), F_I64("retry_ms", wait_ms));
 }
 
-void pg_connection_lost(struct pg_client *client, const char *why)
+void pg_connection_lost(struct pg_client *client, enum al_err err, const char *why)
 {
     char line[sizeof(client->error)];
     pg_error_line(why, line, sizeof(line)); /* `why` may live inside the connection */
     pg_connection_drop(client);
     memcpy(client->error, line, sizeof(line));
+    client->error_code = err;
     if (client->state == PG_STATE_CLOSING) {
         pg_jobs_fail(client, line);
         pg_client_end_soon(client);
@@ -145,7 +146,7 @@ static void on_timer(uv_timer_t *timer)
             snprintf(why, sizeof(why), "no answer within %u ms", client->options.job_timeout_ms);
         break;
     }
-    pg_connection_lost(client, why);
+    pg_connection_lost(client, AL_ETIMEOUT, why);
 }
 
 void pg_timer_set(struct pg_client *client, uint32_t timeout_ms)
@@ -167,12 +168,13 @@ void pg_flush(struct pg_client *client)
 static void on_up(struct pg_client *client)
 {
     if (PQsetnonblocking(client->conn, 1) != 0 || PQenterPipelineMode(client->conn) != 1) {
-        pg_connection_lost(client, PQerrorMessage(client->conn));
+        pg_connection_lost(client, AL_ECONN, PQerrorMessage(client->conn));
         return;
     }
     uv_timer_stop(&client->timer);
     client->backoff_ms = client->options.backoff_min_ms;
     client->error[0] = '\0';
+    client->error_code = AL_OK;
     client->failed_before = false;
     client->n_connects++;
     metric_add(METRIC_pg_connects_total, 1, client->options.name, NULL);
@@ -180,6 +182,13 @@ static void on_up(struct pg_client *client)
              F_STR("host", client->options.host), F_I64("port", client->options.port));
     pg_flush(client);
     pg_set_state(client, PG_STATE_READY);
+}
+
+static void refused(struct pg_client *client)
+{
+    char line[sizeof(client->error)];
+    enum al_err err = pg_connect_failure(client->conn, line, sizeof(line));
+    pg_connection_lost(client, err, line);
 }
 
 static void connect_step(struct pg_client *client)
@@ -198,11 +207,11 @@ static void connect_step(struct pg_client *client)
         on_up(client);
         return;
     default:
-        pg_connection_lost(client, PQerrorMessage(client->conn));
+        refused(client);
         return;
     }
     if (!watched)
-        pg_connection_lost(client, "the socket cannot be watched");
+        pg_connection_lost(client, AL_ECONN, "the socket cannot be watched");
 }
 
 static void on_socket(uv_poll_t *poll, int status, int events)
@@ -233,13 +242,13 @@ static void connect_to(struct pg_client *client, const char *const *addresses, s
         return; /* the callback closed us */
     client->conn = PQconnectStartParams(info.keywords, info.values, 0);
     if (client->conn == NULL || PQstatus(client->conn) == CONNECTION_BAD) {
-        pg_connection_lost(client,
+        pg_connection_lost(client, AL_ECONN,
                            client->conn == NULL ? "out of memory" : PQerrorMessage(client->conn));
         return;
     }
     PQsetNoticeReceiver(client->conn, pg_ignore_notice, NULL);
     if (!watch(client, UV_WRITABLE)) /* as if PQconnectPoll had said so, says the manual */
-        pg_connection_lost(client, "the socket cannot be watched");
+        pg_connection_lost(client, AL_ECONN, "the socket cannot be watched");
 }
 
 static size_t format_addresses(const struct addrinfo *list,
@@ -276,7 +285,8 @@ static void on_resolved(uv_getaddrinfo_t *request, int status, struct addrinfo *
     else if (client->state != PG_STATE_RESOLVING)
         return;
     else if (status != 0 || n == 0)
-        pg_connection_lost(client, status != 0 ? uv_strerror(status) : "the host has no address");
+        pg_connection_lost(client, AL_ECONN,
+                           status != 0 ? uv_strerror(status) : "the host has no address");
     else
         connect_to(client, addresses, n);
 }
@@ -300,7 +310,7 @@ void pg_connect_begin(struct pg_client *client)
     int failed = uv_getaddrinfo(client->loop, &client->resolve, on_resolved, client->options.host,
                                 NULL, &hints);
     if (failed)
-        pg_connection_lost(client, uv_strerror(failed));
+        pg_connection_lost(client, AL_ECONN, uv_strerror(failed));
     else
         client->resolving = true;
 }

@@ -82,10 +82,10 @@ void pg_conninfo_init(struct pg_conninfo *info, const struct pg_options *options
     add(info, "options", info->settings);
     add(info, "connect_timeout", info->connect_timeout);
     add(info, "gssencmode", "disable"); /* looking for a Kerberos ticket would block */
-    add(info, "keepalives_idle", "10");
-    add(info, "keepalives_interval", "5");
+    add(info, "keepalives_idle", "5");
+    add(info, "keepalives_interval", "2");
     add(info, "keepalives_count", "3");
-    add(info, "tcp_user_timeout", "30000");
+    add(info, "tcp_user_timeout", "10000");
 }
 
 void pg_conninfo_set_addresses(struct pg_conninfo *info,
@@ -114,6 +114,33 @@ void pg_error_line(const char *message, char *out, size_t out_size)
         len = out_size - 1;
     memcpy(out, message, len);
     out[len] = '\0';
+}
+
+/* A server that is there, but not for anyone: starting, stopping, full. libpq gives no SQLSTATE for these. */
+static bool is_passing(const char *line)
+{
+    static const char *const words[] = {"starting up", "shutting down",
+                                        "recovery",    "not yet accepting",
+                                        "too many",    "remaining connection slots"};
+    for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
+        if (strstr(line, words[i]) != NULL)
+            return true;
+    }
+    return false;
+}
+
+enum al_err pg_connect_failure(const PGconn *conn, char *line, size_t line_size)
+{
+    const char *message = PQerrorMessage(conn), *begin = message;
+    const char *spoken = strstr(message, "FATAL:");
+    /* One line an address: the one in which a server spoke says more than that another one did not answer. */
+    for (const char *at = message; spoken != NULL && at < spoken; at++) {
+        if (*at == '\n')
+            begin = at + 1;
+    }
+    pg_error_line(begin, line, line_size);
+    bool is_refused = spoken != NULL || PQconnectionNeedsPassword(conn);
+    return is_refused && !is_passing(line) ? AL_EAUTH : AL_ECONN;
 }
 
 void pg_ignore_notice(void *ctx, const PGresult *result)

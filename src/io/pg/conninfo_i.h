@@ -29,6 +29,9 @@ bool pg_host_is_directory(const char *host);
 
 /* The last message of a connection, first line only, without line feed. */
 void pg_error_line(const char *message, char *out, size_t out_size);
+/* Why a connection did not come up: AL_EAUTH when a server answered and refused the account, the password or the database,
+ * AL_ECONN when none did or it cannot yet. `line` gets its words. */
+enum al_err pg_connect_failure(const PGconn *conn, char *line, size_t line_size);
 /* Notices say nothing we do not know. */
 void pg_ignore_notice(void *ctx, const PGresult *result);
 

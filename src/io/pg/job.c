@@ -111,6 +111,7 @@ static void finish_sending(struct pg_client *client, bool sent)
     if (sent && PQpipelineSync(client->conn)) {
         expect(client, EXPECT_SYNC, NULL, 0);
         pg_timer_set(client, client->options.job_timeout_ms);
+        client->heard_ns = uv_hrtime();
         pg_flush(client);
         return;
     }
@@ -281,9 +282,10 @@ void pg_jobs_receive(struct pg_client *client)
 {
     PGconn *conn = client->conn;
     if (!PQconsumeInput(conn)) {
-        pg_connection_lost(client, PQerrorMessage(conn));
+        pg_connection_lost(client, AL_ECONN, PQerrorMessage(conn));
         return;
     }
+    client->heard_ns = uv_hrtime();
     /* Each answer but a Sync's is followed by one NULL; two in a row mean there is nothing more. */
     int n_nulls = 0;
     while (client->running && !client->broken && n_nulls < 2 && !PQisBusy(conn)) {
@@ -298,12 +300,13 @@ void pg_jobs_receive(struct pg_client *client)
         PQclear(result);
         if (!fits || PQstatus(conn) == CONNECTION_BAD ||
             (client->running && client->job_err == AL_ECONN)) {
-            pg_connection_lost(client, fits ? client->failure.message : "unexpected answer");
+            pg_connection_lost(client, AL_ECONN,
+                               fits ? client->failure.message : "unexpected answer");
             return;
         }
     }
     if (PQstatus(conn) == CONNECTION_BAD)
-        pg_connection_lost(client, PQerrorMessage(conn));
+        pg_connection_lost(client, AL_ECONN, PQerrorMessage(conn));
     else if (!client->broken)
         pg_flush(client);
 }

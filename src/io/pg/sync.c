@@ -19,11 +19,9 @@ enum al_err pg_sync_open(const struct pg_options *options, struct pg_sync **out)
     sync->conn = PQconnectdbParams(info.keywords, info.values, 0);
     if (PQstatus(sync->conn) != CONNECTION_OK) {
         char line[256];
-        pg_error_line(PQerrorMessage(sync->conn), line, sizeof(line));
-        /* A server that asked for a password is there; what it then refused is the account or the database. */
-        bool asked = PQconnectionUsedPassword(sync->conn) || PQconnectionNeedsPassword(sync->conn);
+        err = pg_connect_failure(sync->conn, line, sizeof(line));
         pg_sync_close(sync);
-        return err_set(asked ? AL_EAUTH : AL_ECONN, "%s", line);
+        return err_set(err, "%s", line);
     }
     PQsetNoticeReceiver(sync->conn, pg_ignore_notice, NULL);
     *out = sync;
