@@ -1,4 +1,5 @@
-/* What may be spent: public.account_balances of the surrounding stack, read now and then when it is there (contract 5). */
+/* What may be spent, what is on order and what is held: tables of the surrounding stack in public, read now and then when
+ * they are there (contract 5). */
 #ifndef ALPHALOOP_APP_FUNDS_I_H
 #define ALPHALOOP_APP_FUNDS_I_H
 

@@ -153,6 +153,7 @@ static struct position_state position_state_of(const struct position_track *trac
         .update = track->last,
         .peak_pnl_pct = track->peak_pnl_pct,
         .partial_taken = track->partial_done,
+        .opened_ns = track->opened_ns,
         .last_exit_ns = track->last_exit_ns,
     };
 }

@@ -59,12 +59,6 @@ static void *rows_add(struct rows *rows)
     return item;
 }
 
-struct loaded_order {
-    struct order_id order_id;
-    struct uuid signal_id;
-    bool ended;
-};
-
 struct loaded_model {
     struct strategy_id strategy_id;
     struct model_version_id version;
@@ -77,7 +71,7 @@ struct loaded {
     struct rows pending;    /* struct outgoing */
     struct rows open;       /* struct decision */
     struct rows executions; /* struct execution */
-    struct rows orders;     /* struct loaded_order */
+    struct rows orders;     /* struct order_state */
     struct rows costs;      /* struct execution_row */
     struct rows positions;  /* struct position_state */
     struct rows samples;    /* struct samples_count */
@@ -159,12 +153,7 @@ static enum al_err read_execution(struct recovery *r, const struct pg_result *re
 
 static enum al_err read_order(struct recovery *r, const struct pg_result *result, size_t row)
 {
-    struct order_state state;
-    enum al_err err = orders_seen_read(result, row, &state);
-    if (err == AL_OK)
-        *(struct loaded_order *)rows_add(&r->loaded.orders) =
-            (struct loaded_order){state.order_id, state.signal_id, state.ended};
-    return err;
+    return orders_seen_read(result, row, rows_add(&r->loaded.orders));
 }
 
 static enum al_err read_cost(struct recovery *r, const struct pg_result *result, size_t row)
@@ -431,7 +420,7 @@ static void loaded_deinit(struct loaded *loaded)
 static bool order_ended(const struct loaded *loaded, const struct order_id *id)
 {
     for
-        EACH(struct loaded_order, order, loaded->orders)
+        EACH(struct order_state, order, loaded->orders)
         {
             if (memcmp(&order->order_id, id, sizeof(*id)) == 0)
                 return order->ended;
@@ -455,6 +444,9 @@ static void apply_trading(struct recovery *r)
         EACH(struct execution, execution, r->loaded.executions)
     pipeline_restore_execution(pipeline, execution, order_ended(&r->loaded, &execution->order_id));
     for
+        EACH(struct order_state, state, r->loaded.orders)
+    pipeline_restore_order(pipeline, state, r->now_ns);
+    for
         EACH(struct position_state, state, r->loaded.positions)
         {
             struct position_track track;
@@ -463,6 +455,8 @@ static void apply_trading(struct recovery *r)
             track.peak_pnl_pct = state->peak_pnl_pct;
             track.partial_done = state->partial_taken;
             track.last_exit_ns = state->last_exit_ns;
+            if (state->opened_ns != TIMESTAMP_NONE)
+                track.opened_ns = state->opened_ns;
             pipeline_restore_position(pipeline, &track);
         }
 }
@@ -585,7 +579,7 @@ static void rows_init(struct loaded *loaded)
     loaded->pending.item_size = sizeof(struct outgoing);
     loaded->open.item_size = sizeof(struct decision);
     loaded->executions.item_size = sizeof(struct execution);
-    loaded->orders.item_size = sizeof(struct loaded_order);
+    loaded->orders.item_size = sizeof(struct order_state);
     loaded->costs.item_size = sizeof(struct execution_row);
     loaded->positions.item_size = sizeof(struct position_state);
     loaded->samples.item_size = sizeof(struct samples_count);

@@ -135,6 +135,22 @@ static enum step_result step_predict(struct journey *j)
     return j->decision->is_warmup ? predict_warmup(j) : predict_model(j);
 }
 
+static double position_quote(const struct journey *j)
+{
+    const struct position_track *track = &j->market->position;
+    double size = track->known ? decimal_to_double(track->last.size) : j->market->told_position;
+    return size * j->decision->snapshot.mid;
+}
+
+/* A buy spends quote currency, a sale base currency: what the account holds of it, or the long position if that is more. */
+static double spendable_quote(const struct journey *j)
+{
+    if (j->decision->side == SIDE_BUY)
+        return j->market->quote_balance;
+    double held = j->market->base_balance * j->decision->snapshot.mid;
+    return isnan(held) ? NAN : fmax(held, position_quote(j));
+}
+
 /* Abstaining by choice keeps the propensity the policy gave it; abstaining by refusal (drop) leaves nothing to chance. */
 static enum step_result step_decide(struct journey *j)
 {
@@ -147,15 +163,8 @@ static enum step_result step_decide(struct journey *j)
                         &j->pipeline->rng);
     else
         j->decision->amount = size_model(&desk->sizing, j->choice.explored ? 0 : j->choice.v_lower);
-    if (j->decision->side == SIDE_BUY)
-        j->decision->amount = size_afford(j->decision->amount, j->pipeline->balance);
+    j->decision->amount = size_afford(j->decision->amount, spendable_quote(j));
     return STEP_NEXT;
-}
-
-static double position_quote(const struct journey *j)
-{
-    const struct position_track *track = &j->market->position;
-    return track->known ? decimal_to_double(track->last.size) * j->decision->snapshot.mid : NAN;
 }
 
 static enum step_result step_limit(struct journey *j)
@@ -171,9 +180,9 @@ static enum step_result step_limit(struct journey *j)
         .budget = &j->pair->desk->budget,
         .last_signal_ns = j->pair->last_signal_ns,
         .cooldown_ns = j->config->limits.cooldown_ns,
-        .n_open_orders = j->market->n_open_orders,
+        .n_open_orders = j->market->n_open_orders + j->market->n_told_orders,
         .skip_on_open_order = j->config->limits.skip_on_open_order,
-        .balance = j->pipeline->balance,
+        .balance = spendable_quote(j),
         .position = position_quote(j),
         .max_position = j->config->limits.max_position_quote,
     };
@@ -311,7 +320,10 @@ static void decide(struct pipeline *pipeline,
     int64_t wait_ns = decision_interval_ns(pipeline, pair->desk);
     if (!walk(&j, effects) && wait_ns > LOOK_AGAIN_NS)
         wait_ns = LOOK_AGAIN_NS;
-    pair->next_decision_ns = now_ns + wait_ns;
+    /* From when it fell due, so that small delays do not add up to fewer decisions a minute. */
+    int64_t late_ns =
+        pair->next_decision_ns == TIMESTAMP_NONE ? 0 : now_ns - pair->next_decision_ns;
+    pair->next_decision_ns = now_ns + wait_ns - (late_ns > 0 && late_ns < wait_ns ? late_ns : 0);
 }
 
 /* ---- when ---- */

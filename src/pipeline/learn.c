@@ -31,19 +31,21 @@
 /* ---- match: from orders to the decision behind them ---- */
 
 static void count_open_order(struct pipeline *pipeline,
-                             const struct order_fact *fact,
+                             const struct order_state *state,
                              int64_t now_ns)
 {
-    const struct order_id *id = &fact->state->order_id;
+    const struct order_id *id = &state->order_id;
     struct open_order *order = map_get(&pipeline->open_orders, id);
-    struct market_desk *market = pipeline_market(pipeline, &fact->state->asset);
+    struct market_desk *market = pipeline_market(pipeline, &state->asset);
     if (market == NULL)
         return;
-    if (fact->state->ended && order != NULL) {
+    if (order == NULL)
+        neighbours_order_ended(pipeline, id); /* from here on its events tell */
+    if (state->ended && order != NULL) {
         map_remove(&pipeline->open_orders, id);
         market->n_open_orders--;
         free(order);
-    } else if (!fact->state->ended && order == NULL) {
+    } else if (!state->ended && order == NULL) {
         order = calloc(1, sizeof(*order));
         if (order == NULL)
             return;
@@ -115,7 +117,7 @@ void learn_on_order(struct pipeline *pipeline,
 {
     (void)effects;
     struct market_desk *market = pipeline_market(pipeline, &fact->state->asset);
-    count_open_order(pipeline, fact, now_ns);
+    count_open_order(pipeline, fact->state, now_ns);
     if (market != NULL)
         protect_on_order(market, fact->state);
     step_count("learn", "fill", fact->execution != NULL ? "next" : "unchanged");
@@ -455,6 +457,13 @@ void pipeline_restore_execution(struct pipeline *pipeline,
     struct open_decision *item = open_decisions_find(&pipeline->open, execution->signal_id);
     if (item != NULL)
         follow_fill(pipeline, item, execution, order_ended);
+}
+
+void pipeline_restore_order(struct pipeline *pipeline,
+                            const struct order_state *state,
+                            int64_t now_ns)
+{
+    count_open_order(pipeline, state, now_ns);
 }
 
 void pipeline_restore_training(struct pipeline *pipeline,

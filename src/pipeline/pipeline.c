@@ -141,7 +141,13 @@ static enum al_err add_market(struct pipeline *pipeline, const struct asset *ass
         return err_set(AL_EFULL, "more than %d assets", ASSETS_MAX);
     struct market_desk *market = &pipeline->markets[pipeline->n_markets];
     *market = (struct market_desk){
-        .asset = *asset, .exit = {.told_ns = TIMESTAMP_NONE, .refused_ns = TIMESTAMP_NONE}};
+        .asset = *asset,
+        .exit = {.told_ns = TIMESTAMP_NONE, .refused_ns = TIMESTAMP_NONE},
+        .base_balance = NAN,
+        .quote_balance = NAN,
+        .told_position = NAN,
+    };
+    (void)asset_split(asset, market->base, market->quote);
     cost_model_init(&market->costs);
     position_track_init(&market->position);
     enum al_err err = market_state_create(asset, &market->market);
@@ -227,7 +233,11 @@ enum al_err pipeline_create(const struct pipeline_options *options, struct pipel
     if (pipeline == NULL)
         return err_set(AL_ENOMEM, "pipeline");
     pipeline->settings = options->settings;
-    pipeline->balance = NAN;
+    pipeline->told_orders = calloc(NEIGHBOUR_ROWS_MAX, sizeof(struct known_order));
+    if (pipeline->told_orders == NULL) {
+        free(pipeline);
+        return err_set(AL_ENOMEM, "pipeline");
+    }
     rng_seed(&pipeline->rng, options->seed);
     map_init(&pipeline->open_orders, sizeof(struct order_id), OPEN_ORDERS_MAX);
     enum al_err err = build(pipeline, options);
@@ -266,6 +276,7 @@ void pipeline_destroy(struct pipeline *pipeline)
         free(order);
     map_deinit(&pipeline->open_orders);
     open_decisions_deinit(&pipeline->open);
+    free(pipeline->told_orders);
     free(pipeline);
 }
 
@@ -378,9 +389,4 @@ int64_t pipeline_newest_market_ns(const struct pipeline *pipeline)
         newest_ns = ts_ns > newest_ns ? ts_ns : newest_ns;
     }
     return newest_ns;
-}
-
-void pipeline_set_balance(struct pipeline *pipeline, double available)
-{
-    pipeline->balance = available;
 }

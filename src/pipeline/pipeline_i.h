@@ -64,7 +64,11 @@ struct market_desk {
     struct position_track position;
     struct exit_watch exit;
     size_t n_open_orders;
-    struct pair *pairs; /* one a strategy that trades it */
+    char base[ASSET_TEXT_MAX], quote[ASSET_TEXT_MAX]; /* "" when the name does not tell */
+    double base_balance, quote_balance;               /* available; NaN: not known */
+    double told_position; /* base currency, by the neighbours' table; NaN: not known */
+    size_t n_told_orders; /* by the neighbours' table, besides those heard of */
+    struct pair *pairs;   /* one a strategy that trades it */
     size_t n_pairs;
 };
 
@@ -94,8 +98,9 @@ struct pipeline {
     struct market_desk markets[ASSETS_MAX];
     size_t n_markets;
     struct open_decisions open;
-    struct map open_orders; /* order_id -> struct open_order * */
-    double balance;         /* available quote currency; NaN: unknown */
+    struct map open_orders;          /* order_id -> struct open_order * */
+    struct known_order *told_orders; /* NEIGHBOUR_ROWS_MAX: those counted by n_told_orders */
+    size_t n_told_orders;
     struct rng rng;
     bool paused;
 };
@@ -122,6 +127,9 @@ void protect_again(struct pipeline *pipeline,
                    struct effects *effects);
 /* An order of one of our signals was heard of. */
 void protect_on_order(struct market_desk *market, const struct order_state *state);
+
+/* The order has ended, whatever the neighbours' table still says. */
+void neighbours_order_ended(struct pipeline *pipeline, const struct order_id *order_id);
 
 /* One more signal of the strategy. */
 void desk_count_signal(struct desk *desk, int64_t now_ns);

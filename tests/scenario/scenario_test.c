@@ -10,6 +10,7 @@
 #include "harness/check.h"
 
 #define START_NS   (1769853600LL * NS_PER_S) /* 2026-01-31T10:00:00Z */
+#define TICK_NS    (100 * NS_PER_MS)         /* while nothing arrives */
 #define KEPT_MAX   200000
 #define ORDERS_MAX 256
 #define WALKS_MAX  8
@@ -47,6 +48,10 @@ static struct world {
     struct order_state orders[ORDERS_MAX];
     size_t n_orders, n_events;
     struct walk walks[WALKS_MAX];
+    struct neighbours neighbours;
+    struct known_balance balances[8];
+    struct known_order known_orders[8];
+    struct known_position positions[8];
     char *last_signal; /* its JSON */
 } world;
 
@@ -282,7 +287,7 @@ static void pass(double seconds)
 {
     int64_t end_ns = world.now_ns + (int64_t)(seconds * 1e9);
     while (world.now_ns < end_ns) {
-        world.now_ns = end_ns - world.now_ns > NS_PER_S ? world.now_ns + NS_PER_S : end_ns;
+        world.now_ns = end_ns - world.now_ns > TICK_NS ? world.now_ns + TICK_NS : end_ns;
         tick();
     }
 }
@@ -477,6 +482,19 @@ static void expect_none(const char *name)
         fail_here("expected no %s, saw %s", name, seen->text);
 }
 
+/* "signal LOW HIGH": so many since the last one that was expected. */
+static void expect_count(char *words)
+{
+    enum seen_kind kind = seen_kind_of(strsep(&words, " "));
+    long low = 0, high = 0, n = 0;
+    if (words == NULL || sscanf(words, "%ld %ld", &low, &high) != 2)
+        fail_here("expected two counts");
+    while (next_seen(kind) != NULL)
+        n++;
+    if (n < low || n > high)
+        fail_here("expected %ld to %ld, saw %ld", low, high, n);
+}
+
 static void do_expect(char *words)
 {
     char nothing[] = "", *rest = words;
@@ -484,6 +502,10 @@ static void do_expect(char *words)
     struct seen *seen;
     if (strcmp(name, "no") == 0) {
         expect_none(rest);
+        return;
+    }
+    if (strcmp(name, "count") == 0) {
+        expect_count(rest);
         return;
     }
     enum seen_kind kind = seen_kind_of(name);
@@ -589,9 +611,48 @@ static void do_resume(char *words)
     act_pause(pipeline(), false);
 }
 
+static void tell_neighbours(void)
+{
+    world.neighbours.balances = world.balances;
+    world.neighbours.orders = world.known_orders;
+    world.neighbours.positions = world.positions;
+    pipeline_on_neighbours(pipeline(), &world.neighbours);
+}
+
 static void do_balance(char *words)
 {
-    pipeline_set_balance(pipeline(), strtod(words, NULL));
+    const char *coin = strsep(&words, " ");
+    struct known_balance *balance = world.balances;
+    while (balance < world.balances + world.neighbours.n_balances &&
+           strcmp(balance->coin.text, coin) != 0)
+        balance++;
+    if (balance == world.balances + world.neighbours.n_balances)
+        assert_true(world.neighbours.n_balances++ < COUNT_OF(world.balances));
+    assert_true(asset_parse(slice_of(coin), &balance->coin));
+    balance->available = strtod(words, NULL);
+    tell_neighbours();
+}
+
+/* `table order ID ASSET`, `table position ASSET SIZE`, `table empty`: rows of the neighbours' own tables. */
+static void do_table(char *words)
+{
+    const char *what = strsep(&words, " "), *first = strsep(&words, " ");
+    struct neighbours *told = &world.neighbours;
+    told->positions_known = true;
+    if (strcmp(what, "order") == 0) {
+        struct known_order *order = &world.known_orders[told->n_orders++];
+        assert_true(order_id_parse(slice_of(first), &order->order_id));
+        assert_true(asset_parse(slice_of(words), &order->asset));
+    } else if (strcmp(what, "position") == 0) {
+        struct known_position *position = &world.positions[told->n_positions++];
+        assert_true(asset_parse(slice_of(first), &position->asset));
+        position->size = strtod(words, NULL);
+    } else if (strcmp(what, "empty") == 0) {
+        told->n_orders = told->n_positions = told->n_balances = 0;
+    } else {
+        fail_here("no table of %s", what);
+    }
+    tell_neighbours();
 }
 
 static void do_forget(char *words)
@@ -610,7 +671,7 @@ static const struct {
     {"order", do_order_words}, {"fill", do_fill},         {"reject", do_reject},
     {"cancel", do_cancel},     {"wait", do_wait},         {"pause", do_pause},
     {"resume", do_resume},     {"balance", do_balance},   {"expect", do_expect},
-    {"forget", do_forget},
+    {"table", do_table},       {"forget", do_forget},
 };
 
 static void run_line(char *line)

@@ -99,6 +99,10 @@ void pipeline_restore_open(struct pipeline *pipeline, const struct decision *dec
 void pipeline_restore_execution(struct pipeline *pipeline,
                                 const struct execution *execution,
                                 bool order_ended);
+/* An order of an open decision: while it has not ended it counts as open. */
+void pipeline_restore_order(struct pipeline *pipeline,
+                            const struct order_state *state,
+                            int64_t now_ns);
 /* What the strategy has learned from so far. n_samples_needed 0: the setting's own threshold. */
 struct restored_training {
     int64_t last_training_ns, next_training_ns; /* TIMESTAMP_NONE when none */
@@ -113,8 +117,29 @@ void pipeline_restore_cost(struct pipeline *pipeline,
                            const struct execution *execution,
                            double signal_price,
                            int64_t decided_at_ns);
-void pipeline_set_balance(struct pipeline *pipeline,
-                          double available); /* quote currency; NaN: unknown */
+
+/* What the neighbours' own tables say. Each call replaces what the one before said; what is not known refuses nothing. */
+struct known_balance {
+    struct asset coin; /* "USDT" */
+    double available;
+};
+struct known_order { /* may still fill */
+    struct order_id order_id;
+    struct asset asset;
+};
+struct known_position {
+    struct asset asset;
+    double size; /* signed, base currency */
+};
+struct neighbours {
+    const struct known_balance *balances; /* a coin without a row is not known */
+    const struct known_order *orders;
+    const struct known_position *positions;
+    size_t n_balances, n_orders, n_positions;
+    bool positions_known; /* the table was read: an asset without a row is flat */
+};
+#define NEIGHBOUR_ROWS_MAX 1000 /* of each */
+void pipeline_on_neighbours(struct pipeline *pipeline, const struct neighbours *neighbours);
 
 /* ---- what there is to see ---- */
 

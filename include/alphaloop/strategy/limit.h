@@ -31,7 +31,7 @@ struct limit_input {
     int64_t cooldown_ns;
     size_t n_open_orders; /* of this asset */
     bool skip_on_open_order;
-    double balance;      /* available quote currency; NaN: unknown */
+    double balance;      /* what the side can spend, in quote currency; NaN: unknown */
     double position;     /* signed notional in quote currency; NaN: unknown */
     double max_position; /* absolute bound; NaN: none */
 };

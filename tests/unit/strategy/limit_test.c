@@ -77,15 +77,16 @@ static void test_limit_open_order_only_when_asked_for(void **state)
     check_reason(REASON_NONE);
 }
 
-static void test_limit_balance_holds_for_buys_when_known(void **state)
+static void test_limit_balance_holds_for_both_sides_when_known(void **state)
 {
     (void)state;
     input.balance = 99.99;
     check_reason(REASON_insufficient_balance);
     input.side = SIDE_SELL;
-    check_reason(REASON_NONE);
-    input.side = SIDE_BUY;
+    check_reason(REASON_insufficient_balance);
     input.balance = 100;
+    check_reason(REASON_NONE);
+    input.balance = NAN;
     check_reason(REASON_NONE);
 }
 
@@ -215,7 +216,7 @@ int main(void)
         cmocka_unit_test_setup(test_limit_cooldown_ends_exactly_on_time, begin),
         cmocka_unit_test_setup(test_limit_cooldown_of_zero_is_none, begin),
         cmocka_unit_test_setup(test_limit_open_order_only_when_asked_for, begin),
-        cmocka_unit_test_setup(test_limit_balance_holds_for_buys_when_known, begin),
+        cmocka_unit_test_setup(test_limit_balance_holds_for_both_sides_when_known, begin),
         cmocka_unit_test_setup(test_limit_position_is_bounded_on_both_sides, begin),
         cmocka_unit_test_setup(test_limit_position_lets_a_trade_bring_it_back, begin),
         cmocka_unit_test_setup(test_limit_position_does_not_let_a_trade_flip_it_past_the_bound,
