@@ -59,32 +59,74 @@ static enum log_level level_of(const struct settings *settings)
     return levels[settings->model_service_log_level];
 }
 
-static void reload(struct worker *worker)
+/* What the new settings and strategy files come to; nothing is taken over unless all of it is valid. */
+struct news {
+    struct settings settings;
+    size_t n_changed;
+    struct strategy_config *strategies; /* owns; NULL when something is wrong */
+    struct buf text;                    /* changes, or problems */
+};
+
+static enum al_err read_news(const struct worker *worker, struct news *news)
 {
     struct settings *fresh = calloc(1, sizeof(*fresh));
-    struct buf text = BUF_INIT(SETTINGS_PROBLEMS_MAX);
+    size_t n_strategies;
     if (fresh == NULL)
-        return;
-    notify_send(worker->settings->notify_socket, "RELOADING=1");
-    if (environment_settings_again(worker->env_file, SETTINGS_NEED_API_KEY, fresh, &text) ==
-        AL_OK) {
-        size_t n = settings_reload(worker->settings, fresh, &text);
-        log_set_level(level_of(worker->settings));
-        log_info("app", "settings", NULL, EV("settings_reloaded"), F_I64("n_changed", n),
-                 F_STR("changes", buf_str(&text)));
-    } else {
-        log_error("app", "settings", NULL, EV("settings_kept"), F_STR("problems", buf_str(&text)));
+        return err_set(AL_ENOMEM, "settings");
+    news->settings = *worker->settings;
+    enum al_err err =
+        environment_settings_again(worker->env_file, SETTINGS_NEED_API_KEY, fresh, &news->text);
+    if (err == AL_OK) {
+        struct buf problems = BUF_INIT(SETTINGS_PROBLEMS_MAX);
+        news->n_changed = settings_reload(&news->settings, fresh, &news->text);
+        err = strategies_load(&news->settings, &news->strategies, &n_strategies, &problems);
+        if (err != AL_OK)
+            buf_reset(&news->text);
+        buf_append(&news->text, buf_str(&problems), problems.len);
+        buf_deinit(&problems);
     }
-    notify_send(worker->settings->notify_socket, "READY=1");
-    buf_deinit(&text);
     free(fresh);
+    return err;
+}
+
+static void take_news(struct worker *worker, struct news *news)
+{
+    *worker->settings = news->settings;
+    for (size_t i = 0; i < worker->n_strategies; i++) {
+        struct strategy_config *running = &worker->strategies[i];
+        if (!strategy_config_reload(running, &news->strategies[i]))
+            buf_printf(&news->text, "strategy %s: the rest after the next start\n",
+                       running->strategy_id.text);
+    }
+    pipeline_reload(worker->pipeline, worker_now_ns(worker));
+    log_set_level(level_of(worker->settings));
+    log_info("app", "settings", NULL, EV("settings_reloaded"), F_I64("n_changed", news->n_changed),
+             F_STR("changes", buf_str(&news->text)));
+}
+
+static void reload(struct worker *worker)
+{
+    struct news *news = calloc(1, sizeof(*news));
+    if (news == NULL)
+        return;
+    news->text = BUF_INIT(SETTINGS_PROBLEMS_MAX);
+    notify_send(worker->settings->notify_socket, "RELOADING=1");
+    if (read_news(worker, news) == AL_OK)
+        take_news(worker, news);
+    else
+        log_error("app", "settings", NULL, EV("settings_kept"),
+                  F_STR("problems", buf_str(&news->text)));
+    notify_send(worker->settings->notify_socket, "READY=1");
+    buf_deinit(&news->text);
+    free(news->strategies);
+    free(news);
 }
 
 /* ---- the role ---- */
 
 static uint64_t seed_of(const struct settings *settings)
 {
-    uint64_t seed = settings->random_seed;
+    uint32_t seed = settings->random_seed; /* one that RANDOM_SEED could ask for again */
     if (seed == 0 && getrandom(&seed, sizeof(seed), 0) != (ssize_t)sizeof(seed))
         seed = 1;
     return seed;

@@ -19,6 +19,7 @@
 #include <uv.h>
 
 #include "alphaloop/admin/admin.h"
+#include "alphaloop/app/version.h"
 #include "alphaloop/io/amqp.h"
 #include "alphaloop/io/http.h"
 #include "alphaloop/io/pg.h"
@@ -91,8 +92,6 @@ struct worker {
     uv_signal_t on_term, on_int, on_hup;
     int n_closing; /* parts that have not reported closed yet */
 };
-
-#define ALPHALOOP_VERSION "0.1.0"
 
 /* Build everything and begin. What was built when it fails is not taken down: the program ends. */
 MUST_CHECK enum al_err worker_start(struct worker *worker);

@@ -69,10 +69,10 @@ static struct exit_rules exits_of(const struct strategy_config *config)
     };
 }
 
-static enum al_err init_trigger(struct desk *desk, const struct settings *settings)
+static struct trigger_rule trigger_rule_of(const struct strategy_config *config,
+                                           const struct settings *settings)
 {
-    const struct strategy_config *config = desk->config;
-    struct trigger_rule rule = {
+    return (struct trigger_rule){
         .has_schedule = config->training.has_schedule,
         .schedule = config->training.cron,
         .on_degradation = settings->retrain_on_degradation,
@@ -80,9 +80,20 @@ static enum al_err init_trigger(struct desk *desk, const struct settings *settin
         .skill_min = settings->retrain_degradation_skill,
         .min_interval_ns = (int64_t)settings->retrain_min_interval_seconds * NS_PER_S,
     };
+}
+
+static void read_needs(struct desk *desk, const struct settings *settings)
+{
+    desk->n_needed_next = desk->config->training.new_samples;
+    desk->n_needed_first = desk->n_needed_next == 0 ? 0 : settings->model_training_min_dataset_size;
+}
+
+static enum al_err init_trigger(struct desk *desk, const struct settings *settings)
+{
+    struct trigger_rule rule = trigger_rule_of(desk->config, settings);
     enum al_err err = trigger_init(&desk->trigger, &rule);
-    desk->trigger.n_needed =
-        config->training.new_samples == 0 ? 0 : settings->model_training_min_dataset_size;
+    read_needs(desk, settings);
+    desk->trigger.n_needed = desk->n_needed_first;
     return err;
 }
 
@@ -104,22 +115,33 @@ static enum al_err resolve_features(struct desk *desk)
     return AL_OK;
 }
 
+static int64_t burst_of(const struct strategy_config *config)
+{
+    return config->limits.burst > 0 ? config->limits.burst : 1;
+}
+
+/* What is looked at anew with every decision. */
+static void read_choices(struct desk *desk, const struct settings *settings)
+{
+    const struct strategy_config *config = desk->config;
+    desk->sizing = (struct sizing){config->sizing.min_amount, config->sizing.max_amount,
+                                   config->sizing.edge_scale};
+    desk->warmup_sizing =
+        (struct sizing){settings->warmup_min_amount, settings->warmup_max_amount, 1};
+    desk->exits = exits_of(config);
+    memcpy(desk->heuristic_weights, config->heuristic_weights, sizeof(config->heuristic_weights));
+}
+
 static enum al_err desk_init(struct desk *desk,
                              const struct strategy_config *config,
                              const struct settings *settings)
 {
-    int64_t burst = config->limits.burst > 0 ? config->limits.burst : 1;
-    *desk = (struct desk){
-        .config = config,
-        .sizing = {config->sizing.min_amount, config->sizing.max_amount, config->sizing.edge_scale},
-        .warmup_sizing = {settings->warmup_min_amount, settings->warmup_max_amount, 1},
-        .exits = exits_of(config),
-    };
+    *desk = (struct desk){.config = config};
+    read_choices(desk, settings);
     /* Without a bound ten of the largest amounts count as a full position. */
     double bound = config->limits.max_position_quote;
     desk->position_scale = isnan(bound) ? 10 * config->sizing.max_amount : bound;
-    memcpy(desk->heuristic_weights, config->heuristic_weights, sizeof(config->heuristic_weights));
-    limit_budget_init(&desk->budget, config->limits.rate, burst, 0);
+    limit_budget_init(&desk->budget, config->limits.rate, burst_of(config), 0);
     enum al_err err = init_trigger(desk, settings);
     return err == AL_OK ? resolve_features(desk) : err;
 }
@@ -175,14 +197,19 @@ static enum al_err init_path(struct pipeline *pipeline, struct market_desk *mark
     return price_path_init(&market->path, bar_ns, n_bars > PATH_BARS_MIN ? n_bars : PATH_BARS_MIN);
 }
 
+static struct market_limits freshness_of(const struct strategy_config *config)
+{
+    return (struct market_limits){config->freshness.ticker_ns, config->freshness.book_ns,
+                                  config->freshness.trades_ns, config->freshness.candle_ns};
+}
+
 static enum al_err add_pair(struct market_desk *market, struct desk *desk)
 {
     struct pair *pair = &market->pairs[market->n_pairs];
     *pair = (struct pair){
         .desk = desk,
         .market = market,
-        .freshness = {desk->config->freshness.ticker_ns, desk->config->freshness.book_ns,
-                      desk->config->freshness.trades_ns, desk->config->freshness.candle_ns},
+        .freshness = freshness_of(desk->config),
         .last_signal_ns = TIMESTAMP_NONE,
         .last_outcome_ns = TIMESTAMP_NONE,
         .next_decision_ns = TIMESTAMP_NONE,
@@ -247,6 +274,36 @@ enum al_err pipeline_create(const struct pipeline_options *options, struct pipel
     }
     *out = pipeline;
     return AL_OK;
+}
+
+/* ---- changing while it runs ---- */
+
+/* How many samples the next training needs changes with what asked for them; a number that a training left behind stays
+ * otherwise. The scale of the position's features stays too: samples and model know it. */
+static void desk_reload(struct desk *desk, const struct settings *settings, int64_t now_ns)
+{
+    struct trigger_rule rule = trigger_rule_of(desk->config, settings);
+    uint64_t first = desk->n_needed_first, next = desk->n_needed_next;
+    read_choices(desk, settings);
+    limit_budget_change(&desk->budget, desk->config->limits.rate, burst_of(desk->config), now_ns);
+    trigger_change(&desk->trigger, &rule, now_ns);
+    read_needs(desk, settings);
+    bool has_trained = desk->trigger.last_training_ns != TIMESTAMP_NONE;
+    if (has_trained && desk->n_needed_next != next)
+        desk->trigger.n_needed = desk->n_needed_next;
+    else if (!has_trained && desk->n_needed_first != first)
+        desk->trigger.n_needed = desk->n_needed_first;
+}
+
+void pipeline_reload(struct pipeline *pipeline, int64_t now_ns)
+{
+    for (size_t i = 0; i < pipeline->n_desks; i++)
+        desk_reload(&pipeline->desks[i], pipeline->settings, now_ns);
+    for (size_t i = 0; i < pipeline->n_markets; i++) {
+        struct market_desk *market = &pipeline->markets[i];
+        for (size_t k = 0; k < market->n_pairs; k++)
+            market->pairs[k].freshness = freshness_of(market->pairs[k].desk->config);
+    }
 }
 
 static void market_deinit(struct market_desk *market)

@@ -31,6 +31,8 @@ struct desk {
     double heuristic_weights[HEURISTICS_MAX]; /* in table order */
     struct exit_rules exits;
     struct trigger_state trigger;
+    uint64_t n_needed_first,
+        n_needed_next;         /* samples for the first training, and for each later one */
     uint64_t n_samples;        /* own fills, ever */
     uint64_t n_since_at_start; /* of the running training: what it has seen is not new afterwards */
     uint64_t n_decisions, n_signals, n_abstained, n_settled, n_won;

@@ -2,6 +2,7 @@
  * several settings is checked after all of them were read. */
 #include "alphaloop/settings/settings.h"
 
+#include <arpa/inet.h>
 #include <assert.h>
 #include <errno.h>
 #include <math.h>
@@ -245,6 +246,7 @@ struct reading {
     struct settings *out;
     struct buf *problems;
     size_t n_problems;
+    bool is_bad[SETTING_COUNT];
 };
 
 static void PRINTF(2, 3) problem(struct reading *r, const char *format, ...)
@@ -319,6 +321,7 @@ static void read_row(struct reading *r, const struct row *row)
 {
     char file_name[NAME_MAX_BYTES + sizeof FILE_SUFFIX];
     const char *origin = "", *file_origin = "";
+    size_t n_before = r->n_problems;
     r->out->origins[row - rows] = "default";
     set_default(row, r->out);
     snprintf(file_name, sizeof file_name, "%s%s", row->name, FILE_SUFFIX);
@@ -330,6 +333,7 @@ static void read_row(struct reading *r, const struct row *row)
         take_file(r, row, ask(r, file_name, &file_origin));
     else if (has_text)
         take_value(r, row, ask(r, row->name, &origin), origin);
+    r->is_bad[row - rows] = r->n_problems > n_before;
 }
 
 static bool is_made_of(const char *text, const char *allowed)
@@ -360,12 +364,24 @@ static void check_lists(struct reading *r)
     }
 }
 
+/* A name would have to be looked up, and could mean any of several. */
+static bool is_address(const char *text)
+{
+    unsigned char bytes[16];
+    return strcmp(text, "localhost") == 0 || inet_pton(AF_INET, text, bytes) == 1 ||
+           inet_pton(AF_INET6, text, bytes) == 1;
+}
+
 static void check_together(struct reading *r, unsigned needs)
 {
     struct cron cron;
     const struct settings *s = r->out;
-    if ((needs & SETTINGS_NEED_API_KEY) != 0 && s->model_service_api_key[0] == '\0')
+    if ((needs & SETTINGS_NEED_API_KEY) != 0 && s->model_service_api_key[0] == '\0' &&
+        !r->is_bad[SETTING_ID_model_service_api_key])
         problem(r, "MODEL_SERVICE_API_KEY is not set: it is required, at least 16 characters");
+    if (!is_address(s->model_service_host))
+        problem(r, "MODEL_SERVICE_HOST=%.*s: allowed is an IPv4 or IPv6 address, or localhost",
+                VALUE_SHOWN_MAX, s->model_service_host);
     if (s->warmup_min_amount > s->warmup_max_amount)
         problem(r, "WARMUP_MIN_AMOUNT=%g: must not be above WARMUP_MAX_AMOUNT=%g",
                 s->warmup_min_amount, s->warmup_max_amount);
@@ -387,7 +403,7 @@ enum al_err settings_read(const struct settings_source *source,
                           struct settings *out,
                           struct buf *problems)
 {
-    struct reading r = {source, out, problems, 0};
+    struct reading r = {.source = source, .out = out, .problems = problems};
     memset(out, 0, sizeof *out);
     for (size_t i = 0; i < SETTING_COUNT; i++)
         read_row(&r, &rows[i]);

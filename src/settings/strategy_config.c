@@ -748,3 +748,18 @@ void strategy_config_write(const struct strategy_config *config, struct json_wri
 {
     write_members(w, "", config);
 }
+
+/* ---- changing while it runs ---- */
+
+bool strategy_config_reload(struct strategy_config *running, const struct strategy_config *fresh)
+{
+    running->epsilon = fresh->epsilon;
+    memcpy(running->heuristic_weights, fresh->heuristic_weights,
+           sizeof(running->heuristic_weights));
+    running->sizing = fresh->sizing;
+    running->limits = fresh->limits;
+    running->exits = fresh->exits;
+    running->freshness = fresh->freshness;
+    running->training = fresh->training;
+    return memcmp(running, fresh, sizeof(*running)) == 0;
+}

@@ -58,6 +58,16 @@ static void refill(struct limit_budget *budget, int64_t now_ns)
     budget->at_ns = now_ns;
 }
 
+void limit_budget_change(struct limit_budget *budget, int64_t rate, int64_t burst, int64_t now_ns)
+{
+    assert(rate > 0 && rate <= 1000000 && burst >= 1 && burst <= 1000000);
+    refill(budget, now_ns);
+    budget->rate = rate;
+    budget->burst = burst;
+    if (budget->credit > burst * SIGNAL_COST)
+        budget->credit = burst * SIGNAL_COST;
+}
+
 bool limit_budget_has(struct limit_budget *budget, int64_t now_ns)
 {
     refill(budget, now_ns);

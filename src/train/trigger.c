@@ -3,6 +3,7 @@
 #include <assert.h>
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 #define TRIGGER(name, summary) extern const struct trigger trigger_##name;
 #include "alphaloop/tbl/triggers.def"
@@ -55,6 +56,18 @@ void trigger_restore(struct trigger_state *state,
     bool kept = next_scheduled_ns != TIMESTAMP_NONE;
     state->next_scheduled_ns =
         kept ? next_scheduled_ns : cron_next_after(&state->rule.schedule, now_ns);
+}
+
+void trigger_change(struct trigger_state *state, const struct trigger_rule *rule, int64_t now_ns)
+{
+    assert(rule->window >= OUTCOMES_MIN && rule->window <= TRIGGER_WINDOW_MAX);
+    bool same_schedule =
+        rule->has_schedule == state->rule.has_schedule &&
+        memcmp(&rule->schedule, &state->rule.schedule, sizeof(rule->schedule)) == 0;
+    state->rule = *rule;
+    if (!same_schedule)
+        state->next_scheduled_ns =
+            rule->has_schedule ? cron_next_after(&rule->schedule, now_ns) : TIMESTAMP_NONE;
 }
 
 const char *trigger_due(struct trigger_state *state, int64_t now_ns)

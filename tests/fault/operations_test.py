@@ -1,4 +1,5 @@
 """What an operator does and meets: stopping, reloading, starting wrongly, notifying, doctor."""
+import json
 import os
 import signal
 import socket
@@ -123,6 +124,43 @@ def test_sighup_takes_over_what_may_change_and_keeps_the_old_when_it_is_bad(tmp_
         assert not any(key in line for key in (first, other) for line in worker.lines), "a secret is in the log"
 
 
+def test_sighup_changes_what_is_decided_from_now_on(tmp_path):
+    env_file = tmp_path / "env"
+
+    def write(amount, horizon):
+        env_file.write_text(f"WARMUP_MIN_AMOUNT={amount}\nWARMUP_MAX_AMOUNT={amount}\nMODEL_RETRAINING_SCHEDULE=daily\n"
+                            f"SIGNAL_GENERATION_RATE_LIMIT={amount}\n")
+        return load.market_settings(tmp_path, SPEED, limits={"burst": 1000}, horizon_seconds=horizon)
+
+    def amounts(n):
+        harness.purge(channel, SIGNALS)
+        return {harness.await_message(channel, SIGNALS, 60).json()["amount"] for _ in range(n)}
+
+    def strategy(worker):
+        return worker.get("/api/v1/strategies").json()["items"][0]["config"]
+
+    channel = harness.amqp_channel()
+    settings = write(200, 60)
+    with harness.Worker("--env-file", str(env_file), **settings) as worker:
+        worker.await_ready()
+        with load.simulation(SPEED):
+            assert amounts(3) == {200}
+            assert strategy(worker)["limits"]["rate"] == 200
+            scheduled = worker.get("/api/v1/training/status").json()["next_scheduled_training"]
+            assert scheduled.endswith("T00:00:00.000000Z"), scheduled
+            write(300, 61)
+            worker.process.send_signal(signal.SIGHUP)
+            told = worker.await_log(event="settings_reloaded")
+            assert "WARMUP_MIN_AMOUNT is 300 now" in told["changes"] and "after the next start" in told["changes"]
+            eventually(lambda: amounts(1) == {300}, "signals of the new amount")
+            assert amounts(3) == {300}
+            assert strategy(worker)["limits"]["rate"] == 300 and strategy(worker)["horizon_seconds"] == 60
+            worker.process.send_signal(signal.SIGHUP)
+            told = worker.await_log(event="settings_reloaded")
+            assert told["n_changed"] == 0
+        assert worker.stop() == 0
+
+
 # ---- starting wrongly ----
 
 def test_a_second_worker_on_the_same_port_says_so_and_ends():
@@ -145,6 +183,44 @@ def test_bad_settings_are_listed_all_at_once():
         line = next((line for line in done.stderr.splitlines() if name in line), None)
         assert line and value in line, f"{name}: {done.stderr}"
     assert "short-key" not in done.stderr
+
+
+def test_bad_lines_and_bad_values_are_listed_together(tmp_path):
+    env_file = tmp_path / "env"
+    env_file.write_text("not a line\nPREFETCH=many\n")
+    done = harness.run("serve", "--env-file", str(env_file), MODEL_SERVICE_API_KEY="short", MODEL_SERVICE_HOST="no-address")
+    assert done.returncode == 2
+    for words in (str(env_file), "line 1", "PREFETCH=many", "MODEL_SERVICE_API_KEY", "MODEL_SERVICE_HOST=no-address"):
+        assert done.stderr.count(words) == 1, done.stderr
+
+
+def test_the_environment_wins_over_the_env_file(tmp_path):
+    env_file, secret = tmp_path / "env", tmp_path / "secret"
+    secret.write_text("from-a-secret-file\n")
+    env_file.write_text("MODEL_RETRAINING_SCHEDULE=daily\nMODEL_SERVICE_API_KEY=from-the-env-file\nMODEL_GATE=accuracy\n"
+                        f"TRADING_ASSETS_FILE={tmp_path / 'absent'}\n")
+
+    def settings(**environment):
+        done = harness.run("settings", "--json", "--env-file", str(env_file), **environment)
+        assert done.returncode == 0, done.stderr
+        return {row["name"]: (row["value"], row["origin"]) for row in json.loads(done.stdout)}
+
+    found = settings(MODEL_SERVICE_API_KEY=None, TRADING_ASSETS="BTCUSDT")
+    assert found["MODEL_RETRAINING_SCHEDULE"] == ("daily", "env file")
+    assert found["MODEL_SERVICE_API_KEY"] == ("set", "env file")
+    assert found["TRADING_ASSETS"] == ("BTCUSDT", "environment")
+    found = settings(MODEL_RETRAINING_SCHEDULE="", MODEL_SERVICE_API_KEY=None, MODEL_SERVICE_API_KEY_FILE=str(secret),
+                     MODEL_GATE="evidence", TRADING_ASSETS="BTCUSDT")
+    assert found["MODEL_RETRAINING_SCHEDULE"] == ("", "default")
+    assert found["MODEL_SERVICE_API_KEY"] == ("set", "file")
+    assert found["MODEL_GATE"] == ("evidence", "environment")
+
+
+@pytest.mark.parametrize("arguments", [["backtest", "candles.csv"], ["replay"], ["help", "replay"], ["no-such-role"],
+                                       ["serve", "--no-such-option"], ["doctor", "argument"]])
+def test_bad_usage_is_said_in_words_with_code_2(arguments):
+    done = harness.run(*arguments)
+    assert done.returncode == 2 and done.stdout == "" and done.stderr
 
 
 def test_a_missing_key_stops_the_start():

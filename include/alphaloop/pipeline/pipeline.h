@@ -141,6 +141,9 @@ struct neighbours {
 #define NEIGHBOUR_ROWS_MAX 1000 /* of each */
 void pipeline_on_neighbours(struct pipeline *pipeline, const struct neighbours *neighbours);
 
+/* Settings and strategies (those it was made with) say something else now: go on with that. */
+void pipeline_reload(struct pipeline *pipeline, int64_t now_ns);
+
 /* ---- what there is to see ---- */
 
 struct strategy_view {

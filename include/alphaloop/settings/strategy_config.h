@@ -95,6 +95,11 @@ MUST_CHECK enum al_err strategy_config_parse(struct json_reader *reader,
                                              struct strategy_config *out,
                                              struct buf *problems);
 
+/* Take over what may change while the strategy runs: epsilon, heuristics, sizing, limits, exits, freshness, training.
+ *   returns  whether nothing else differs; the rest waits for the next start
+ */
+bool strategy_config_reload(struct strategy_config *running, const struct strategy_config *fresh);
+
 /* The JSON Schema (2020-12) of the table: config/strategies/strategy.schema.json. */
 void strategy_config_schema(struct buf *out);
 

@@ -19,6 +19,8 @@ void limit_budget_init(struct limit_budget *budget,
                        int64_t rate,
                        int64_t burst,
                        int64_t now_ns); /* starts full */
+/* Another rate and burst from now on; what is left stays, as far as the new burst holds it. */
+void limit_budget_change(struct limit_budget *budget, int64_t rate, int64_t burst, int64_t now_ns);
 bool limit_budget_has(struct limit_budget *budget, int64_t now_ns);
 bool limit_budget_take(struct limit_budget *budget, int64_t now_ns); /* false: used up */
 

@@ -66,6 +66,9 @@ void trigger_restore(struct trigger_state *state,
                      int64_t next_scheduled_ns,
                      int64_t now_ns);
 
+/* Another rule from now on. Another schedule counts from now_ns; outcomes and the time of the last training stay. */
+void trigger_change(struct trigger_state *state, const struct trigger_rule *rule, int64_t now_ns);
+
 /* Name of the first trigger that is due, or NULL. None while a training runs or within min_interval_ns of the last. */
 const char *trigger_due(struct trigger_state *state, int64_t now_ns);
 void trigger_on_start(struct trigger_state *state, int64_t now_ns);

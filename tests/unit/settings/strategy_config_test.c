@@ -186,6 +186,21 @@ static void read_whole_file(const char *path, struct buf *out)
     fclose(in);
 }
 
+static void test_reload_takes_choices_and_leaves_what_a_model_stands_on(void **state)
+{
+    (void)state;
+    check_ok(parse("{\"horizon_seconds\":60}"));
+    struct strategy_config running = config;
+    check_ok(parse("{\"horizon_seconds\":60,\"epsilon\":0.25,\"limits\":{\"rate\":7},"
+                   "\"exits\":{\"stop_loss_pct\":-9},\"training\":{\"schedule\":\"daily\"}}"));
+    assert_true(strategy_config_reload(&running, &config));
+    assert_memory_equal(&running, &config, sizeof config);
+    check_ok(parse("{\"horizon_seconds\":90,\"limits\":{\"rate\":8}}"));
+    assert_false(strategy_config_reload(&running, &config));
+    check_i64(running.limits.rate, 8);
+    check_i64(running.horizon_ns, 60 * NS_PER_S);
+}
+
 static void test_shipped_files_are_valid(void **state)
 {
     static const char *const paths[] = {"config/strategies/default.json",
@@ -220,6 +235,7 @@ int main(void)
         cmocka_unit_test(test_every_problem_is_listed_with_its_path),
         cmocka_unit_test(test_what_is_no_object_is_refused),
         cmocka_unit_test(test_written_form_gives_the_same_configuration),
+        cmocka_unit_test(test_reload_takes_choices_and_leaves_what_a_model_stands_on),
         cmocka_unit_test(test_shipped_files_are_valid),
         cmocka_unit_test(test_schema_is_the_shipped_one),
     };

@@ -197,6 +197,22 @@ static void test_limit_budget_keeps_its_promise_over_every_span(void **state)
     }
 }
 
+static void test_limit_budget_changes_without_starting_afresh(void **state)
+{
+    (void)state;
+    limit_budget_init(&budget, 60, 10, START_NS);
+    for (int i = 0; i < 8; i++)
+        assert_true(limit_budget_take(&budget, START_NS));
+    limit_budget_change(&budget, 6, 20, START_NS);
+    assert_true(limit_budget_take(&budget, START_NS)); /* the two that were left, and no more */
+    assert_true(limit_budget_take(&budget, START_NS));
+    assert_false(limit_budget_has(&budget, START_NS + 10 * NS_PER_S - 1));
+    assert_true(limit_budget_has(&budget, START_NS + 10 * NS_PER_S));
+    limit_budget_change(&budget, 60, 1, START_NS + 3600 * NS_PER_S);
+    assert_true(limit_budget_take(&budget, START_NS + 3600 * NS_PER_S));
+    assert_false(limit_budget_has(&budget, START_NS + 3600 * NS_PER_S));
+}
+
 static void test_limit_names_are_unique(void **state)
 {
     (void)state;
@@ -226,6 +242,7 @@ int main(void)
         cmocka_unit_test_setup(test_limit_budget_survives_a_clock_that_stands_or_goes_back, begin),
         cmocka_unit_test_setup(test_limit_budget_survives_the_longest_silence, begin),
         cmocka_unit_test_setup(test_limit_budget_keeps_its_promise_over_every_span, begin),
+        cmocka_unit_test_setup(test_limit_budget_changes_without_starting_afresh, begin),
         cmocka_unit_test_setup(test_limit_names_are_unique, begin),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -233,6 +233,23 @@ static void test_degradation_can_be_switched_off(void **s)
     check_i64(outcomes_until_alarm(), 1000);
 }
 
+static void test_another_schedule_counts_from_now_and_the_same_one_goes_on(void **s)
+{
+    (void)s;
+    begin("hourly");
+    trigger_restore(&state, TIMESTAMP_NONE, 2 * NS_PER_H, 5 * NS_PER_H);
+    struct trigger_rule same = rule_of("hourly"), daily = rule_of("daily"), none = rule_of(NULL);
+    same.min_interval_ns = 0;
+    trigger_change(&state, &same, 5 * NS_PER_H);
+    check_i64(state.next_scheduled_ns, 2 * NS_PER_H); /* what was missed is still due */
+    check_i64(state.rule.min_interval_ns, 0);
+    trigger_change(&state, &daily, 5 * NS_PER_H);
+    check_i64(state.next_scheduled_ns, 24 * NS_PER_H);
+    trigger_change(&state, &none, 5 * NS_PER_H);
+    check_i64(state.next_scheduled_ns, TIMESTAMP_NONE);
+    check_str(trigger_due(&state, 400 * NS_PER_DAY), NULL);
+}
+
 static void test_every_trigger_has_a_name_of_its_own(void **s)
 {
     (void)s;
@@ -264,6 +281,7 @@ int main(void)
         TEST(test_other_trainings_leave_the_window_alone),
         TEST(test_new_model_starts_afresh),
         TEST(test_degradation_can_be_switched_off),
+        TEST(test_another_schedule_counts_from_now_and_the_same_one_goes_on),
         TEST(test_every_trigger_has_a_name_of_its_own),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
