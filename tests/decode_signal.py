@@ -176,12 +176,11 @@ def check_finite(value, field):
 
 
 def check_version(signal):
-    """A version when a model decided. None in warm-up, nor when an exit rule closes a position without a model."""
+    """A version once a model serves, null in warm-up; exits say the same as entries."""
     version, warmup = signal["model_version"], signal["is_warmup"]
     need(isinstance(warmup, bool), "is_warmup", f"{warmup!r} is not a boolean")
     if version is None:
-        is_exit = signal["metadata"].get("kind") == "exit"
-        need(warmup or is_exit, "model_version", "null outside warm-up")
+        need(warmup, "model_version", "null outside warm-up")
     else:
         matching(version, "model_version", VERSION)
         need(not warmup, "model_version", "a version in warm-up")
@@ -212,7 +211,8 @@ def decode_message(properties, body):
     need(properties.message_id == signal["signal_id"], "message_id", f"{properties.message_id!r} is not the signal_id")
     need(properties.type == "trading_signal", "type", repr(properties.type))
     need(bool(properties.app_id), "app_id", "missing")
-    need(isinstance(properties.timestamp, int) and properties.timestamp > 0, "timestamp property", "missing")
+    second = int(timestamp(signal["timestamp"], "timestamp").timestamp())
+    need(properties.timestamp == second, "timestamp property", f"{properties.timestamp!r} is not the body's second, {second}")
     headers = properties.headers or {}
     need(headers.get("trace_id") == signal["trace_id"], "header trace_id", f"{headers.get('trace_id')!r} is not the body's")
     if "traceparent" in headers:

@@ -223,10 +223,29 @@ static bool worth_keeping(struct journey *j)
     return !repeat;
 }
 
+/* In short words what spoke for the side: the loudest heuristic or the model's value, and chance when it decided. */
+static size_t entry_reasons(const struct journey *j, const char *reasons[REASONS_MAX])
+{
+    const struct decision *decision = j->decision;
+    size_t n = 0;
+    bool by_chance = decision->is_warmup ? decision->propensity < 0.5 : j->choice.explored;
+    if (decision->is_warmup && decision->heuristic[0] != '\0')
+        reasons[n++] = decision->heuristic;
+    if (!decision->is_warmup && !by_chance)
+        reasons[n++] = "value_above_cost";
+    if (by_chance)
+        reasons[n++] = "exploration";
+    return n;
+}
+
 static void write_body(struct journey *j, struct buf *body)
 {
     const struct desk *desk = j->pair->desk;
+    const char *reasons[REASONS_MAX];
+    size_t n_reasons = entry_reasons(j, reasons);
     struct signal_extra extra = {
+        .reasons = reasons,
+        .n_reasons = n_reasons,
         .risk_score = risk_score(&j->decision->snapshot, j->decision->sigma_h),
         .indicator_names = desk->feature_names,
         .n_indicators = j->decision->n_features,
@@ -369,6 +388,38 @@ static void take_in(struct market_desk *market,
     }
 }
 
+static const char *outcome_of(const struct market_counts *before,
+                              const struct market_counts *after,
+                              enum market_kind kind,
+                              bool used)
+{
+    if (used)
+        return "used";
+    if (after->n_late[kind] > before->n_late[kind])
+        return "late";
+    if (after->n_refused[kind] > before->n_refused[kind])
+        return "refused";
+    return kind == MARKET_BOOK ? "no_snapshot" : "unused";
+}
+
+/* True when something of the message was used. */
+static bool take_message(struct market_desk *market,
+                         const struct market_event *event,
+                         int64_t now_ns,
+                         struct market_update *update)
+{
+    struct market_counts before = *market_state_counts(market->market);
+    bool used = market_state_on_event(market->market, event, now_ns, update);
+    const struct market_counts *after = market_state_counts(market->market);
+    metric_add(METRIC_market_events_total, 1, market_kind_name(event->kind),
+               outcome_of(&before, after, event->kind, used));
+    step_count("act", "market", used ? "next" : "unused");
+    if (event->kind == MARKET_BOOK)
+        metric_set(METRIC_order_book_usable, used && update->book != NULL, market->asset.text,
+                   NULL);
+    return used;
+}
+
 void act_on_market(struct pipeline *pipeline,
                    const struct market_event *event,
                    int64_t now_ns,
@@ -379,9 +430,7 @@ void act_on_market(struct pipeline *pipeline,
     if (market == NULL)
         return;
     struct market_update update;
-    bool used = market_state_on_event(market->market, event, now_ns, &update);
-    step_count("act", "market", used ? "next" : "unused");
-    if (!used)
+    if (!take_message(market, event, now_ns, &update))
         return;
     take_in(market, &update, effects);
     if (market->exit.is_wanted)

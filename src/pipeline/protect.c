@@ -129,7 +129,7 @@ static void push_exit(struct pipeline *pipeline,
                       struct effects *effects)
 {
     const struct position_update *update = &market->position.last;
-    const char *const reasons[] = {reason_text(choice->reason)};
+    const char *const reasons[] = {reason_name(choice->reason)};
     struct signal_extra extra = {
         .reasoning = reason_text(choice->reason),
         .risk_score = risk_score(snapshot, snapshot->volatility),

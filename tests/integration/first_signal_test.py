@@ -2,6 +2,7 @@
 signal and its row look like, and what never yields one. docs/operations.md says the same in words.
 """
 import os
+import signal
 import sys
 
 import harness
@@ -163,6 +164,23 @@ def test_the_budget_of_signals_ends(channel, db):
     assert all(3 <= n <= 4 for n in count.values())  # a token comes back in 60 s
     while (taken := take_signal(channel)) is not None:
         assert 20 <= taken[0]["amount"] <= 30
+
+
+def test_a_reload_changes_limits_and_amounts(channel, db, tmp_path):
+    """Strategies fall back to the settings, so SIGHUP reads them again too."""
+    env_file = tmp_path / "env"
+    env_file.write_text("SIGNAL_GENERATION_RATE_LIMIT=1\nSIGNAL_GENERATION_BURST_ALLOWANCE=1\nWARMUP_MAX_AMOUNT=200\n")
+    with harness.Worker("--env-file", str(env_file), TRADING_ASSETS="BTCUSDT", **CERTAIN) as worker:
+        worker.await_ready()
+        publish(channel, TICKER, ticker())
+        assert await_signal(channel)[0]["amount"] <= 200
+        await_reason(db, "rate_limited")
+        env_file.write_text("SIGNAL_GENERATION_RATE_LIMIT=1000\nSIGNAL_GENERATION_BURST_ALLOWANCE=1000\n"
+                            "WARMUP_MIN_AMOUNT=300\nWARMUP_MAX_AMOUNT=400\n")
+        worker.process.send_signal(signal.SIGHUP)
+        worker.await_log(event="settings_reloaded")
+        publish(channel, TICKER, ticker())
+        assert 300 <= await_signal(channel)[0]["amount"] <= 400
 
 
 def position(position_id, size, pnl_pct, **fields):

@@ -101,11 +101,12 @@ def test_refuses_a_body_that_is_no_signal(number):
         decode_signal.decode(BAD_BODIES[number])
 
 
-def test_takes_null_version_in_warmup_and_of_an_exit():
+def test_takes_null_version_in_warmup_alone():
     warmup = dict(GOOD, model_version=None, is_warmup=True)
     assert decode_signal.decode(json.dumps(warmup).encode())["is_warmup"]
     exit_by_rule = dict(GOOD, model_version=None, metadata=dict(GOOD["metadata"], kind="exit"))
-    assert decode_signal.decode(json.dumps(exit_by_rule).encode())["model_version"] is None
+    with pytest.raises(decode_signal.BadSignal):
+        decode_signal.decode(json.dumps(exit_by_rule).encode())
 
 
 def test_keeps_amounts_exact():
@@ -122,7 +123,7 @@ def test_takes_good_properties():
 
 @pytest.mark.parametrize("change", [
     {"content_type": None}, {"content_type": "text/plain"}, {"delivery_mode": 1}, {"delivery_mode": None}, {"message_id": None},
-    {"message_id": "other"}, {"type": None}, {"type": "signal"}, {"app_id": None}, {"timestamp": None}, {"headers": None},
+    {"message_id": "other"}, {"type": None}, {"type": "signal"}, {"app_id": None}, {"timestamp": None}, {"timestamp": 1769851801}, {"headers": None},
     {"headers": {"trace_id": "other"}}, {"headers": {"trace_id": "trace-1", "traceparent": "x"}}])
 def test_refuses_bad_properties(change):
     with pytest.raises(decode_signal.BadSignal):
