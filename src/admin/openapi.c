@@ -418,8 +418,11 @@ static void write_responses(struct json_writer *w, const struct http_route *rout
     json_w_end_object(w);
     if (route->auth != HTTP_OPEN)
         write_code(w, "401", SLICE("Error"));
-    if (has_param(route, true))
+    if (has_param(route, true)) {
+        write_code(w, "400", SLICE("Error"));
+        write_code(w, "413", SLICE("Error"));
         write_code(w, "415", SLICE("Error"));
+    }
     if (route->params->name != NULL)
         write_code(w, "422", SLICE("Problems"));
     write_own_errors(w, route->errors);

@@ -17,6 +17,7 @@
 #include "alphaloop/base/uuid.h"
 
 #define NUMBER_TEXT_MAX 40
+#define TIME_TEXT_MAX   48
 
 /* Why a value is refused: a short word for programs, a sentence for people. */
 struct refusal {
@@ -100,8 +101,22 @@ static bool parse_boolean(struct slice text, struct http_value *out, struct refu
     return true;
 }
 
+/* "2026-01-31T09:30:00+01:00" in a query whose + was not escaped came here with a blank: no other time looks like that. */
+static bool restore_plus(struct slice text, char out[TIME_TEXT_MAX])
+{
+    if (text.len <= sizeof("2026-01-31T09:30:00") || text.len >= TIME_TEXT_MAX ||
+        text.ptr[text.len - 6] != ' ' || text.ptr[text.len - 3] != ':')
+        return false;
+    memcpy(out, text.ptr, text.len);
+    out[text.len - 6] = '+';
+    return true;
+}
+
 static bool parse_time(struct slice text, struct http_value *out, struct refusal refusal)
 {
+    char copy[TIME_TEXT_MAX];
+    if (restore_plus(text, copy))
+        text.ptr = copy;
     if (timestamp_parse(text, &out->i64) != AL_OK)
         return no(refusal, "datetime_parsing", "must be a time like 2026-01-31T09:30:00Z");
     return true;
@@ -340,7 +355,8 @@ static bool wants_body(const struct http_route *route, bool *required)
     return any;
 }
 
-/* False when the body as a whole is wrong; its members are then not looked at. */
+/* False when the body as a whole is wrong; its members are then not looked at. What is not JSON at all has no field that
+ * could be named: 400. */
 static bool read_body(struct http_request *request, struct json_reader *reader)
 {
     bool required;
@@ -353,7 +369,7 @@ static bool read_body(struct http_request *request, struct json_reader *reader)
         return !required;
     }
     if (json_read(reader, text, &request->json) != AL_OK) {
-        http_problem(request, "body", NULL, "json_invalid", err_text());
+        http_error(request, 400, "the body is not JSON: %s", err_text());
         return false;
     }
     if (!json_is_object(request->json)) {
@@ -371,5 +387,5 @@ bool http_params_read(struct http_request *request, struct json_reader *reader)
         if (params[i].in != HTTP_BODY || body_is_fine)
             take_param(request, &params[i], &request->values[i]);
     }
-    return request->problems == NULL;
+    return request->problems == NULL && request->response.status == 0;
 }

@@ -157,7 +157,8 @@ enum http_answer http_request_run(struct http_request *request, const struct htt
     if (request->response.status != 0)
         return HTTP_ANSWERED;
     if (!http_params_read(request, policy->reader)) {
-        answer_problems(request);
+        if (request->response.status == 0)
+            answer_problems(request);
         return HTTP_ANSWERED;
     }
     return request->match.route->handler(request, policy->ctx);

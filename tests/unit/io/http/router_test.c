@@ -206,6 +206,10 @@ static const struct param_case param_cases[] = {
     {{.type = HTTP_BOOLEAN}, "False", NULL},
     {{.type = HTTP_BOOLEAN}, "yes", "bool_parsing"},
     {{.type = HTTP_TIME}, "2026-01-31T09:30:00Z", NULL},
+    {{.type = HTTP_TIME}, "2026-01-31T09:30:00+02:00", NULL},
+    {{.type = HTTP_TIME}, "2026-01-31T09:30:00.25 02:00", NULL}, /* a + that was not escaped */
+    {{.type = HTTP_TIME}, "2026-01-31T09:30:00 02:61", "datetime_parsing"},
+    {{.type = HTTP_TIME}, "2026-01-31 09:30", "datetime_parsing"},
     {{.type = HTTP_TIME}, "2026-01-31", "datetime_parsing"},
     {CHOICE, "week", NULL},
     {CHOICE, "wee", "enum"},
@@ -354,7 +358,8 @@ static void test_request_tells_all_problems_at_once(void **state)
 static void test_request_refuses_a_body_that_is_not_an_object(void **state)
 {
     (void)state;
-    ASK(422, "POST", "/echo/a", "key", JSON_TYPE, "{\"strategy_id\":\"s\"");
+    ASK(400, "POST", "/echo/a", "key", JSON_TYPE, "{\"strategy_id\":\"s\"");
+    ASK(400, "POST", "/echo/a?limit=x", "key", JSON_TYPE, "\xff");
     ASK(422, "POST", "/echo/a", "key", JSON_TYPE, "[]");
     ASK(422, "POST", "/echo/a", "key", JSON_TYPE, "null");
     ASK(422, "POST", "/echo/a", "key", JSON_TYPE, NULL);
