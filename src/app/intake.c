@@ -319,6 +319,20 @@ static enum pg_next on_step(void *ctx, struct pg_batch *batch)
 
 /* ---- the end of a transaction ---- */
 
+/* A fill of one of our signals is news: here ends the way of its trace id. */
+static void log_execution(const struct entry *entry)
+{
+    const struct order_event *event = &entry->item->event;
+    char signal_id[UUID_TEXT_MAX], quantity[DECIMAL_TEXT_MAX], price[DECIMAL_TEXT_MAX];
+    uuid_format(event->signal_id, signal_id);
+    decimal_format(entry->execution.quantity, quantity);
+    decimal_format(entry->execution.price, price);
+    log_info("app", "fill", event->trace_id.text, EV("execution"), F_STR("signal_id", signal_id),
+             F_STR("order_id", event->order_id.text),
+             F_STR("type", order_event_type_name(event->type)), F_STR("quantity", quantity),
+             F_STR("price", price));
+}
+
 static void count_entry(struct intake *intake, const struct entry *entry)
 {
     const struct item *item = entry->item;
@@ -336,9 +350,12 @@ static void count_entry(struct intake *intake, const struct entry *entry)
                    NULL);
         metric_add(METRIC_executions_total, entry->executed, NULL, NULL);
         metric_add(METRIC_order_event_context_dropped_total, event->n_context_dropped, NULL, NULL);
-        log_debug("app", "fill", event->trace_id.text, EV("order_event"),
-                  F_STR("type", order_event_type_name(event->type)),
-                  F_STR("order_id", event->order_id.text));
+        if (entry->matched && entry->executed)
+            log_execution(entry);
+        else
+            log_debug("app", "fill", event->trace_id.text, EV("order_event"),
+                      F_STR("type", order_event_type_name(event->type)),
+                      F_STR("order_id", event->order_id.text));
     }
     metric_add(METRIC_order_events_total, 1, outcome, NULL);
 }

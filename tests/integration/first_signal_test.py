@@ -108,6 +108,21 @@ def test_a_trace_goes_through(channel, db):
     assert seen == {"BTCUSDT": ("from-the-body", PARENT), "ETHUSDT": ("from-the-header", None), "SOLUSDT": (TRACE, PARENT)}
 
 
+def test_a_trace_is_in_the_log_from_the_signal_to_its_fill(channel, db):
+    with harness.Worker(TRADING_ASSETS="BTCUSDT", **CERTAIN) as worker:
+        worker.await_ready()
+        publish(channel, TICKER, dict(ticker(), trace_id="one-journey"))
+        signal, _ = await_signal(channel)
+        published = worker.await_log(event="signal_published", signal_id=signal["signal_id"])
+        publish(channel, harness.ORDER_EVENTS, harness.order_event(signal["signal_id"], trace_id=signal["trace_id"],
+                                                                   side=signal["signal_type"]))
+        fill = worker.await_log(event="execution", signal_id=signal["signal_id"])
+    assert published["trace_id"] == fill["trace_id"] == "one-journey"
+    assert fill["quantity"] == "0.01000000" and fill["price"] == "50000.00000000"
+    for table in ("trading_signals", "order_events"):
+        assert query(db, f"SELECT count(*) FROM {table} WHERE trace_id = 'one-journey'") == [(1,)]
+
+
 @pytest.mark.parametrize("reason, message", [
     ("market_data_stale", dict(ticker(), timestamp=now_text(-60))),
     ("market_data_crossed", ticker(spread=-1.0)),
