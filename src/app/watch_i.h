@@ -5,7 +5,7 @@
 #include "alphaloop/base/json.h"
 
 #define WATCH_STRATEGIES_MAX 32
-#define WATCH_TEXT_MAX       160
+#define WATCH_TEXT_MAX       512
 
 struct watch_strategy {
     char id[104], mode[16], version[24], kind[24];

@@ -16,7 +16,7 @@
 
 #define ADMIN_STRATEGIES_MAX 64
 #define ADMIN_CONSUMERS_MAX  16
-#define ADMIN_TEXT_MAX       256
+#define ADMIN_TEXT_MAX       512 /* a verdict of the gate is the longest */
 
 /* ---- the live view: plain values, filled from scratch for each request ---- */
 
