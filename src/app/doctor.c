@@ -8,18 +8,19 @@
 #include <time.h>
 #include <uv.h>
 
+#include "alphaloop/app/database.h"
 #include "alphaloop/app/environment.h"
 #include "alphaloop/app/model_store.h"
 #include "alphaloop/app/roles.h"
 #include "alphaloop/base/timestamp.h"
 #include "alphaloop/io/amqp.h"
+#include "alphaloop/io/file.h"
 #include "alphaloop/io/pg_sync.h"
 #include "alphaloop/model/xgb.h"
 #include "alphaloop/observe/log.h"
 #include "alphaloop/store/migrate.h"
 
 #include "strategies_i.h"
-#include "worker_i.h"
 
 #define BROKER_WAIT_MS   5000
 #define CLOCK_SKEW_MAX_S 2.0
@@ -33,6 +34,7 @@ struct doctor {
 };
 
 static void good(const char *what, const char *format, ...) PRINTF(2, 3);
+static void note(const char *what, const char *format, ...) PRINTF(2, 3);
 static void bad(struct doctor *doctor, const char *what, const char *mend, const char *format, ...)
     PRINTF(4, 5);
 
@@ -46,14 +48,32 @@ static void good(const char *what, const char *format, ...)
     va_end(args);
 }
 
-static void bad(struct doctor *doctor, const char *what, const char *mend, const char *format, ...)
+static void note(const char *what, const char *format, ...)
 {
     va_list args;
     va_start(args, format);
-    printf("FAIL  %-14s ", what);
+    printf("note  %-14s ", what);
     vprintf(format, args);
-    printf("\n      %-14s mend: %s\n", "", mend);
+    putchar('\n');
     va_end(args);
+}
+
+static void bad(struct doctor *doctor, const char *what, const char *mend, const char *format, ...)
+{
+    struct buf text = BUF_INIT(2 * SETTINGS_PROBLEMS_MAX);
+    va_list args;
+    va_start(args, format);
+    buf_vprintf(&text, format, args);
+    va_end(args);
+    const char *head = "FAIL", *line = buf_str(&text);
+    do {
+        size_t len = strcspn(line, "\n");
+        printf("%-5s %-14s %.*s\n", head, what, (int)len, line);
+        line += len + (line[len] == '\n');
+        head = what = "";
+    } while (*line != '\0');
+    printf("      %-14s mend: %s\n", "", mend);
+    buf_deinit(&text);
     doctor->n_failed++;
 }
 
@@ -69,7 +89,7 @@ static bool check_settings(struct doctor *doctor)
     else
         bad(doctor, "settings",
             "correct these in the environment or the env file; `alphaloop settings` explains each",
-            "%s\n%s", err_text(), buf_str(&problems));
+            "%s", buf_str(&problems));
     buf_deinit(&problems);
     return ok;
 }
@@ -120,22 +140,60 @@ static void check_facts(struct doctor *doctor, struct pg_sync *sync)
         good("clock", "within %.1f s of the database", CLOCK_SKEW_MAX_S);
 }
 
-static const char *database_mend(enum al_err err)
+#define MEND_MAX 1024
+
+/* libpq has no codes for a login that failed, only the server's words. */
+static void database_mend(const struct settings *s, enum al_err err, char out[MEND_MAX])
 {
-    if (err == AL_EAUTH)
-        return "set POSTGRES_USER, POSTGRES_PASSWORD (or POSTGRES_PASSWORD_FILE) and POSTGRES_DB "
-               "to what the server has";
-    return "start PostgreSQL, or set POSTGRES_HOST and POSTGRES_PORT; `make stack-up` starts a "
-           "private one";
+    const char *why = err_text();
+    if (err != AL_EAUTH)
+        snprintf(out, MEND_MAX,
+                 "start PostgreSQL, or set POSTGRES_HOST and POSTGRES_PORT; `make stack-up` starts "
+                 "a private one");
+    else if (strstr(why, "database \"") != NULL && strstr(why, "does not exist") != NULL)
+        snprintf(out, MEND_MAX, "`createdb -h %s -p %u -U postgres -O %s %s`, or set POSTGRES_DB",
+                 s->postgres_host, s->postgres_port, s->postgres_user, s->postgres_db);
+    else if (strstr(why, "pg_hba.conf") != NULL)
+        snprintf(out, MEND_MAX,
+                 "allow user %s in the server's pg_hba.conf, then `psql -U postgres -c 'SELECT "
+                 "pg_reload_conf()'`; or set POSTGRES_USER, POSTGRES_SSLMODE",
+                 s->postgres_user);
+    else
+        snprintf(out, MEND_MAX,
+                 "set POSTGRES_USER and POSTGRES_PASSWORD (or POSTGRES_PASSWORD_FILE) to what the "
+                 "server has; a new password: `psql -h %s -p %u -U postgres -c '\\password %s'`",
+                 s->postgres_host, s->postgres_port, s->postgres_user);
+}
+
+static void schema_mend(const struct doctor *doctor, enum al_err err, char out[MEND_MAX])
+{
+    const struct settings *s = doctor->settings;
+    const char *file = doctor->env_file;
+    if (err == AL_EVERIFY)
+        snprintf(out, MEND_MAX,
+                 "schema %s is not this program's: set POSTGRES_SCHEMA to one of its own, or "
+                 "restore a backup",
+                 s->postgres_schema);
+    else if (err == AL_EVERSION && strstr(err_text(), "newer") != NULL)
+        snprintf(out, MEND_MAX,
+                 "run the newer program, or restore the backup made before it, or set "
+                 "POSTGRES_SCHEMA");
+    else
+        snprintf(out, MEND_MAX, "`alphaloop migrate%s%s`", file == NULL ? "" : " --env-file ",
+                 file == NULL ? "" : file);
 }
 
 static void check_schema(struct doctor *doctor, const struct pg_options *options)
 {
     struct migrate_report report;
-    if (migrate_run(options, MIGRATE_CHECK, &report) == AL_OK)
+    char mend[MEND_MAX];
+    enum al_err err = migrate_run(options, MIGRATE_CHECK, &report);
+    if (err == AL_OK) {
         good("schema", "%s, %zu migrations", report.newest, report.n_files);
-    else
-        bad(doctor, "schema", "`alphaloop migrate`", "%s", err_text());
+        return;
+    }
+    schema_mend(doctor, err, mend);
+    bad(doctor, "schema", mend, "%s", err_text());
 }
 
 static void check_database(struct doctor *doctor, const struct pg_options *options)
@@ -143,7 +201,9 @@ static void check_database(struct doctor *doctor, const struct pg_options *optio
     struct pg_sync *sync;
     enum al_err err = pg_sync_open(options, &sync);
     if (err != AL_OK) {
-        bad(doctor, "database", database_mend(err), "%s", err_text());
+        char mend[MEND_MAX];
+        database_mend(doctor->settings, err, mend);
+        bad(doctor, "database", mend, "%s", err_text());
         return;
     }
     check_facts(doctor, sync);
@@ -180,11 +240,35 @@ static void on_depth(void *ctx, const struct amqp_depth *depth)
         good("queue", "%s: %u messages, %u consumers", queue, depth->n_messages,
              depth->n_consumers);
     else
-        printf("note  %-14s %s is missing; the worker waits until %s\n", "queue", queue,
-               check->n_answered <= N_OWN_QUEUES ? "it creates it at its start"
-                                                 : "the neighbour that owns it does");
+        note("queue", "%s is missing; %s", queue,
+             check->n_answered <= N_OWN_QUEUES
+                 ? "the worker creates it"
+                 : "the worker waits until the neighbour that owns it declares it");
     if (check->n_answered == check->n_queues || !amqp_gauge_ask(check->gauges[check->n_answered]))
         broker_over(check);
+}
+
+static void broker_mend(const struct settings *s, const struct amqp_conn *conn, char out[MEND_MAX])
+{
+    const char *user = s->rabbitmq_user, *vhost = s->rabbitmq_vhost;
+    if (amqp_conn_error_code(conn) != AL_EAUTH)
+        snprintf(out, MEND_MAX,
+                 "start RabbitMQ, or set RABBITMQ_HOST and RABBITMQ_PORT; `make stack-up` starts a "
+                 "private one");
+    else if (strstr(amqp_conn_error(conn), "not found") != NULL)
+        snprintf(out, MEND_MAX,
+                 "`rabbitmqctl add_vhost %s && rabbitmqctl set_permissions -p %s %s '.*' '.*' "
+                 "'.*'`, or set RABBITMQ_VHOST",
+                 vhost, vhost, user);
+    else if (strstr(amqp_conn_error(conn), "vhost") != NULL)
+        snprintf(out, MEND_MAX,
+                 "`rabbitmqctl set_permissions -p %s %s '.*' '.*' '.*'`, or set RABBITMQ_VHOST",
+                 vhost, user);
+    else
+        snprintf(out, MEND_MAX,
+                 "set RABBITMQ_USER and RABBITMQ_PASSWORD (or RABBITMQ_PASSWORD_FILE) to what the "
+                 "broker has; a new password: `rabbitmqctl change_password %s`",
+                 user);
 }
 
 static void on_broker_state(void *ctx, struct amqp_conn *conn, enum amqp_conn_state state)
@@ -200,14 +284,10 @@ static void on_broker_state(void *ctx, struct amqp_conn *conn, enum amqp_conn_st
     }
     if (state != AMQP_CONN_WAITING)
         return;
-    bool auth = amqp_conn_error_code(conn) == AL_EAUTH;
-    bad(check->doctor, "broker",
-        auth ? "set RABBITMQ_USER, RABBITMQ_PASSWORD and RABBITMQ_VHOST to an account with rights "
-               "on that vhost"
-             : "start RabbitMQ, or set RABBITMQ_HOST and RABBITMQ_PORT; `make stack-up` starts a "
-               "private one",
-        "user %s at %s:%u, vhost %s: %s", s->rabbitmq_user, s->rabbitmq_host, s->rabbitmq_port,
-        s->rabbitmq_vhost, amqp_conn_error(conn));
+    char mend[MEND_MAX];
+    broker_mend(s, conn, mend);
+    bad(check->doctor, "broker", mend, "user %s at %s:%u, vhost %s: %s", s->rabbitmq_user,
+        s->rabbitmq_host, s->rabbitmq_port, s->rabbitmq_vhost, amqp_conn_error(conn));
     broker_over(check);
 }
 
@@ -273,8 +353,10 @@ static void check_models(struct doctor *doctor)
     if (model_store_check(store) == AL_OK)
         good("model store", "%s can be written", store);
     else
-        bad(doctor, "model store", "set MODEL_STORAGE_PATH to a directory this user may write",
-            "%s", err_text());
+        bad(doctor, "model store",
+            "set MODEL_STORAGE_PATH to a directory this user may write, or make it one: `install "
+            "-d -o USER PATH`",
+            "%s: %s", store, err_text());
     const struct xgb *library;
     if (xgb_load(&library) == AL_OK)
         good("training", "XGBoost %s", xgb_version());
@@ -283,13 +365,30 @@ static void check_models(struct doctor *doctor)
             err_text());
 }
 
+static void say_strategies(const struct settings *s,
+                           const struct strategy_config *strategies,
+                           size_t n_strategies)
+{
+    char path[FILE_PATH_MAX];
+    for (size_t i = 0; i < n_strategies; i++) {
+        const char *id = strategies[i].strategy_id.text;
+        if (strategies_file(s->strategy_config_dir, id, path) == AL_OK && path[0] != '\0')
+            good("strategy", "%s: %s", id, path);
+        else
+            note("strategy",
+                 "%s: neither a file of its own nor default.json in %s; the settings "
+                 "alone decide",
+                 id, s->strategy_config_dir);
+    }
+}
+
 static void check_strategies(struct doctor *doctor)
 {
     struct strategy_config *strategies;
     size_t n_strategies;
     struct buf problems = BUF_INIT(SETTINGS_PROBLEMS_MAX);
     if (strategies_load(doctor->settings, &strategies, &n_strategies, &problems) == AL_OK)
-        good("strategies", "%zu", n_strategies);
+        say_strategies(doctor->settings, strategies, n_strategies);
     else
         bad(doctor, "strategies",
             "correct the files in STRATEGY_CONFIG_DIR; strategy.schema.json describes them", "%s",
@@ -342,8 +441,7 @@ int role_doctor(int argc, char **argv)
         return EXIT_FAILED;
     log_init("doctor", LOG_ERROR, no_log, NULL); /* what goes wrong is said once, here */
     if (check_settings(&doctor)) {
-        struct worker worker = {.settings = doctor.settings};
-        struct pg_options database = worker_pg_options(&worker, "doctor");
+        struct pg_options database = database_from_settings(doctor.settings, "doctor");
         check_strategies(&doctor);
         check_database(&doctor, &database);
         check_broker(&doctor);

@@ -62,7 +62,7 @@ int role_migrate(int argc, char **argv)
         return EXIT_USAGE;
     struct pg_options options = database_from_settings(&settings, "migrate");
     if (migrate_run(&options, arguments.mode, &done) != AL_OK) {
-        fprintf(stderr, "alphaloop migrate: %s\n", err_text());
+        fprintf(stderr, "alphaloop: %s\n", err_text());
         return EXIT_FAILED;
     }
     report(&settings, &done);

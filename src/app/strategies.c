@@ -5,17 +5,23 @@
 
 #include "alphaloop/io/file.h"
 
-/* The strategy's own file, else default.json, else nothing: everything falls back to the settings. */
-static enum al_err read_file(const char *dir, const char *strategy_id, struct buf *out)
+enum al_err strategies_file(const char *dir, const char *strategy_id, char path[FILE_PATH_MAX])
 {
-    char path[FILE_PATH_MAX], name[STRATEGY_TEXT_MAX + 8];
+    char name[STRATEGY_TEXT_MAX + 8];
     snprintf(name, sizeof(name), "%s.json", strategy_id);
     enum al_err err = file_join(dir, name, path);
     if (err == AL_OK && !file_exists(path))
         err = file_join(dir, "default.json", path);
-    if (err == AL_OK && file_exists(path))
-        err = file_read(path, STRATEGY_FILE_BYTES_MAX, out);
+    if (err == AL_OK && !file_exists(path))
+        path[0] = '\0';
     return err;
+}
+
+static enum al_err read_file(const char *dir, const char *strategy_id, struct buf *out)
+{
+    char path[FILE_PATH_MAX];
+    enum al_err err = strategies_file(dir, strategy_id, path);
+    return err == AL_OK && path[0] != '\0' ? file_read(path, STRATEGY_FILE_BYTES_MAX, out) : err;
 }
 
 static enum al_err load_one(struct json_reader *reader,

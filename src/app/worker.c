@@ -9,6 +9,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "alphaloop/app/database.h"
 #include "alphaloop/app/notify.h"
 #include "alphaloop/base/timestamp.h"
 #include "alphaloop/io/file.h"
@@ -215,20 +216,9 @@ static void action_rollback(void *app,
 
 struct pg_options worker_pg_options(const struct worker *worker, const char *name)
 {
-    const struct settings *s = worker->settings;
-    static const char *const sslmodes[] = {"disable", "prefer", "require", "verify-ca",
-                                           "verify-full"};
-    return (struct pg_options){
-        .host = s->postgres_host,
-        .port = (uint16_t)s->postgres_port,
-        .database = s->postgres_db,
-        .user = s->postgres_user,
-        .password = s->postgres_password,
-        .schema = s->postgres_schema,
-        .name = name,
-        .sslmode = sslmodes[s->postgres_sslmode],
-        .seed = worker->seed,
-    };
+    struct pg_options options = database_from_settings(worker->settings, name);
+    options.seed = worker->seed;
+    return options;
 }
 
 static enum al_err create_database(struct worker *worker)

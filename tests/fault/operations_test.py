@@ -314,6 +314,35 @@ def test_doctor_names_a_wrong_broker_port(tmp_path):
     assert str(port) in what and "RABBITMQ_PORT" in mend
 
 
+def test_doctor_names_what_is_not_there(tmp_path):
+    what, mend = failures(**sound(tmp_path, POSTGRES_DB="no_such_database"))["database"]
+    assert "no_such_database" in what and "createdb" in mend and "no_such_database" in mend
+    what, mend = failures(**sound(tmp_path, RABBITMQ_VHOST="no-such-vhost"))["broker"]
+    assert "no-such-vhost" in what and "rabbitmqctl add_vhost no-such-vhost" in mend
+
+
+def test_doctor_tells_a_newer_schema_from_a_strange_one(tmp_path):
+    names = {name: f"doctor_{name}" for name in ("newer", "strange")}
+    for name in names.values():
+        assert harness.run("migrate", POSTGRES_SCHEMA=name).returncode == 0
+    with db() as connection:
+        query(connection, "INSERT INTO doctor_newer.schema_migrations (number, name, sha256) VALUES (999, '999_future', 'x')")
+        query(connection, "UPDATE doctor_strange.schema_migrations SET sha256 = 'x' WHERE number = 2")
+    what, mend = failures(**sound(tmp_path, POSTGRES_SCHEMA=names["newer"]))["schema"]
+    assert "999_future" in what and "newer program" in mend
+    what, mend = failures(**sound(tmp_path, POSTGRES_SCHEMA=names["strange"]))["schema"]
+    assert "checksum" in what and "POSTGRES_SCHEMA" in mend
+    for name in names.values():  # serve and migrate refuse both, also when they may migrate
+        for role in ("serve", "migrate"):
+            done = harness.run(role, POSTGRES_SCHEMA=name, MODEL_SERVICE_PORT=harness.free_port(), **sound(tmp_path))
+            assert done.returncode == 1 and "schema" in done.stderr or "checksum" in done.stderr, (role, done.stderr)
+
+
+def test_doctor_lists_bad_settings_one_a_line(tmp_path):
+    what, _ = failures(**sound(tmp_path, PREFETCH="x", MODEL_GATE="none"))["settings"]
+    assert "PREFETCH=x" in what or "MODEL_GATE=none" in what
+
+
 def test_doctor_names_a_model_store_that_cannot_be_written(tmp_path):
     store = tmp_path / "file"
     store.write_text("in the way")
