@@ -42,7 +42,7 @@
 
 /* One message, as it came and as it was understood. */
 struct item {
-    struct amqp_tag tag;
+    struct amqp_tag tag; /* number 0: not from the broker */
     int64_t ts_recv_ns;
     uint64_t body_size;       /* as sent; `body` may be only the beginning */
     struct buf body, headers; /* headers as JSON; empty when they could not be kept */
@@ -147,6 +147,23 @@ static void item_read(struct intake *intake, struct item *item)
 
 static void on_timer(uv_timer_t *timer);
 
+/* A slot at the end of the queue; there is room. */
+static struct item *item_add(struct intake *intake, struct slice body, uint64_t body_size)
+{
+    assert(intake->count < intake->cap);
+    struct item *item = item_at(intake, intake->count++);
+    *item = (struct item){
+        .ts_recv_ns = worker_wall_ns(intake->worker),
+        .body_size = body_size,
+        .body = BUF_INIT(AMQP_BODY_KEEP_MAX),
+        .headers = BUF_INIT(HEADERS_BYTES_MAX),
+    };
+    buf_append(&item->body, body.ptr, body.len);
+    /* To leave it out would lose it: a later acknowledgement covers all before it. */
+    assert(buf_ok(&item->body));
+    return item;
+}
+
 static void on_message(void *ctx,
                        struct amqp_consumer *consumer,
                        const struct amqp_delivery *delivery)
@@ -157,18 +174,8 @@ static void on_message(void *ctx,
         forget_stale(intake);
         intake->generation = delivery->tag.generation;
     }
-    assert(intake->count < intake->cap); /* prefetch is half the room */
-    struct item *item = item_at(intake, intake->count++);
-    *item = (struct item){
-        .tag = delivery->tag,
-        .ts_recv_ns = worker_wall_ns(intake->worker),
-        .body_size = delivery->body_size,
-        .body = BUF_INIT(AMQP_BODY_KEEP_MAX),
-        .headers = BUF_INIT(HEADERS_BYTES_MAX),
-    };
-    buf_append(&item->body, delivery->body.ptr, delivery->body.len);
-    /* To leave it out would lose it: a later acknowledgement covers all before it. */
-    assert(buf_ok(&item->body));
+    struct item *item = item_add(intake, delivery->body, delivery->body_size);
+    item->tag = delivery->tag;
     amqp_delivery_headers_json(delivery, &item->headers);
     if (!buf_ok(&item->headers))
         buf_reset(&item->headers);
@@ -176,6 +183,23 @@ static void on_message(void *ctx,
     intake->last_at_ns = item->ts_recv_ns;
     item_read(intake, item);
     intake_run(intake);
+}
+
+bool intake_put(struct intake *intake, struct slice body)
+{
+    if (intake->stopped || intake->count >= intake->batch_max)
+        return false;
+    struct item *item = item_add(intake, body, body.len);
+    item_read(intake, item);
+    if (item->valid) {
+        intake_run(intake);
+        return true;
+    }
+    log_debug("app", "validate", NULL, EV("untold_order_unreadable"),
+              F_STR("field", item->refusal.field), F_STR("detail", item->refusal.detail));
+    item_deinit(item);
+    intake->count--;
+    return false;
 }
 
 /* ---- step 1: new events in, states and signals out ---- */
@@ -398,10 +422,22 @@ static void forget_batch(struct intake *intake)
     reset(intake);
 }
 
+/* All up to the last one that came from the broker. */
+static void acknowledge(struct intake *intake)
+{
+    for (size_t i = intake->n_batch; i > 0; i--) {
+        struct amqp_tag tag = intake->entries[i - 1].item->tag;
+        if (tag.number == 0)
+            continue;
+        amqp_consumer_ack(intake->consumer, tag, true);
+        return;
+    }
+}
+
 static void committed(struct intake *intake)
 {
     size_t n = intake->n_batch;
-    amqp_consumer_ack(intake->consumer, intake->entries[n - 1].item->tag, true);
+    acknowledge(intake);
     metric_add(METRIC_order_event_transactions_total, 1, NULL, NULL);
     forget_batch(intake);
     intake_run(intake);
@@ -541,7 +577,8 @@ enum al_err intake_create(struct worker *worker, struct intake **out)
         return err_set(AL_ENOMEM, "intake");
     intake->worker = worker;
     intake->batch_max = worker->settings->order_events_batch;
-    intake->cap = 2 * (size_t)worker->settings->prefetch + intake->batch_max;
+    /* A running batch and what else has not come from the broker, and what it may send before and after a reconnect. */
+    intake->cap = 2 * (size_t)worker->settings->prefetch + 2 * intake->batch_max;
     intake->wait_ns = worker->settings->order_events_batch_ms * NS_PER_MS;
     intake->last_at_ns = TIMESTAMP_NONE;
     map_init(&intake->state_of, sizeof(struct order_id), 2 * intake->batch_max);

@@ -11,6 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "alphaloop/base/buf.h"
 #include "alphaloop/base/err.h"
 
 struct admin_consumer;
@@ -22,7 +23,9 @@ MUST_CHECK enum al_err intake_create(struct worker *worker,
 void intake_close(struct intake *intake); /* freed by the loop; not while a transaction runs */
 MUST_CHECK enum al_err intake_start(struct intake *intake); /* subscribe */
 void intake_stop(struct intake *intake); /* take no more; what was taken is finished */
-void intake_run(struct intake *intake);  /* begin a batch when one is due */
+/* An order event that did not come from the broker. False: it is none, or there is no room for it now. */
+bool intake_put(struct intake *intake, struct slice body);
+void intake_run(struct intake *intake); /* begin a batch when one is due */
 bool intake_is_idle(const struct intake *intake);
 size_t intake_count(const struct intake *intake); /* taken, not committed yet */
 uint64_t intake_n_quarantined(const struct intake *intake);

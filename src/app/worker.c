@@ -23,6 +23,7 @@
 #include "intake_i.h"
 #include "ledger_i.h"
 #include "outbox_i.h"
+#include "reconcile_i.h"
 #include "pulse_i.h"
 #include "recovery_i.h"
 #include "training_i.h"
@@ -276,6 +277,8 @@ static enum al_err create_parts(struct worker *worker)
     if (err == AL_OK)
         err = funds_create(worker, &worker->funds);
     if (err == AL_OK)
+        err = reconcile_create(worker, &worker->reconcile);
+    if (err == AL_OK)
         err = pulse_create(worker, &worker->pulse);
     return err;
 }
@@ -370,6 +373,7 @@ static void on_tick(uv_timer_t *timer)
         intake_run(worker->intake);
         training_run(worker->training);
         funds_run(worker->funds);
+        reconcile_run(worker->reconcile);
         metric_set(METRIC_open_decisions, (double)pipeline_n_open(worker->pipeline), NULL, NULL);
     }
     if (worker->state < WORKER_STOPPING)
@@ -526,6 +530,7 @@ enum al_err worker_start(struct worker *worker)
 void worker_deinit(struct worker *worker)
 {
     pulse_destroy(worker->pulse);
+    reconcile_destroy(worker->reconcile);
     funds_destroy(worker->funds);
     training_destroy(worker->training);
     feed_destroy(worker->feed);

@@ -8,6 +8,7 @@
  *   activation.c  which version decides
  *   events.c    word to other systems
  *   funds.c     what may be spent
+ *   reconcile.c order events that were lost
  *   pulse.c     whether the database answers
  *   recovery.c  the state again after a start
  *   view.c      what the admin port sees
@@ -44,6 +45,7 @@ struct funds;
 struct intake;
 struct ledger;
 struct outbox;
+struct reconcile;
 struct pulse;
 struct training;
 struct recovery;
@@ -76,6 +78,7 @@ struct worker {
     struct events *events;
     struct training *training;
     struct funds *funds;
+    struct reconcile *reconcile;
     struct pulse *pulse;
     struct recovery *recovery;
 

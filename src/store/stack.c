@@ -34,6 +34,37 @@ static const struct pg_statement orders_statement = {
     " AND length(order_id::text) BETWEEN 1 AND 128 ORDER BY order_id LIMIT $1",
 };
 
+#define UNTOLD_COLUMNS                                                                             \
+    "ARRAY['order_id','signal_id','asset','side','filled_quantity','average_price','fees',"        \
+    "'status','updated_at']"
+#define SIGNAL_ID_IS_UUID                                                                          \
+    "EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = to_regclass('public.orders')"           \
+    " AND a.attname = 'signal_id' AND a.atttypid = 'uuid'::regtype)"
+
+static const struct pg_statement probe_untold_statement = {
+    "stack_probe_untold",
+    "SELECT " PROBE("orders", UNTOLD_COLUMNS) " AND " SIGNAL_ID_IS_UUID,
+};
+
+static const struct pg_statement untold_statement = {
+    "stack_orders_load_untold",
+    "WITH open AS MATERIALIZED (SELECT signal_id FROM trading_signals"
+    " WHERE outcome IS NULL AND kind = 'entry' AND status <> 'expired'),"
+    " told AS (SELECT o.order_id::text AS id, lower(o.status::text) AS state,"
+    " round(coalesce(o.filled_quantity, 0)::numeric, 8) AS filled, to_jsonb(o) AS whole"
+    " FROM open JOIN public.orders o ON o.signal_id = open.signal_id)"
+    " SELECT jsonb_build_object('event_id', md5(concat_ws(' ', 'public.orders', t.id, t.state,"
+    " t.filled))::uuid, 'event_type', CASE WHEN t.state IN ('filled', 'partially_filled',"
+    " 'cancelled', 'rejected') THEN t.state ELSE 'modified' END, 'timestamp',"
+    " t.whole -> 'updated_at', 'trace_id', t.whole -> 'trace_id', 'source', 'public.orders',"
+    " 'order', t.whole)::text"
+    " FROM told t LEFT JOIN orders_seen s ON s.order_id = t.id"
+    " WHERE (t.whole ->> 'updated_at')::timestamptz < now() - make_interval(secs => $1)"
+    " AND (t.filled > coalesce(s.filled_quantity, 0)"
+    " OR (t.state IN ('filled', 'cancelled', 'rejected') AND s.ended IS NOT TRUE))"
+    " ORDER BY t.whole ->> 'updated_at' DESC LIMIT $2",
+};
+
 static const struct pg_statement positions_statement = {
     "stack_positions_load",
     "SELECT upper(asset::text), size::numeric, average_entry_price::double precision FROM "
@@ -71,6 +102,30 @@ static void load(struct pg_batch *batch, const struct pg_statement *statement, s
 void stack_orders_load_open(struct pg_batch *batch, size_t limit)
 {
     load(batch, &orders_statement, limit);
+}
+
+void stack_probe_untold(struct pg_batch *batch)
+{
+    pg_batch_statement(batch, &probe_untold_statement);
+}
+
+bool stack_read_probe_untold(const struct pg_result *result)
+{
+    struct row row = row_at(result, 0);
+    return row_bool(&row);
+}
+
+void stack_orders_load_untold(struct pg_batch *batch, int64_t quiet_seconds, size_t limit)
+{
+    pg_batch_statement(batch, &untold_statement);
+    pg_put_double(batch, (double)quiet_seconds);
+    store_put_limit(batch, limit);
+}
+
+struct slice stack_orders_read_untold(const struct pg_result *result, size_t index)
+{
+    struct row row = row_at(result, index);
+    return row_text(&row);
 }
 
 enum al_err stack_orders_read(const struct pg_result *result, size_t index, struct stack_order *out)

@@ -28,6 +28,15 @@ MUST_CHECK enum al_err stack_orders_read(const struct pg_result *result,
                                          size_t row,
                                          struct stack_order *out);
 
+/* public.orders again: what became of orders that answer open signals of ours and that no event told of, because it was lost
+ * on its way. Each is the text of an order event in the nested shape; its id follows from what it says, so that telling it
+ * twice changes nothing. Orders that changed in the last `quiet_seconds` may still be told. The probe asks for more columns
+ * than the one above, and for a signal_id that an index can find. */
+void stack_probe_untold(struct pg_batch *batch);
+bool stack_read_probe_untold(const struct pg_result *result);
+void stack_orders_load_untold(struct pg_batch *batch, int64_t quiet_seconds, size_t limit);
+struct slice stack_orders_read_untold(const struct pg_result *result, size_t row); /* borrows */
+
 /* public.positions: those that are not flat. */
 struct stack_position {
     struct asset asset;
