@@ -4,6 +4,7 @@ WORKDIR /src
 COPY tools/setup tools/packages.txt tools/
 RUN tools/setup build
 COPY Makefile ./
+COPY tools/embed_sql tools/
 COPY include include
 COPY src src
 COPY sql sql
@@ -17,7 +18,6 @@ RUN apt-get update \
     && useradd --uid 10001 --no-create-home --home-dir /var/lib/alphaloop --shell /usr/sbin/nologin alphaloop \
     && install -d -o alphaloop -g alphaloop /var/lib/alphaloop /var/lib/alphaloop/models
 COPY --from=build /src/build/alphaloop /usr/local/bin/alphaloop
-COPY sql /usr/local/share/alphaloop/sql
 COPY config /usr/local/share/alphaloop/config
 WORKDIR /usr/local/share/alphaloop
 ENV MODEL_STORAGE_PATH=/var/lib/alphaloop/models MODEL_SERVICE_HOST=0.0.0.0

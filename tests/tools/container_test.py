@@ -2,6 +2,7 @@
 import os
 import pathlib
 import re
+import shutil
 import subprocess
 
 import pytest
@@ -84,6 +85,37 @@ def test_image_runs_as_a_user_with_a_health_check():
 def test_image_copies_what_is_there(source):
     for path in source.split()[:-1]:
         assert (ROOT / path).exists(), path
+
+
+def test_image_copies_what_its_build_needs(tmp_path):
+    """Only what the first stage copies, and make knows a way to every file."""
+    first_stage = DOCKERFILE[:DOCKERFILE.rindex("FROM ")]
+    for copied in re.findall(r"^COPY (.+)$", first_stage, re.M):
+        *sources, target = copied.split()
+        for source in map(pathlib.Path, sources):
+            is_folder = (ROOT / source).is_dir()
+            to = tmp_path / target if is_folder else tmp_path / target / source.name
+            to.parent.mkdir(parents=True, exist_ok=True)
+            (shutil.copytree if is_folder else shutil.copy)(ROOT / source, to)
+    goal = re.search(r"^RUN make .*?(\S+)$", first_stage, re.M).group(1)
+    plan = subprocess.run(["make", "-n", goal], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert plan.returncode == 0 and "gcc" in plan.stdout, plan.stderr
+
+
+def test_worker_takes_every_setting_and_the_network_its_own():
+    assert WORKER["env_file"] == ".env"
+    example = dict(line.split("=", 1) for line in (ROOT / "env.example").read_text().splitlines() if line[:1].isalpha())
+    local = {name for name, value in example.items() if value in ("localhost", "127.0.0.1")}
+    assert local <= set(WORKER["environment"]), "an address of the host means nothing in the network"
+
+
+def test_worker_has_room_for_a_training():
+    example = (ROOT / "env.example").read_text()
+    training_mb = int(re.search(r"^TRAINING_MEMORY_MAX_MB=(\d+)$", example, re.M).group(1))
+    limit_mb = int(re.fullmatch(r"(\d+)g", WORKER["deploy"]["resources"]["limits"]["memory"]).group(1)) * 1024
+    assert limit_mb >= training_mb + 512
+    drain = int(re.search(r"^SHUTDOWN_DRAIN_SECONDS=(\d+)$", example, re.M).group(1))
+    assert int(WORKER["stop_grace_period"].rstrip("s")) > drain
 
 
 def test_settings_of_the_image_are_settings():
