@@ -24,6 +24,13 @@ const char *order_event_type_name(enum order_event_type type)
     return type_names[type];
 }
 
+const char *const time_source_names[TIME_SOURCE_COUNT] = {
+    [TIME_EXECUTED_AT] = "executed_at",
+    [TIME_UPDATED_AT] = "updated_at",
+    [TIME_EVENT] = "timestamp",
+    [TIME_RECEIPT] = "receipt",
+};
+
 struct shape {
     const char *prefix; /* of the paths of what lives in the order */
     const char *quantity, *price, *fees;

@@ -48,6 +48,7 @@ static void fill_execution(const struct order_state *state,
     execution->asset = state->asset;
     execution->side = state->side;
     execution->executed_at_ns = event->executed_at_ns;
+    execution->executed_at_source = event->executed_at_source;
     execution->ts_recv_ns = event->ts_recv_ns;
     execution->is_dry_run = event->is_dry_run;
     execution->fees = fees_increment(state->fees, event->fees);

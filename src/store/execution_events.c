@@ -9,12 +9,13 @@
     "event_id, order_id, signal_id, strategy_id, asset, side, execution_price, "                   \
     "execution_quantity,"                                                                          \
     " execution_fees, executed_at_ns, received_at_ns, signal_price_exact, signal_timestamp_ns,"    \
-    " price_is_average, is_dry_run"
+    " price_is_average, is_dry_run, executed_at_source"
 
 static const struct pg_statement insert_statement = {
     "execution_events_insert",
     "INSERT INTO execution_events (" COLUMNS ", performance)"
-    " SELECT * FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)",
+    " SELECT * FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, "
+    "$17)",
 };
 
 static const struct pg_statement load_open_statement = {
@@ -60,6 +61,8 @@ void execution_events_insert(struct pg_batch *batch, const struct execution_row 
     PUT_COLUMN(batch, PG_I64, n, store_put_time_ns(batch, rows[i].signal_ts_ns));
     PUT_COLUMN(batch, PG_BOOL, n, pg_put_bool(batch, rows[i].execution.price_is_average));
     PUT_COLUMN(batch, PG_BOOL, n, pg_put_bool(batch, rows[i].execution.is_dry_run));
+    PUT_COLUMN(batch, PG_TEXT, n,
+               pg_put_str(batch, time_source_names[rows[i].execution.executed_at_source]));
     PUT_COLUMN(batch, PG_JSONB, n, store_put_json(batch, rows[i].performance));
 }
 
@@ -96,6 +99,8 @@ enum al_err execution_events_read(const struct pg_result *result,
     out->signal_ts_ns = row_time_ns(&row);
     out->execution.price_is_average = row_bool(&row);
     out->execution.is_dry_run = row_bool(&row);
+    out->execution.executed_at_source =
+        (enum time_source)row_choice(&row, time_source_names, TIME_SOURCE_COUNT);
     return row.err;
 }
 

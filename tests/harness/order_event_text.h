@@ -37,7 +37,6 @@ static inline void text_number(struct buf *out, const char *key, double value)
 
 static inline void text_event(struct buf *out, const struct order_event *e)
 {
-    static const char *const sources[] = {"executed_at", "updated_at", "timestamp", "receipt"};
     char id[UUID_TEXT_MAX];
     buf_puts(out, "ok");
     uuid_format(e->event_id, id);
@@ -49,7 +48,7 @@ static inline void text_event(struct buf *out, const struct order_event *e)
     text_decimal(out, "price", e->average_price);
     text_decimal(out, "fees", e->fees);
     buf_printf(out, " executed_at=%lld source=%s dry_run=%d", (long long)e->executed_at_ns,
-               sources[e->executed_at_source], e->is_dry_run);
+               time_source_names[e->executed_at_source], e->is_dry_run);
     text_escaped(out, "trace", slice_of(e->trace_id.text));
     text_escaped(out, "strategy", slice_of(e->claimed_strategy_id.text));
     text_number(out, "signal_price", e->claimed_signal_price);

@@ -218,11 +218,14 @@ def test_a_missing_time_comes_from_the_order_then_the_event_then_the_receipt(cha
     by_event = nested({"updated_at": None}, absent=["executed_at"], timestamp=sent)
     by_bad_order = nested({"executed_at": None, "updated_at": "soon"}, timestamp=sent)
     by_receipt = nested({"executed_at": None, "updated_at": harness.now_text(3600)}, timestamp=None)
-    assert one_execution(channel, by_order, "executed_at")[0].isoformat() == updated + "+00:00"
-    assert one_execution(channel, by_event, "executed_at")[0].isoformat() == sent + "+00:00"
-    assert one_execution(channel, by_bad_order, "executed_at")[0].isoformat() == sent + "+00:00"
+    for event, at, source in ((nested(), ..., "executed_at"), (by_order, updated, "updated_at"), (by_event, sent, "timestamp"),
+                              (by_bad_order, sent, "timestamp")):
+        found = one_execution(channel, event, "executed_at, executed_at_source")
+        assert at is ... or found[0].isoformat() == at + "+00:00"
+        assert found[1] == source
     before = datetime.now(timezone.utc)
-    executed_ns, received_ns = one_execution(channel, by_receipt, "executed_at_ns, received_at_ns")
+    executed_ns, received_ns, source = one_execution(channel, by_receipt, "executed_at_ns, received_at_ns, executed_at_source")
+    assert source == "receipt"
     assert executed_ns == received_ns and executed_ns / 1e9 >= before.timestamp() - 1
 
 

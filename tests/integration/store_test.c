@@ -625,6 +625,7 @@ static struct execution_row any_execution(struct uuid signal_id)
     row.execution.quantity = (struct decimal){any_decimal().units + 1};
     row.execution.fees = (struct decimal){-any_decimal().units};
     row.execution.executed_at_ns = any_ns();
+    row.execution.executed_at_source = (enum time_source)rng_below(&rng, TIME_SOURCE_COUNT);
     row.execution.ts_recv_ns = any_ns();
     row.execution.price_is_average = any_bool();
     row.execution.is_dry_run = any_bool();
@@ -666,6 +667,7 @@ static void check_same_execution(const struct execution_row *a, const struct exe
     assert_int_equal(decimal_cmp(a->execution.quantity, b->execution.quantity), 0);
     assert_int_equal(decimal_cmp(a->execution.fees, b->execution.fees), 0);
     check_i64(a->execution.executed_at_ns, b->execution.executed_at_ns);
+    assert_int_equal(a->execution.executed_at_source, b->execution.executed_at_source);
     check_i64(a->execution.ts_recv_ns, b->execution.ts_recv_ns);
     assert_true(a->execution.price_is_average == b->execution.price_is_average);
     assert_true(a->execution.is_dry_run == b->execution.is_dry_run);

@@ -26,7 +26,8 @@ enum order_event_type {
 const char *order_event_type_name(enum order_event_type type);
 
 /* Where executed_at_ns came from: the first of these that is there. */
-enum time_source { TIME_EXECUTED_AT, TIME_UPDATED_AT, TIME_EVENT, TIME_RECEIPT };
+enum time_source { TIME_EXECUTED_AT, TIME_UPDATED_AT, TIME_EVENT, TIME_RECEIPT, TIME_SOURCE_COUNT };
+extern const char *const time_source_names[TIME_SOURCE_COUNT];
 
 struct market_conditions { /* context: NaN when absent or dropped */
     double price, spread, volume_24h, volatility;

@@ -26,6 +26,7 @@ struct execution { /* one increase of a fill; a row of execution_events */
     enum side side;
     struct decimal price, quantity, fees;
     int64_t executed_at_ns;
+    enum time_source executed_at_source;
     int64_t ts_recv_ns;
     bool
         price_is_average; /* the increment's own price was not above 0, so the cumulative average stands */
