@@ -38,8 +38,7 @@ const struct admin_schema *admin_schema_find(struct slice name); /* NULL when un
 
 /* ---- series.c: the time parameters of contract section 6 ---- */
 
-#define ADMIN_POINTS_MAX 10000 /* buckets between start_time and end_time */
-#define ADMIN_SERIES_MAX 20000 /* points in one answer */
+#define ADMIN_SERIES_MAX 20000 /* points in one answer; ask the database for one more */
 
 struct admin_window {
     enum granularity granularity;
@@ -71,12 +70,16 @@ struct admin_query {
     bool found;                   /* for the ops: 404 is decided by them */
     size_t limit, offset;
     struct admin_window window;
+    bool overfull; /* the series has more points than one answer takes: 422 */
     struct strategy_id strategy_id;
     struct model_version_id version;
 };
 
 /* granularity, start_time, end_time, and the beginning of data_points. */
 void admin_series_begin(struct admin_query *query);
+/* False when there are more points than one answer takes: they are not written, the request is refused at the end. */
+bool admin_series_fits(struct admin_query *query, size_t n_points);
+void admin_series_refuse(struct http_request *request);
 
 /* NULL when out of memory or without a database; the request is then answered. */
 struct admin_query *admin_query_create(struct http_request *request,

@@ -239,7 +239,7 @@ static void on_series(struct admin_query *query, size_t index, const struct pg_r
         read_version(query, result, &row);
         return;
     }
-    if (!query->found)
+    if (!query->found || !admin_series_fits(query, pg_result_n_rows(result)))
         return;
     json_w_object(w);
     admin_write_str(w, "model_version", query->version.text);
@@ -286,6 +286,6 @@ enum http_answer admin_models_series(struct http_request *request, void *ctx)
     query->window = window;
     size_t n_names = split_names(http_text(request, "metric_names"), names, COUNT_OF(names));
     model_quality_metrics_series(query->batch, &query->version, window.granularity, window.start_ns,
-                                 window.end_ns, names, n_names, ADMIN_SERIES_MAX);
+                                 window.end_ns, names, n_names, ADMIN_SERIES_MAX + 1);
     return admin_query_run(query, request);
 }

@@ -78,6 +78,8 @@ static void on_done(void *ctx, enum al_err err, const struct pg_failure *failure
     if (request != NULL) {
         if (err != AL_OK || query->err != AL_OK)
             answer_failure(query, request, err, failure);
+        else if (query->overfull)
+            admin_series_refuse(request);
         else if (query->ops->on_done != NULL)
             query->ops->on_done(query, request);
         http_respond(request);

@@ -51,6 +51,8 @@ static void on_series(struct admin_query *query, size_t index, const struct pg_r
 {
     struct json_writer *w = query->w;
     (void)index;
+    if (!admin_series_fits(query, pg_result_n_rows(result)))
+        return;
     json_w_object(w);
     admin_write_str(w, "strategy_id", query->strategy_id.text);
     admin_series_begin(query);
@@ -99,7 +101,7 @@ enum http_answer admin_strategies_series(struct http_request *request, void *ctx
     query->window = window;
     query->strategy_id = admin_strategy_param(request);
     performance_series(query->batch, &query->strategy_id, window.granularity, window.start_ns,
-                       window.end_ns, ADMIN_SERIES_MAX);
+                       window.end_ns, ADMIN_SERIES_MAX + 1);
     return admin_query_run(query, request);
 }
 

@@ -289,7 +289,7 @@ def test_rollback_answers_by_its_outcome(admin, document):
 
 @pytest.mark.parametrize("query", ["start_time=2026-01-02T00:00:00Z&end_time=2026-01-01T00:00:00Z",
                                    "start_time=2026-01-01T00:00:00Z&end_time=2026-01-01T00:00:00Z",
-                                   "start_time=1999-01-01T00:00:00Z", "start_time=1990-01-01T00:00:00Z&granularity=hour"])
+                                   "start_time=2999-01-01T00:00:00Z"])
 def test_time_series_refuse_windows_that_make_no_sense(admin, query):
     for path in ("/api/v1/models/v1/metrics/time-series", "/api/v1/strategies/momentum_v1/performance/time-series"):
         code, body = admin.get(f"{path}?{query}")

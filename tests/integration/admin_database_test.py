@@ -172,6 +172,23 @@ def test_metrics_over_time_are_means_of_buckets(admin, document, rows):
     get(admin, document, "/api/v1/models/v99/metrics/time-series", route, 404)
 
 
+def test_a_series_may_span_any_time_but_not_have_any_number_of_points(admin, document, rows):
+    route, path = "/api/v1/models/{version}/metrics/time-series", "/api/v1/models/v2/metrics/time-series"
+    window = "start_time=1970-01-01T00:00:00Z&end_time=2100-01-01T00:00:00Z"
+    assert get(admin, document, f"{path}?{window}", route)["data_points"] == []
+    only_an_end = get(admin, document, f"{path}?end_time=2001-01-08T00:00:00Z", route)
+    assert only_an_end["start_time"][:10] == "2001-01-01"
+    with harness.db() as connection:
+        harness.query(connection, """
+            INSERT INTO model_quality_metrics (id, model_version_id, metric_name, metric_value, metric_type, evaluated_at,
+                                               evaluation_dataset_size)
+            SELECT gen_random_uuid(), %s, 'accuracy', 0.5, 'classification', '1990-01-01Z'::timestamptz + n * interval '1 hour', 1
+            FROM generate_series(1, 20001) n""", IDS[1])
+        assert get(admin, document, f"{path}?{window}", route, 422)["detail"][0]["loc"] == ["query", "granularity"]
+        assert len(get(admin, document, f"{path}?{window}&granularity=day", route)["data_points"]) == 834
+        harness.query(connection, "DELETE FROM model_quality_metrics WHERE model_version_id = %s", IDS[1])
+
+
 def test_activation_returns_the_model(admin, document, rows):
     code, body = admin.ask("POST", "/api/v1/models/v1/activate", {"strategy_id": "momentum_v1"})
     assert code == 200 and body["version"] == "v1" and body["is_active"]
