@@ -325,21 +325,40 @@ static enum al_err start_admin(struct worker *worker)
 
 /* ---- the tick: what no event announces ---- */
 
-static void check_storage(struct worker *worker, int64_t wall_ns)
+static void try_storage(uv_work_t *work)
 {
-    if (wall_ns < worker->storage_checked_ns + STORAGE_CHECK_NS)
-        return;
-    worker->storage_checked_ns = wall_ns;
-    const char *store = worker->settings->model_storage_path;
+    struct worker *worker = work->data;
+    struct storage_check *check = &worker->storage_check; /* ours alone while it runs */
+    check->ok = file_check_writable(check->dir) == AL_OK;
+    (void)chars_set(check->error, sizeof(check->error), check->ok ? "" : err_text());
+}
+
+static void on_storage_tried(uv_work_t *work, int status)
+{
+    struct worker *worker = work->data;
+    struct storage_check *check = &worker->storage_check;
     bool was_ok = worker->storage_ok;
-    worker->storage_ok = file_check_writable(store) == AL_OK;
-    (void)chars_set(worker->storage_error, sizeof(worker->storage_error),
-                    worker->storage_ok ? "" : err_text());
+    check->running = false;
+    if (status != 0)
+        return;
+    worker->storage_ok = check->ok;
+    (void)chars_set(worker->storage_error, sizeof(worker->storage_error), check->error);
     if (was_ok && !worker->storage_ok)
         log_warn("app", "train", NULL, EV("model_storage_unavailable"),
                  F_STR("why", worker->storage_error));
     if (!was_ok && worker->storage_ok)
-        log_info("app", "train", NULL, EV("model_storage_accessible"), F_STR("path", store));
+        log_info("app", "train", NULL, EV("model_storage_accessible"), F_STR("path", check->dir));
+}
+
+static void check_storage(struct worker *worker, int64_t wall_ns)
+{
+    struct storage_check *check = &worker->storage_check;
+    if (check->running || wall_ns < worker->storage_checked_ns + STORAGE_CHECK_NS)
+        return;
+    worker->storage_checked_ns = wall_ns;
+    check->work.data = worker;
+    (void)chars_set(check->dir, sizeof(check->dir), worker->settings->model_storage_path);
+    check->running = uv_queue_work(worker->loop, &check->work, try_storage, on_storage_tried) == 0;
 }
 
 static void measure_lag(struct worker *worker)

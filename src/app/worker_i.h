@@ -22,6 +22,7 @@
 #include "alphaloop/admin/admin.h"
 #include "alphaloop/app/version.h"
 #include "alphaloop/io/amqp.h"
+#include "alphaloop/io/file.h"
 #include "alphaloop/io/http.h"
 #include "alphaloop/io/pg.h"
 #include "alphaloop/pipeline/market_clock.h"
@@ -62,6 +63,11 @@ struct worker {
     int n_activations; /* under way */
     bool storage_ok;   /* the model store could be written when last tried */
     char storage_error[256];
+    struct storage_check {
+        uv_work_t work;
+        bool running, ok;
+        char dir[FILE_PATH_MAX], error[256];
+    } storage_check; /* in the thread pool: it waits for the disk */
     int64_t started_at_ns;
 
     struct market_clock clock;
