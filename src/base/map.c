@@ -8,8 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "alphaloop/base/hash.h"
-
 #define SLOTS_FIRST 16
 
 struct map_slot {
@@ -35,11 +33,25 @@ static bool is_live(const struct map_slot *slot)
     return slot->value != NULL && slot->value != &tomb;
 }
 
-/* The low bits of FNV-1a are the weakest: fold the high ones in. */
+/* Keys are padded text and ids, long for what they hold: eight bytes at a step, the high bits of each product folded in. */
+static uint64_t mix(uint64_t hash, uint64_t word)
+{
+    hash = (hash ^ word) * UINT64_C(0x9e3779b97f4a7c15);
+    return hash ^ hash >> 32;
+}
+
 static size_t first_probe(const struct map *map, const void *key)
 {
-    uint64_t hash = fnv1a64(key, map->key_size);
-    return (size_t)(hash ^ hash >> 32) & (map->n_slots - 1);
+    const unsigned char *at = key;
+    uint64_t hash = map->key_size, word;
+    size_t left = map->key_size;
+    for (; left >= sizeof word; left -= sizeof word, at += sizeof word) {
+        memcpy(&word, at, sizeof word);
+        hash = mix(hash, word);
+    }
+    word = 0;
+    memcpy(&word, at, left);
+    return (size_t)mix(hash, word) & (map->n_slots - 1);
 }
 
 void map_init(struct map *map, size_t key_size, size_t max_items)
