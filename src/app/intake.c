@@ -357,31 +357,53 @@ static void log_execution(const struct entry *entry)
              F_STR("price", price));
 }
 
-static void count_entry(struct intake *intake, const struct entry *entry)
+/* Counted for the whole batch, because looking a series up costs as much as much of the rest. */
+struct tally {
+    uint64_t n_new, n_duplicate, n_quarantined, n_matched, n_executed, n_dropped;
+};
+
+static void count_entry(struct tally *tally, const struct entry *entry)
 {
     const struct item *item = entry->item;
     const struct order_event *event = &item->event;
-    const char *outcome = "duplicate";
     if (!item->valid) {
-        outcome = "quarantined";
-        intake->n_quarantined++;
+        tally->n_quarantined++;
         log_warn("app", "validate", item->trace_id.text, EV("order_event_quarantined"),
                  F_STR("reason", reason_name(item->refusal.reason)),
                  F_STR("field", item->refusal.field), F_STR("detail", item->refusal.detail));
     } else if (entry->is_new) {
-        outcome = "new";
-        metric_add(METRIC_order_events_matched_total, 1, entry->matched ? "matched" : "unmatched",
-                   NULL);
-        metric_add(METRIC_executions_total, entry->executed, NULL, NULL);
-        metric_add(METRIC_order_event_context_dropped_total, event->n_context_dropped, NULL, NULL);
+        tally->n_new++;
+        tally->n_matched += entry->matched;
+        tally->n_executed += entry->executed;
+        tally->n_dropped += event->n_context_dropped;
         if (entry->matched && entry->executed)
             log_execution(entry);
         else
             log_debug("app", "fill", event->trace_id.text, EV("order_event"),
                       F_STR("type", order_event_type_name(event->type)),
                       F_STR("order_id", event->order_id.text));
+    } else {
+        tally->n_duplicate++;
     }
-    metric_add(METRIC_order_events_total, 1, outcome, NULL);
+}
+
+static void add(enum metric metric, uint64_t n, const char *label)
+{
+    if (n > 0 || label == NULL)
+        metric_add(metric, (double)n, label, NULL);
+}
+
+static void publish_tally(struct intake *intake, const struct tally *tally)
+{
+    intake->n_quarantined += tally->n_quarantined;
+    add(METRIC_order_events_total, tally->n_new, "new");
+    add(METRIC_order_events_total, tally->n_duplicate, "duplicate");
+    add(METRIC_order_events_total, tally->n_quarantined, "quarantined");
+    add(METRIC_order_events_matched_total, tally->n_matched, "matched");
+    add(METRIC_order_events_matched_total, tally->n_new - tally->n_matched, "unmatched");
+    add(METRIC_executions_total, tally->n_executed, NULL);
+    add(METRIC_order_event_context_dropped_total, tally->n_dropped, NULL);
+    metric_add(METRIC_order_event_transactions_total, 1, NULL, NULL);
 }
 
 static void tell_core(struct intake *intake, const struct entry *entry)
@@ -436,18 +458,19 @@ static void acknowledge(struct intake *intake)
 
 static void committed(struct intake *intake)
 {
+    struct tally tally = {0};
     size_t n = intake->n_batch;
     acknowledge(intake);
-    metric_add(METRIC_order_event_transactions_total, 1, NULL, NULL);
     forget_batch(intake);
     intake_run(intake);
     for (size_t i = 0; i < n; i++) {
         const struct entry *entry = &intake->told[i];
-        count_entry(intake, entry);
+        count_entry(&tally, entry);
         if (entry->is_new)
             tell_core(intake, entry);
         item_deinit(entry->item);
     }
+    publish_tally(intake, &tally);
 }
 
 static void try_later(struct intake *intake)

@@ -1,8 +1,9 @@
 /* Order events in: from the queue to the database, acknowledged only after the commit (contract 3.1, design section 4).
  *
- * Messages wait as raw bytes in a bounded queue (the broker's prefetch bounds it too). A batch of up to ORDER_EVENTS_BATCH,
- * begun when so many wait or ORDER_EVENTS_BATCH_MS after the first, is parsed and becomes one transaction of two steps: new events in and
- * states out, then what follows from them. After the commit the batch is acknowledged and the core is told.
+ * Messages are understood as they arrive and wait in a bounded queue (the broker's prefetch bounds it too). A batch of up to
+ * ORDER_EVENTS_BATCH, begun when so many wait or ORDER_EVENTS_BATCH_MS after the first, becomes one transaction of two steps:
+ * new events in and states out, then what follows from them. After the commit the batch is acknowledged, the next begins, and
+ * the core is told.
  */
 #ifndef ALPHALOOP_APP_INTAKE_I_H
 #define ALPHALOOP_APP_INTAKE_I_H
