@@ -14,8 +14,9 @@
 static const struct pg_statement insert_statement = {
     "execution_events_insert",
     "INSERT INTO execution_events (" COLUMNS ", performance)"
-    " SELECT * FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, "
-    "$17)",
+    " SELECT unnest($1), unnest($2), unnest($3), unnest($4), unnest($5), unnest($6), unnest($7), "
+    "unnest($8), unnest($9), unnest($10), unnest($11), unnest($12), unnest($13), unnest($14), "
+    "unnest($15), unnest($16), unnest($17)",
 };
 
 static const struct pg_statement load_open_statement = {

@@ -6,7 +6,8 @@ static const struct pg_statement insert_statement = {
     "order_events_insert",
     "INSERT INTO order_events (event_id, event_type, order_id, signal_id, received_at_ns, "
     "trace_id, raw)"
-    " SELECT * FROM unnest($1, $2, $3, $4, $5, $6, $7) ON CONFLICT DO NOTHING RETURNING event_id",
+    " SELECT unnest($1), unnest($2), unnest($3), unnest($4), unnest($5), unnest($6), unnest($7)"
+    " ON CONFLICT DO NOTHING RETURNING event_id",
 };
 
 static const struct pg_statement count_statement = {"order_events_count",

@@ -12,7 +12,9 @@
 #define O_COLUMNS                                                                                  \
     "o.order_id, o.signal_id, o.asset, o.side, o.filled_quantity, o.average_price, o.fees, "       \
     "o.ended"
-#define UNNEST "unnest($1, $2, $3, $4, $5, $6, $7, $8) AS u (" COLUMNS ")"
+#define UNNEST                                                                                     \
+    "(SELECT unnest($1), unnest($2), unnest($3), unnest($4), unnest($5), unnest($6), unnest($7), " \
+    "unnest($8)) AS u (" COLUMNS ")"
 
 static const struct pg_statement lock_statement = {
     "orders_seen_lock",
