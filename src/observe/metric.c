@@ -25,9 +25,9 @@ static const struct row {
 };
 
 /* Upper bounds in seconds, from a tenth of a millisecond to half an hour; the last bucket has none. */
-static const double bounds[] = {0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025,
-                                0.05,   0.1,     0.25,   0.5,   1,      2.5,   5,    10,
-                                30,     60,      120,    300,   600,    1800};
+static const double bounds[] = {0.0001, 0.00025, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.025,
+                                0.05,   0.1,     0.25,   0.5,   1,     2.5,   5,    10,
+                                30,     60,      120,    300,   600,   1800};
 #define BUCKETS (sizeof bounds / sizeof bounds[0] + 1)
 
 struct distribution {

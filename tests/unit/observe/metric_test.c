@@ -85,7 +85,7 @@ static void test_histogram_buckets_are_cumulative(void **state)
     metric_expose(&text);
     assert_has("alphaloop_loop_lag_seconds_bucket{le=\"0.0005\"} 0\n");
     assert_has("alphaloop_loop_lag_seconds_bucket{le=\"0.001\"} 1\n");
-    assert_has("alphaloop_loop_lag_seconds_bucket{le=\"0.0025\"} 2\n");
+    assert_has("alphaloop_loop_lag_seconds_bucket{le=\"0.002\"} 2\n");
     assert_has("alphaloop_loop_lag_seconds_bucket{le=\"1800\"} 2\n");
     assert_has("alphaloop_loop_lag_seconds_bucket{le=\"+Inf\"} 3\n");
     assert_has("alphaloop_loop_lag_seconds_count 3\n");
