@@ -76,6 +76,7 @@ struct sim {
     uint64_t n_events, n_lost;
     double lag_s;
     bool is_held; /* by unread messages */
+    bool is_live; /* a made-up market whose time is the wall's */
 };
 
 /* ---- time ---- */
@@ -272,7 +273,8 @@ static void on_room(void *ctx)
 }
 
 /* Move the target ahead by the time that passed, but never far beyond an event that could not go: a market
- * that was held back goes on where it stood instead of catching up. */
+ * that was held back goes on where it stood instead of catching up. A live one does catch up, or all it said from then on
+ * would be too old for a worker that goes by the wall's time; it also begins at a full minute, that is before now. */
 static void advance(struct sim *sim, uint64_t now_ms)
 {
     const struct market_event *next;
@@ -283,6 +285,10 @@ static void advance(struct sim *sim, uint64_t now_ms)
     regain_speed(sim, passed_ns * 1e-9);
     if (sim->first_ns == TIMESTAMP_NONE || !can_publish(sim))
         return;
+    if (sim->is_live) {
+        sim->target_ns = (double)(wall_now_ns() - sim->first_ns);
+        return;
+    }
     sim->target_ns += fmin(passed_ns * sim->speed, room_ns);
     if (source_peek(sim->source, &next) == AL_OK && next != NULL)
         sim->target_ns =
@@ -517,7 +523,8 @@ static enum al_err open_synthetic(struct sim *sim)
     market.half_spread_bps = o->half_spread_bps;
     market.n_assets = o->n_assets;
     memcpy(market.assets, o->assets, sizeof(market.assets));
-    market.start_ns = o->speed == 1 ? wall_now_ns() : start_of_2024_ns;
+    sim->is_live = o->speed == 1 && o->start_ns == TIMESTAMP_NONE;
+    market.start_ns = sim->is_live ? wall_now_ns() : start_of_2024_ns;
     if (o->start_ns != TIMESTAMP_NONE)
         market.start_ns = o->start_ns;
     return source_open_synthetic(&market, &sim->source);

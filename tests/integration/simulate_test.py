@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import threading
+import time
 import uuid
 from datetime import datetime, timezone
 
@@ -94,6 +95,16 @@ def test_simulate_publishes_a_market_in_market_time(channel):
             last = at
             kinds.setdefault(name, set()).add(event["topic"].split(".")[-1])
     assert kinds == {name: {"BTCUSDT", "SOLUSDT"} for name in MARKET_QUEUES}
+
+
+def test_simulate_by_default_is_a_market_of_now(channel):
+    """Fresh enough for a worker that goes by the wall's time, whatever the second of the minute it was started in."""
+    def is_fresh():
+        message = harness.take_message(channel, "ws-gateway.ticker")
+        return message is not None and abs(seconds_of(message.json()["timestamp"]) - time.time()) < 5
+
+    with Simulation():
+        eventually(is_fresh, "a tick of now")
 
 
 def test_simulate_is_the_same_for_the_same_seed(channel):
