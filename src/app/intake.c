@@ -90,6 +90,7 @@ struct intake {
     uint64_t generation; /* of the channel the newest item came on */
     int64_t last_at_ns, due_wall_ns, backoff_ns, wait_ns;
     uint64_t n_quarantined;
+    bool is_full; /* the consumer pauses for want of room */
     bool stopped;
     enum al_err read_error; /* of a result of this transaction */
     uv_timer_t timer;
@@ -164,6 +165,15 @@ static struct item *item_add(struct intake *intake, struct slice body, uint64_t 
     return item;
 }
 
+/* A subscription that begins again is given its prefetch again, on top of what waits: too much if that happens often while
+ * the database is away. Then it pauses until something was committed. */
+static void give_back(struct intake *intake, struct amqp_tag tag)
+{
+    amqp_consumer_nack(intake->consumer, tag, false, true);
+    amqp_consumer_pause(intake->consumer);
+    intake->is_full = true;
+}
+
 static void on_message(void *ctx,
                        struct amqp_consumer *consumer,
                        const struct amqp_delivery *delivery)
@@ -173,6 +183,10 @@ static void on_message(void *ctx,
     if (delivery->tag.generation != intake->generation) {
         forget_stale(intake);
         intake->generation = delivery->tag.generation;
+    }
+    if (intake->count == intake->cap) {
+        give_back(intake, delivery->tag);
+        return;
     }
     struct item *item = item_add(intake, delivery->body, delivery->body_size);
     item->tag = delivery->tag;
@@ -461,6 +475,9 @@ static void committed(struct intake *intake)
     struct tally tally = {0};
     size_t n = intake->n_batch;
     acknowledge(intake);
+    if (intake->is_full && !intake->stopped)
+        amqp_consumer_resume(intake->consumer);
+    intake->is_full = false;
     forget_batch(intake);
     intake_run(intake);
     for (size_t i = 0; i < n; i++) {

@@ -132,3 +132,39 @@ def test_a_refused_account_is_called_refused():
             assert words in detail, (state, detail)
         assert worker.get("/health", key=False).code == 503
         assert worker.get("/health/live", key=False).code == 200
+
+
+def consumer_state(worker):
+    details = worker.get("/health", key=False).json()["details"]
+    return next(item["state"] for item in details["consumers"] if item["queue"] == ORDER_EVENTS)
+
+
+def test_a_queue_deleted_again_and_again_while_the_database_hangs():
+    """Each new subscription is given its prefetch again, on top of what already waits."""
+    channel = harness.amqp_channel()
+    with harness.Worker(PREFETCH=10, ORDER_EVENTS_BATCH=2) as worker, db() as connection:
+        worker.await_ready()
+        connection.autocommit = False
+        query(connection, "LOCK TABLE order_events IN ACCESS EXCLUSIVE MODE")
+        events = []
+        for number in range(1, 6):
+            for _ in range(10):
+                events.append(order_event(str(load.uuid.uuid4())))
+                harness.publish(channel, ORDER_EVENTS, events[-1])
+            eventually(lambda: consumer_state(worker) == "paused"
+                       or worker.metric("alphaloop_amqp_deliveries_total", queue=ORDER_EVENTS) == 10 * number,  # pylint: disable=cell-var-from-loop
+                       "all are taken, or it is full")
+            if consumer_state(worker) == "paused":
+                break
+            channel.queue_delete(ORDER_EVENTS)
+            channel.queue_declare(ORDER_EVENTS, durable=True)  # before the worker looks again: its channel stays
+        eventually(lambda: consumer_state(worker) == "paused", "it is full")
+        assert number < 5
+        assert worker.metric("alphaloop_amqp_deliveries_total", queue=ORDER_EVENTS) <= 60, "it goes in circles"
+        connection.rollback()
+        last = tuple(event["event_id"] for event in events[-10:])
+        eventually(lambda: query(connection, "SELECT count(*) FROM order_events WHERE event_id::text IN %s", last) == [(10,)],
+                   "what is in the queue is stored")
+        connection.rollback()
+        assert worker.stop() == 0
+    assert load.depth(ORDER_EVENTS) == 0
