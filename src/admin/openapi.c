@@ -340,6 +340,7 @@ static const char *code_text(const char *code)
         {"413", "The body has more than 8 MiB."},
         {"415", "The body is not application/json."},
         {"422", "A parameter is missing or wrong."},
+        {"429", "More is asked at once than is taken; try again later."},
         {"503", "Something the answer depends on is away, or the service is not well."},
     };
     for (size_t i = 0; i < COUNT_OF(texts); i++) {
@@ -399,6 +400,9 @@ static void write_own_errors(struct json_writer *w, const char *errors)
     while (*errors != '\0') {
         size_t len = strcspn(errors, " ");
         struct slice type = len > 4 ? (struct slice){errors + 4, len - 4} : SLICE("Error");
+        if (len == 3 &&
+            strncmp(errors, "503", 3) == 0) /* who waits for something waits in a queue */
+            write_code(w, "429", type);
         write_code(w, errors, type);
         errors += len + (errors[len] == ' ' ? 1 : 0);
     }

@@ -96,7 +96,6 @@ enum http_answer admin_query_run(struct admin_query *query, struct http_request 
         return HTTP_LATER;
     query_destroy(query);
     if (err == AL_EFULL)
-        return http_error(request, 503,
-                          "too many questions wait for the database, try again later");
+        return http_too_many(request, "too many questions wait for the database");
     return http_away(request, "the database");
 }

@@ -355,7 +355,7 @@ def test_all_bodies_together_are_bounded():
     with serving(bodies=1000) as server:
         assert post(server, 900).status == 200
         assert post(server, 900).status == 200  # the first one's bytes were given back
-        assert post(server, 1100).status == 503
+        assert post(server, 1100).status == 429
 
 
 def test_connections_of_one_address_are_bounded():

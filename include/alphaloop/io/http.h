@@ -111,6 +111,8 @@ enum http_answer http_error(struct http_request *request, unsigned status, const
     PRINTF(3, 4);
 /* 503: what we need is away. */
 enum http_answer http_away(struct http_request *request, const char *what);
+/* 429: more is asked at once than we take; `what` says of what there is too much. */
+enum http_answer http_too_many(struct http_request *request, const char *what);
 /* 422 for one declared parameter; `type` is a short word, "value_error" when nothing fits better. */
 enum http_answer http_refuse(struct http_request *request,
                              const char *param,

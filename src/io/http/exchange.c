@@ -407,7 +407,7 @@ static enum MHD_Result take_body(struct exchange *exchange, const char *bytes, s
     buf_append(&exchange->request.body, bytes, n_bytes);
     if (server->bodies_bytes + n_bytes > server->config.bodies_bytes_max ||
         !buf_ok(&exchange->request.body)) {
-        http_error(&exchange->request, 503, "too many large requests at once, try again later");
+        http_too_many(&exchange->request, "too many large requests at once");
         exchange->keep_body = false;
         return MHD_YES;
     }

@@ -294,6 +294,13 @@ enum http_answer http_error(struct http_request *request, unsigned status, const
     return HTTP_ANSWERED;
 }
 
+enum http_answer http_too_many(struct http_request *request, const char *what)
+{
+    http_error(request, 429, "%s, try again later", what);
+    http_header(request, "Retry-After", "1");
+    return HTTP_ANSWERED;
+}
+
 enum http_answer http_away(struct http_request *request, const char *what)
 {
     http_error(request, 503, "%s is away, try again later", what);
