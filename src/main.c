@@ -5,7 +5,6 @@
 #include <string.h>
 
 #include "alphaloop/app/roles.h"
-#include "alphaloop/app/version.h"
 #include "alphaloop/base/err.h"
 
 static const struct role {

@@ -11,6 +11,7 @@
 
 #include "alphaloop/app/database.h"
 #include "alphaloop/app/notify.h"
+#include "alphaloop/app/roles.h"
 #include "alphaloop/base/timestamp.h"
 #include "alphaloop/io/file.h"
 #include "alphaloop/observe/log.h"

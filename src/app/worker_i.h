@@ -20,7 +20,6 @@
 #include <uv.h>
 
 #include "alphaloop/admin/admin.h"
-#include "alphaloop/app/version.h"
 #include "alphaloop/io/amqp.h"
 #include "alphaloop/io/file.h"
 #include "alphaloop/io/http.h"
