@@ -42,7 +42,8 @@ static enum al_err read_file(void *ctx, const char *path, struct buf *out)
 
 static bool in_container(void)
 {
-    return file_exists("/.dockerenv") || file_exists("/run/.containerenv");
+    return file_exists("/.dockerenv") || file_exists("/run/.containerenv") ||
+           getenv("KUBERNETES_SERVICE_HOST") != NULL;
 }
 
 /* An absent default file is an empty one. AL_EPARSE: it has bad lines; the others are in *file. */
