@@ -5,7 +5,7 @@
 #   make check           the fast part: rooms, headers, format, stale files, unit, contract, scenario
 #   make evidence        the edge of a simulated market is found, and none where there is none (2 minutes)
 #   make build           build/alphaloop alone
-#   make lint            clang-tidy, cppcheck, shellcheck
+#   make lint            clang-tidy, cppcheck, shellcheck: two minutes of one core, and a part of make test
 #   make bench           every figure beside its limit, into docs/benchmarks.md
 #   make stack-up        a private broker and database, settings in var/stack.env;  make stack-down
 #   make cover           line coverage of the unit, contract and scenario tests

@@ -1,5 +1,6 @@
 /* GET /openapi.json: routes.def and schemas.def as an OpenAPI 3.1 document. Nothing in it is written by
  * hand twice; what a row cannot say (the shape of errors, the key) is said once here. */
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -443,6 +444,7 @@ static void write_operation_id(struct json_writer *w, const struct http_route *r
     const char *method = http_method_name(route->method);
     for (const char *c = method; *c != '\0'; c++)
         id[n++] = (char)(*c - 'A' + 'a');
+    assert(n > 0);
     for (const char *c = route->path; *c != '\0' && n + 1 < sizeof id; c++) {
         bool is_word = (*c >= 'a' && *c <= 'z') || (*c >= '0' && *c <= '9');
         if (is_word)

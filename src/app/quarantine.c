@@ -359,8 +359,10 @@ static void set_limit(struct argp_state *state,
 
 static void check_arguments(struct argp_state *state, const struct quarantine_arguments *arguments)
 {
-    if (arguments->verb == NULL)
+    if (arguments->verb == NULL) {
         argp_error(state, "list, show ID, retry ID or retry --all is expected");
+        return;
+    }
     bool is_list = strcmp(arguments->verb, "list") == 0;
     bool is_retry = strcmp(arguments->verb, "retry") == 0;
     if (!is_list && !is_retry && strcmp(arguments->verb, "show") != 0)

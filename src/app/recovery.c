@@ -101,9 +101,9 @@ struct recovery {
     uv_timer_t timer;
 };
 
-#define EACH(type, item, rows)                                                                     \
-    (type *item = (type *)(void *)(rows).items;                                                    \
-     item != NULL && item < (type *)(void *)(rows).items + (rows).count; item++)
+#define FOR_EACH(type, item, rows)                                                                 \
+    for (type *item = (type *)(void *)(rows).items;                                                \
+         item != NULL && item < (type *)(void *)(rows).items + (rows).count; item++)
 
 /* ---- on the pool's thread: what each load does with a row ---- */
 
@@ -361,12 +361,10 @@ static void load_models(struct recovery *r)
 static bool is_known(void *ctx, const struct model_version_id *version)
 {
     const struct recovery *r = ctx;
-    for
-        EACH(struct model_version_id, known, r->loaded.versions)
-        {
-            if (strcmp(known->text, version->text) == 0)
-                return true;
-        }
+    FOR_EACH (struct model_version_id, known, r->loaded.versions) {
+        if (strcmp(known->text, version->text) == 0)
+            return true;
+    }
     return false;
 }
 
@@ -419,46 +417,38 @@ static void loaded_deinit(struct loaded *loaded)
 
 static bool order_ended(const struct loaded *loaded, const struct order_id *id)
 {
-    for
-        EACH(struct order_state, order, loaded->orders)
-        {
-            if (memcmp(&order->order_id, id, sizeof(*id)) == 0)
-                return order->ended;
-        }
+    FOR_EACH (struct order_state, order, loaded->orders) {
+        if (memcmp(&order->order_id, id, sizeof(*id)) == 0)
+            return order->ended;
+    }
     return false;
 }
 
 static void apply_trading(struct recovery *r)
 {
     struct pipeline *pipeline = r->worker->pipeline;
-    for
-        EACH(struct execution_row, row, r->loaded.costs)
-    pipeline_restore_cost(pipeline, &row->execution, row->signal_price, row->signal_ts_ns);
-    for
-        EACH(struct candle_row, row, r->loaded.candles)
-    pipeline_restore_candle(pipeline, &row->asset, &row->candle);
-    for
-        EACH(struct decision, decision, r->loaded.open)
-    pipeline_restore_open(pipeline, decision);
-    for
-        EACH(struct execution, execution, r->loaded.executions)
-    pipeline_restore_execution(pipeline, execution, order_ended(&r->loaded, &execution->order_id));
-    for
-        EACH(struct order_state, state, r->loaded.orders)
-    pipeline_restore_order(pipeline, state, r->now_ns);
-    for
-        EACH(struct position_state, state, r->loaded.positions)
-        {
-            struct position_track track;
-            position_track_init(&track);
-            (void)position_track_update(&track, &state->update);
-            track.peak_pnl_pct = state->peak_pnl_pct;
-            track.partial_done = state->partial_taken;
-            track.last_exit_ns = state->last_exit_ns;
-            if (state->opened_ns != TIMESTAMP_NONE)
-                track.opened_ns = state->opened_ns;
-            pipeline_restore_position(pipeline, &track);
-        }
+    FOR_EACH (struct execution_row, row, r->loaded.costs)
+        pipeline_restore_cost(pipeline, &row->execution, row->signal_price, row->signal_ts_ns);
+    FOR_EACH (struct candle_row, row, r->loaded.candles)
+        pipeline_restore_candle(pipeline, &row->asset, &row->candle);
+    FOR_EACH (struct decision, decision, r->loaded.open)
+        pipeline_restore_open(pipeline, decision);
+    FOR_EACH (struct execution, execution, r->loaded.executions)
+        pipeline_restore_execution(pipeline, execution,
+                                   order_ended(&r->loaded, &execution->order_id));
+    FOR_EACH (struct order_state, state, r->loaded.orders)
+        pipeline_restore_order(pipeline, state, r->now_ns);
+    FOR_EACH (struct position_state, state, r->loaded.positions) {
+        struct position_track track;
+        position_track_init(&track);
+        (void)position_track_update(&track, &state->update);
+        track.peak_pnl_pct = state->peak_pnl_pct;
+        track.partial_done = state->partial_taken;
+        track.last_exit_ns = state->last_exit_ns;
+        if (state->opened_ns != TIMESTAMP_NONE)
+            track.opened_ns = state->opened_ns;
+        pipeline_restore_position(pipeline, &track);
+    }
 }
 
 static void apply_training(struct recovery *r)
@@ -467,55 +457,47 @@ static void apply_training(struct recovery *r)
         const struct strategy_id *id = &r->worker->strategies[i].strategy_id;
         struct restored_training training = {.last_training_ns = TIMESTAMP_NONE,
                                              .next_training_ns = TIMESTAMP_NONE};
-        for
-            EACH(struct samples_count, count, r->loaded.samples)
-            {
-                if (!strategy_id_eq(&count->strategy_id, id))
-                    continue;
-                training.n_samples = count->n_own;
-                training.n_samples_since_training = count->n_own_since;
-            }
-        for
-            EACH(struct training_schedule_row, row, r->loaded.schedule)
-            {
-                if (!strategy_id_eq(&row->strategy_id, id))
-                    continue;
-                training.last_training_ns = row->last_training_ns;
-                training.next_training_ns = row->next_training_ns;
-                training.n_samples_needed = row->n_samples_needed;
-            }
+        FOR_EACH (struct samples_count, count, r->loaded.samples) {
+            if (!strategy_id_eq(&count->strategy_id, id))
+                continue;
+            training.n_samples = count->n_own;
+            training.n_samples_since_training = count->n_own_since;
+        }
+        FOR_EACH (struct training_schedule_row, row, r->loaded.schedule) {
+            if (!strategy_id_eq(&row->strategy_id, id))
+                continue;
+            training.last_training_ns = row->last_training_ns;
+            training.next_training_ns = row->next_training_ns;
+            training.n_samples_needed = row->n_samples_needed;
+        }
         pipeline_restore_training(r->worker->pipeline, id, &training, r->now_ns);
     }
 }
 
 static void apply_models(struct recovery *r)
 {
-    for
-        EACH(struct loaded_model, model, r->loaded.models)
-        {
-            if (model->scorer != NULL) {
-                learn_activate(r->worker->pipeline, &model->strategy_id, model->scorer, r->now_ns);
-                model->scorer = NULL;
-                worker_mode_changed(r->worker, &model->strategy_id);
-            } else if (model->error[0] != '\0') {
-                log_error("app", "gate", NULL, EV("model_refused"),
-                          F_STR("strategy_id", model->strategy_id.text),
-                          F_STR("version", model->version.text), F_STR("why", model->error),
-                          F_STR("instead", "the version before it, else warm-up"));
-                worker_fall_back(r->worker, &model->strategy_id);
-            }
+    FOR_EACH (struct loaded_model, model, r->loaded.models) {
+        if (model->scorer != NULL) {
+            learn_activate(r->worker->pipeline, &model->strategy_id, model->scorer, r->now_ns);
+            model->scorer = NULL;
+            worker_mode_changed(r->worker, &model->strategy_id);
+        } else if (model->error[0] != '\0') {
+            log_error("app", "gate", NULL, EV("model_refused"),
+                      F_STR("strategy_id", model->strategy_id.text),
+                      F_STR("version", model->version.text), F_STR("why", model->error),
+                      F_STR("instead", "the version before it, else warm-up"));
+            worker_fall_back(r->worker, &model->strategy_id);
         }
+    }
 }
 
 /* Bodies move into the outbox; what has expired meanwhile is marked by its first run. */
 static void apply_pending(struct recovery *r)
 {
-    for
-        EACH(struct outgoing, signal, r->loaded.pending)
-        {
-            (void)outbox_put(r->worker->outbox, signal);
-            signal->body = BUF_INIT(0);
-        }
+    FOR_EACH (struct outgoing, signal, r->loaded.pending) {
+        (void)outbox_put(r->worker->outbox, signal);
+        signal->body = BUF_INIT(0);
+    }
 }
 
 static void apply(struct recovery *r)

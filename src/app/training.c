@@ -159,15 +159,21 @@ static struct training_run_row run_row(struct training *t, enum training_state s
     return row;
 }
 
-static void ask_schedule(struct training *t, uint64_t n_needed)
+static struct strategy_view view_of(const struct training *t, const struct strategy_id *strategy_id)
 {
-    struct strategy_view view;
-    struct pipeline *pipeline = t->worker->pipeline;
+    struct strategy_view view = {0};
+    const struct pipeline *pipeline = t->worker->pipeline;
     for (size_t i = 0; i < pipeline_n_strategies(pipeline); i++) {
         pipeline_strategy_view(pipeline, i, worker_now_ns(t->worker), &view);
-        if (strategy_id_eq(&view.strategy_id, &t->of->strategy_id))
+        if (strategy_id_eq(&view.strategy_id, strategy_id))
             break;
     }
+    return view;
+}
+
+static void ask_schedule(struct training *t, uint64_t n_needed)
+{
+    struct strategy_view view = view_of(t, &t->of->strategy_id);
     struct training_schedule_row row = {
         .strategy_id = t->of->strategy_id,
         .last_training_ns = view.last_training_ns,
@@ -526,15 +532,10 @@ static void run_next(struct training *t)
 
 static void tell_drift(struct training *t, const struct strategy_id *strategy_id)
 {
-    struct strategy_view view;
+    struct strategy_view view = view_of(t, strategy_id);
     const struct model_version_id *active =
         pipeline_active_version(t->worker->pipeline, strategy_id);
     char reason[160];
-    for (size_t i = 0; i < pipeline_n_strategies(t->worker->pipeline); i++) {
-        pipeline_strategy_view(t->worker->pipeline, i, worker_now_ns(t->worker), &view);
-        if (strategy_id_eq(&view.strategy_id, strategy_id))
-            break;
-    }
     snprintf(reason, sizeof(reason),
              "live Brier score %.4f, skill %.4f over the base rate of the newest outcomes",
              view.live_brier, view.live_brier_skill);

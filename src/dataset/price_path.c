@@ -32,7 +32,7 @@ const struct price_bar *price_path_at(const struct price_path *path, size_t inde
 
 bool price_path_append(struct price_path *path, int64_t ts_ns, double mid, double half_spread)
 {
-    assert(mid > 0 && half_spread >= 0);
+    assert(path->cap > 0 && mid > 0 && half_spread >= 0);
     struct price_bar *last = path->count > 0 ? bar_at(path, path->count - 1) : NULL;
     if (last != NULL && ts_ns < last->ts_close_ns)
         return false;

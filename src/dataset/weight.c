@@ -124,7 +124,7 @@ enum al_err weight_rows(const struct weight_rule *rule,
     struct walk walk;
     double sum = 0;
     *summary = (struct weight_summary){0};
-    double *u = malloc((n > 0 ? n : 1) * sizeof *u);
+    double *u = calloc(n > 0 ? n : 1, sizeof *u);
     if (u == NULL)
         return err_set(AL_ENOMEM, "weights of %zu rows", n);
     enum al_err err = walk_ends(rows, n, u, &walk);

@@ -386,7 +386,7 @@ static bool read_candle(struct reading *r, struct json_object *item, struct klin
 static bool read_kline(struct reading *r)
 {
     struct market_event *event = r->event;
-    struct kline newest;
+    struct kline newest = {0};
     size_t n_items = count_items(r);
     size_t first = n_items > MARKET_EARLIER_MAX + 1 ? n_items - MARKET_EARLIER_MAX - 1 : 0;
     if (n_items == 0)

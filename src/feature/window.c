@@ -271,6 +271,7 @@ static int64_t bucket_of(const struct price_marks *marks, int64_t ts_ns)
 
 void price_marks_set(struct price_marks *marks, int64_t ts_ns, double price)
 {
+    assert(marks->cap > 0);
     int64_t bucket = bucket_of(marks, ts_ns);
     struct price_mark *newest =
         marks->count == 0 ? NULL : &marks->items[(marks->first + marks->count - 1) % marks->cap];

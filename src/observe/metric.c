@@ -223,7 +223,7 @@ static void put_line(struct buf *out,
         put_label(out, row->labels,
                   comma == NULL ? (int)strlen(row->labels) : (int)(comma - row->labels),
                   series->label1, true);
-    if (n_labels == 2)
+    if (comma != NULL)
         put_label(out, comma + 1, (int)strlen(comma + 1), series->label2, false);
     if (bound != NULL)
         put_label(out, "le", 2, bound, n_labels == 0);

@@ -69,6 +69,7 @@ static int scored_cmp(const void *left, const void *right)
 
 static struct scored *in_order(const float *score, size_t n)
 {
+    assert(n > 0);
     struct scored *order = malloc(n * sizeof *order);
     if (order == NULL)
         return NULL;
@@ -230,6 +231,7 @@ enum al_err evaluate_regression(
     const float *v, const float *r, const float *w, size_t n, struct evaluation *out)
 {
     double total = 0, sum = 0, absolute = 0, squares = 0, spread = 0;
+    assert(n > 0);
     for (size_t i = 0; i < n; i++) {
         double weight = weight_at(w, i), error = (double)v[i] - (double)r[i];
         total += weight;

@@ -234,6 +234,7 @@ static int by_size(const void *a, const void *b)
 static size_t median_rounds(const struct fold_outcome *oof)
 {
     size_t rounds[TRAIN_FOLDS_MAX], first = oof->n_folds / 2, n = oof->n_folds - first;
+    assert(n > 0);
     for (size_t i = 0; i < n; i++)
         rounds[i] = oof->folds[first + i].n_rounds;
     qsort(rounds, n, sizeof *rounds, by_size);

@@ -19,6 +19,6 @@ void performance_series(struct pg_batch *batch,
                         int64_t start_ns,
                         int64_t end_ns,
                         size_t limit);
-void performance_read(const struct pg_result *result, size_t row, struct performance_point *out);
+void performance_read(const struct pg_result *result, size_t index, struct performance_point *out);
 
 #endif

@@ -25,7 +25,8 @@ enum content_step { CONTENT_MORE, CONTENT_MORE_COPIED, CONTENT_DONE, CONTENT_BAD
 void content_init(struct content *content);
 void content_deinit(struct content *content);
 void content_reset(struct content *content);
-void content_begin(struct content *content, const amqp_method_t *deliver_or_return);
+/* With the method of a delivery or of a return. */
+void content_begin(struct content *content, const amqp_method_t *method);
 /* CONTENT_MORE_COPIED: nothing in the codec's memory is needed any more. CONTENT_DONE: `delivery` is
  * complete until content_reset(). CONTENT_BAD: a frame that does not belong here. */
 enum content_step content_add(struct content *content, const amqp_frame_t *frame);

@@ -37,7 +37,7 @@ static enum al_err read_all(int fd, const char *path, size_t max_bytes, struct b
     for (;;) {
         size_t room = out->max - out->len;
         size_t wanted = room < READ_CHUNK ? room : READ_CHUNK;
-        char past_the_end; /* when the buffer is full only the end of the file may follow */
+        char past_the_end = 0; /* when the buffer is full only the end of the file may follow */
         char *at = wanted == 0 ? &past_the_end : buf_reserve(out, wanted);
         if (at == NULL)
             return err_set(AL_ENOMEM, "%s does not fit into memory", path);

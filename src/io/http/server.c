@@ -224,17 +224,20 @@ static enum al_err bind_address(struct http_server *server, const struct addrinf
     if (fd < 0)
         return err_set(AL_EIO, "socket: %s", strerror(errno));
     setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &(int){1}, sizeof(int));
-    struct sockaddr_storage bound;
+    union {
+        struct sockaddr any;
+        struct sockaddr_in v4;
+        struct sockaddr_in6 v6;
+    } bound = {.v6 = {0}};
     socklen_t n_bound = sizeof bound;
     if (bind(fd, address->ai_addr, address->ai_addrlen) != 0 || listen(fd, BACKLOG) != 0 ||
-        getsockname(fd, (struct sockaddr *)&bound, &n_bound) != 0) {
+        getsockname(fd, &bound.any, &n_bound) != 0) {
         enum al_err err = err_set(AL_EIO, "%s", strerror(errno));
         close(fd);
         return err;
     }
     server->listen_fd = fd;
-    server->port = ntohs(bound.ss_family == AF_INET6 ? ((struct sockaddr_in6 *)&bound)->sin6_port
-                                                     : ((struct sockaddr_in *)&bound)->sin_port);
+    server->port = ntohs(bound.any.sa_family == AF_INET6 ? bound.v6.sin6_port : bound.v4.sin_port);
     return AL_OK;
 }
 

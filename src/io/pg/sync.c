@@ -48,7 +48,7 @@ enum al_err pg_sync_check(struct pg_sync *sync,
     enum al_err err = AL_OK;
     ExecStatusType status = PQresultStatus(result);
     if (status != PGRES_COMMAND_OK && status != PGRES_TUPLES_OK && status != PGRES_COPY_OUT) {
-        struct pg_failure failure;
+        struct pg_failure failure = {0};
         err = pg_failure_from(result, statement, &failure);
         memcpy(sync->sqlstate, failure.sqlstate, sizeof(sync->sqlstate));
         err_set(err, "%s", failure.message);
