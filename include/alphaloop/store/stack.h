@@ -35,7 +35,7 @@ MUST_CHECK enum al_err stack_orders_read(const struct pg_result *result,
 void stack_probe_untold(struct pg_batch *batch);
 bool stack_read_probe_untold(const struct pg_result *result);
 void stack_orders_load_untold(struct pg_batch *batch, int64_t quiet_seconds, size_t limit);
-struct slice stack_orders_read_untold(const struct pg_result *result, size_t row); /* borrows */
+struct slice stack_orders_read_untold(const struct pg_result *result, size_t index); /* borrows */
 
 /* public.positions: those that are not flat. */
 struct stack_position {
