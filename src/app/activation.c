@@ -10,6 +10,7 @@
 #include "alphaloop/store/model_versions.h"
 
 #include "events_i.h"
+#include "training_job_i.h"
 #include "worker_i.h"
 
 /* ---- one activation ---- */
@@ -53,6 +54,7 @@ static void swap_in(struct activation *a)
 {
     struct worker *worker = a->worker;
     bool warmup = a->version.text[0] == '\0';
+    const struct scorer *scorer = a->scorer; /* the pipeline's from now on */
     learn_activate(worker->pipeline, &a->strategy_id, a->scorer, worker_now_ns(worker));
     a->scorer = NULL;
     metric_set(METRIC_model_is_active, warmup ? 0 : 1, a->strategy_id.text, NULL);
@@ -65,6 +67,11 @@ static void swap_in(struct activation *a)
     json_w_str(w, warmup ? NULL : a->version.text);
     json_w_key(w, "why");
     json_w_str(w, a->why);
+    json_w_key(w, "verdict");
+    if (scorer != NULL)
+        training_write_verdict(w, &scorer_manifest(scorer)->gate);
+    else
+        json_w_null(w);
     events_send(worker->events);
     worker_mode_changed(worker, &a->strategy_id);
     finish(a, ADMIN_DONE, warmup ? "Back to warm-up." : "The version is active.");

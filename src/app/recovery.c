@@ -27,6 +27,7 @@
 #include "alphaloop/store/trading_signals.h"
 #include "alphaloop/store/training_runs.h"
 #include "alphaloop/store/training_schedule.h"
+#include "alphaloop/train/trigger.h"
 
 #include "outbox_i.h"
 #include "training_i.h"
@@ -76,6 +77,7 @@ struct loaded {
     struct rows positions;  /* struct position_state */
     struct rows samples;    /* struct samples_count */
     struct rows schedule;   /* struct training_schedule_row */
+    struct rows outcomes;   /* struct samples_outcome */
     struct rows candles;    /* struct candle_row */
     struct rows models;     /* struct loaded_model */
     struct rows versions;   /* struct model_version_id: all that the registry knows */
@@ -176,6 +178,11 @@ static enum al_err read_schedule(struct recovery *r, const struct pg_result *res
     return training_schedule_read(result, row, rows_add(&r->loaded.schedule));
 }
 
+static enum al_err read_outcome(struct recovery *r, const struct pg_result *result, size_t row)
+{
+    return samples_read_outcome(result, row, rows_add(&r->loaded.outcomes));
+}
+
 static enum al_err read_candle(struct recovery *r, const struct pg_result *result, size_t row)
 {
     return candles_read(result, row, rows_add(&r->loaded.candles));
@@ -263,6 +270,11 @@ static void ask_schedule(struct recovery *r, struct pg_batch *batch)
     training_schedule_load(batch);
 }
 
+static void ask_outcomes(struct recovery *r, struct pg_batch *batch)
+{
+    samples_load_outcomes(batch, r->worker->n_strategies * TRIGGER_WINDOW_MAX);
+}
+
 static void ask_candles(struct recovery *r, struct pg_batch *batch)
 {
     candles_load_last(batch, r->assets, r->n_assets, r->intervals_ns, r->n_intervals,
@@ -293,6 +305,7 @@ static const struct load loads[] = {
     {ask_positions, read_position},
     {ask_samples, read_samples},
     {ask_schedule, read_schedule},
+    {ask_outcomes, read_outcome},
     {ask_candles, read_candle},
     {ask_models, read_model},
     {ask_versions, read_version},
@@ -406,8 +419,8 @@ static void loaded_deinit(struct loaded *loaded)
         scorer_destroy(models[i].scorer);
     struct rows *all[] = {&loaded->pending, &loaded->open,     &loaded->executions,
                           &loaded->orders,  &loaded->costs,    &loaded->positions,
-                          &loaded->samples, &loaded->schedule, &loaded->candles,
-                          &loaded->models,  &loaded->versions};
+                          &loaded->samples, &loaded->schedule, &loaded->outcomes,
+                          &loaded->candles, &loaded->models,   &loaded->versions};
     for (size_t i = 0; i < COUNT_OF(all); i++) {
         free(all[i]->items);
         all[i]->items = NULL;
@@ -491,6 +504,22 @@ static void apply_models(struct recovery *r)
     }
 }
 
+/* After the models: outcomes are held against the version that serves. */
+static void apply_outcomes(struct recovery *r)
+{
+    FOR_EACH (struct samples_outcome, row, r->loaded.outcomes) {
+        const struct restored_outcome outcome = {
+            .strategy_id = row->strategy_id,
+            .asset = row->asset,
+            .model_version = row->model_version,
+            .decided_at_ns = row->decided_at_ns,
+            .confidence = row->confidence,
+            .won = row->net_return > 0,
+        };
+        pipeline_restore_outcome(r->worker->pipeline, &outcome);
+    }
+}
+
 /* Bodies move into the outbox; what has expired meanwhile is marked by its first run. */
 static void apply_pending(struct recovery *r)
 {
@@ -508,12 +537,14 @@ static void apply(struct recovery *r)
              F_I64("open_decisions", r->loaded.open.count),
              F_I64("executions", r->loaded.executions.count),
              F_I64("candles", r->loaded.candles.count), F_I64("models", r->loaded.models.count),
+             F_I64("outcomes", r->loaded.outcomes.count),
              F_I64("trainings_cancelled", r->loaded.n_cancelled),
              F_I64("folders_removed", r->n_removed), F_STR("note", r->error));
     r->error[0] = '\0';
     apply_trading(r);
     apply_training(r);
     apply_models(r);
+    apply_outcomes(r);
     apply_pending(r);
     loaded_deinit(&r->loaded);
     worker_on_recovered(r->worker);
@@ -566,6 +597,7 @@ static void rows_init(struct loaded *loaded)
     loaded->positions.item_size = sizeof(struct position_state);
     loaded->samples.item_size = sizeof(struct samples_count);
     loaded->schedule.item_size = sizeof(struct training_schedule_row);
+    loaded->outcomes.item_size = sizeof(struct samples_outcome);
     loaded->candles.item_size = sizeof(struct candle_row);
     loaded->models.item_size = sizeof(struct loaded_model);
     loaded->versions.item_size = sizeof(struct model_version_id);

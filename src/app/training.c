@@ -53,8 +53,9 @@ struct training {
     struct history histories[STRATEGIES_MAX];
     size_t n_histories;
     enum training_phase phase;
-    bool stopped;   /* nothing new is started */
-    bool abandoned; /* broker and database are closing: what ends now is only cleared away */
+    bool stopped;        /* nothing new is started */
+    bool abandoned;      /* broker and database are closing: what ends now is only cleared away */
+    bool keeps_schedule; /* the times of the schedule are in the database, or on their way */
 
     /* the current run */
     struct history *of;
@@ -67,7 +68,7 @@ struct training {
     struct proc *child;
     struct train_line end;
     bool ended_well; /* an end line came */
-    struct pg_batch *batch;
+    struct pg_batch *batch, *schedule_batch;
     uv_work_t work;
     struct manifest *manifest; /* of the new version, once verified */
     struct sha256 schema_hash;
@@ -88,13 +89,14 @@ enum al_err training_create(struct worker *worker, struct training **out)
     t->job = calloc(1, sizeof(*t->job));
     t->manifest = calloc(1, sizeof(*t->manifest));
     t->batch = pg_batch_create(BATCH_BYTES_MAX);
+    t->schedule_batch = pg_batch_create(BATCH_BYTES_MAX);
     rng_seed(&t->rng, worker->seed ^ 0x747261696eULL);
     for (size_t i = 0; i < worker->n_strategies; i++)
         t->histories[t->n_histories++] =
             (struct history){.strategy_id = worker->strategies[i].strategy_id,
                              .verdict_at_ns = TIMESTAMP_NONE,
                              .n_eff = NAN};
-    if (t->job == NULL || t->manifest == NULL || t->batch == NULL) {
+    if (t->job == NULL || t->manifest == NULL || t->batch == NULL || t->schedule_batch == NULL) {
         training_destroy(t);
         return err_set(AL_ENOMEM, "training");
     }
@@ -108,6 +110,7 @@ void training_destroy(struct training *t)
         return;
     assert(t->child == NULL);
     pg_batch_destroy(t->batch);
+    pg_batch_destroy(t->schedule_batch);
     free(t->manifest);
     free(t->job);
     free(t);
@@ -296,6 +299,8 @@ static void tell_rejected(struct training *t)
     json_w_str(w, t->current.version);
     json_w_key(w, "reason");
     json_w_str(w, t->end.reason);
+    json_w_key(w, "verdict");
+    training_write_verdict(w, &t->manifest->gate);
     events_send(t->worker->events);
 }
 
@@ -530,6 +535,14 @@ static void run_next(struct training *t)
 
 /* ---- asking ---- */
 
+/* A run that is still being numbered hears of it when it has its number. */
+static void cancel_run(struct training *t)
+{
+    t->cancelled = true;
+    if (t->child != NULL)
+        proc_stop(t->child);
+}
+
 static void tell_drift(struct training *t, const struct strategy_id *strategy_id)
 {
     struct strategy_view view = view_of(t, strategy_id);
@@ -558,10 +571,8 @@ void training_request(struct training *t,
     if (of->waiting == NULL && strcmp(trigger, "degradation") == 0)
         tell_drift(t, strategy_id);
     of->waiting = trigger;
-    if (t->of == of && t->child != NULL) {
-        t->cancelled = true;
-        proc_stop(t->child);
-    }
+    if (t->of == of && t->phase <= PHASE_FITTING)
+        cancel_run(t);
     run_next(t);
 }
 
@@ -571,16 +582,36 @@ bool training_cancel(struct training *t, const struct strategy_id *strategy_id)
     if (of == NULL || (t->of != of && of->waiting == NULL))
         return false;
     of->waiting = NULL;
-    if (t->of == of && t->phase <= PHASE_FITTING) {
-        t->cancelled = true;
-        if (t->child != NULL)
-            proc_stop(t->child);
-    }
+    if (t->of == of && t->phase <= PHASE_FITTING)
+        cancel_run(t);
     return true;
+}
+
+static void on_schedule_kept(void *ctx, enum al_err err, const struct pg_failure *failure)
+{
+    struct training *t = ctx;
+    (void)failure;
+    if (err != AL_OK)
+        t->keeps_schedule = false;
+}
+
+/* Once after the start: the first training may be weeks away, and must not be missed by a worker that is down then. */
+static void keep_schedule(struct training *t)
+{
+    struct strategy_view view;
+    pg_batch_reset(t->schedule_batch);
+    for (size_t i = 0; i < pipeline_n_strategies(t->worker->pipeline); i++) {
+        pipeline_strategy_view(t->worker->pipeline, i, worker_now_ns(t->worker), &view);
+        training_schedule_keep_next(t->schedule_batch, &view.strategy_id, view.next_training_ns);
+    }
+    struct pg_job job = {.on_done = on_schedule_kept, .ctx = t};
+    t->keeps_schedule = pg_client_run(t->worker->writer, t->schedule_batch, &job) == AL_OK;
 }
 
 void training_run(struct training *t)
 {
+    if (!t->keeps_schedule && !t->stopped && pg_client_is_ready(t->worker->writer))
+        keep_schedule(t);
     run_next(t);
 }
 

@@ -73,6 +73,7 @@ enum al_err training_fill_job(const struct settings *settings,
     job->seed = target->seed;
     job->cut_ns = target->cut_ns;
     job->window_ns = (int64_t)(config->training.window_days * (double)NS_PER_DAY);
+    job->weight_half_life_seconds = config->training.half_life_days * 86400;
     job->n_rows_max = config->training.max_rows;
     job->use_market_evidence = config->training.use_market_evidence;
     job->deadline_seconds = settings->model_training_max_duration_seconds;
@@ -169,25 +170,23 @@ static void register_metrics(struct pg_batch *batch,
         model_quality_metrics_insert(batch, rows, m->n_metrics);
 }
 
-static void write_verdict(const struct manifest_gate *gate, struct buf *out)
+void training_write_verdict(struct json_writer *w, const struct manifest_gate *gate)
 {
-    struct json_writer w;
-    json_w_init(&w, out);
-    json_w_object(&w);
-    json_w_key(&w, "promote");
-    json_w_bool(&w, gate->promote);
-    json_w_key(&w, "rule");
-    json_w_str(&w, gate->rule);
-    json_w_key(&w, "reason");
-    json_w_str(&w, gate->reason);
+    json_w_object(w);
+    json_w_key(w, "promote");
+    json_w_bool(w, gate->promote);
+    json_w_key(w, "rule");
+    json_w_str(w, gate->rule);
+    json_w_key(w, "reason");
+    json_w_str(w, gate->reason);
     for (size_t i = 0; i < gate->n_numbers; i++) {
-        json_w_key(&w, gate->numbers[i].name);
+        json_w_key(w, gate->numbers[i].name);
         if (isfinite(gate->numbers[i].value))
-            json_w_double(&w, gate->numbers[i].value);
+            json_w_double(w, gate->numbers[i].value);
         else
-            json_w_null(&w);
+            json_w_null(w);
     }
-    json_w_end_object(&w);
+    json_w_end_object(w);
 }
 
 void training_register(struct pg_batch *batch,
@@ -196,7 +195,9 @@ void training_register(struct pg_batch *batch,
 {
     const struct manifest *m = r->manifest;
     struct buf verdict = BUF_INIT(64 * 1024);
-    write_verdict(&m->gate, &verdict);
+    struct json_writer w;
+    json_w_init(&w, &verdict);
+    training_write_verdict(&w, &m->gate);
     struct model_version_row row = {
         .id = uuid_v7(r->wall_ns, rng),
         .version = m->version,

@@ -43,6 +43,9 @@ MUST_CHECK enum al_err training_spawn(uv_loop_t *loop,
 /* One sentence for a child that ended without its last line. */
 void training_explain_end(const struct proc_end *end, char *out, size_t out_size);
 
+/* What the gate said of a version, as an object: in the registry and in events. */
+void training_write_verdict(struct json_writer *w, const struct manifest_gate *gate);
+
 /* Rows of the registry for a version that was written: its row, candidate or refused, and its metrics. */
 struct training_registration {
     const struct manifest *manifest;

@@ -245,25 +245,32 @@ static void push_sample(const struct open_decision *item,
     effects_push(effects, EFFECT_store_sample)->sample = sample;
 }
 
+/* NULL: the strategy does not trade the asset. */
 static struct pair *pair_of(struct market_desk *market, const struct desk *desk)
 {
-    struct pair *pair = market->pairs;
-    while (pair->desk != desk)
-        pair++;
-    assert(pair < market->pairs + market->n_pairs);
-    return pair;
+    for (size_t i = 0; i < market->n_pairs; i++) {
+        if (market->pairs[i].desk == desk)
+            return &market->pairs[i];
+    }
+    return NULL;
 }
 
 /* How much news an outcome is: the time since the decision before it, as a share of the horizon (train/trigger.h). */
-static double news_in(struct pair *pair, const struct decision *decision)
+static double news_in(struct pair *pair, int64_t decided_at_ns, int64_t horizon_ns)
 {
-    int64_t since_ns = decision->decided_at_ns - pair->last_outcome_ns;
-    if (pair->last_outcome_ns == TIMESTAMP_NONE || since_ns > decision->horizon_ns)
-        since_ns = decision->horizon_ns;
+    int64_t since_ns = decided_at_ns - pair->last_outcome_ns;
+    if (pair->last_outcome_ns == TIMESTAMP_NONE || since_ns > horizon_ns)
+        since_ns = horizon_ns;
     if (since_ns <= 0)
         return 0;
-    pair->last_outcome_ns = decision->decided_at_ns;
-    return (double)since_ns / (double)decision->horizon_ns;
+    pair->last_outcome_ns = decided_at_ns;
+    return (double)since_ns / (double)horizon_ns;
+}
+
+static bool is_serving(const struct desk *desk, const struct model_version_id *version)
+{
+    return desk->scorer != NULL &&
+           strcmp(version->text, scorer_manifest(desk->scorer)->version.text) == 0;
 }
 
 /* What the serving model promised is held against what came; what an earlier one left open is not its doing. */
@@ -273,9 +280,9 @@ static void watch_model(struct desk *desk,
                         bool won)
 {
     const struct decision *decision = &item->decision;
-    if (desk->scorer != NULL &&
-        strcmp(decision->model_version.text, scorer_manifest(desk->scorer)->version.text) == 0)
-        trigger_on_outcome(&desk->trigger, decision->confidence, won, news_in(pair, decision));
+    if (is_serving(desk, &decision->model_version))
+        trigger_on_outcome(&desk->trigger, decision->confidence, won,
+                           news_in(pair, decision->decided_at_ns, decision->horizon_ns));
 }
 
 static void account_own(struct desk *desk,
@@ -494,4 +501,14 @@ void pipeline_restore_cost(struct pipeline *pipeline,
     cost_model_update(&market->costs, side_sign(execution->side) * (price / signal_price - 1),
                       decimal_to_double(execution->fees) / notional,
                       (double)(execution->executed_at_ns - decided_at_ns));
+}
+
+void pipeline_restore_outcome(struct pipeline *pipeline, const struct restored_outcome *outcome)
+{
+    struct desk *desk = pipeline_desk(pipeline, &outcome->strategy_id);
+    struct market_desk *market = pipeline_market(pipeline, &outcome->asset);
+    struct pair *pair = desk != NULL && market != NULL ? pair_of(market, desk) : NULL;
+    if (pair != NULL && is_serving(desk, &outcome->model_version))
+        trigger_on_outcome(&desk->trigger, outcome->confidence, outcome->won,
+                           news_in(pair, outcome->decided_at_ns, desk->config->horizon_ns));
 }

@@ -37,10 +37,17 @@ static const struct pg_statement count_statement = {
 
 static const struct pg_statement count_since_statement = {"samples_count_since", COUNT};
 
-static const struct pg_statement load_recent_statement = {
-    "samples_load_recent",
-    "SELECT " COLUMNS " FROM samples WHERE strategy_id = $1 AND evidence = 1"
-    " ORDER BY available_at_ns DESC, decision_id DESC LIMIT $2",
+static const struct pg_statement load_outcomes_statement = {
+    "samples_load_outcomes",
+    "SELECT * FROM (SELECT s.strategy_id, s.asset, s.model_version, s.t0_ns, s.available_at_ns, "
+    "s.confidence, s.net_return, s.decision_id"
+    " FROM samples s JOIN model_versions m"
+    " ON m.version = s.model_version AND m.strategy_id = s.strategy_id AND m.state = 'active'"
+    " LEFT JOIN training_schedule t ON t.strategy_id = s.strategy_id"
+    " WHERE s.evidence = 1 AND s.confidence IS NOT NULL"
+    " AND s.available_at_ns > coalesce(t.last_training_ns, 0)"
+    " ORDER BY s.available_at_ns DESC, s.decision_id DESC LIMIT $1) newest"
+    " ORDER BY available_at_ns, decision_id",
 };
 
 static void put_outcome(struct pg_batch *batch, const struct sample *samples, size_t n)
@@ -116,40 +123,25 @@ enum al_err samples_read_count(const struct pg_result *result,
     return row.err;
 }
 
-void samples_load_recent(struct pg_batch *batch,
-                         const struct strategy_id *strategy_id,
-                         size_t limit)
+void samples_load_outcomes(struct pg_batch *batch, size_t limit)
 {
-    pg_batch_statement(batch, &load_recent_statement);
-    pg_put_str(batch, strategy_id->text);
+    pg_batch_statement(batch, &load_outcomes_statement);
     store_put_limit(batch, limit);
 }
 
-enum al_err samples_read(const struct pg_result *result, size_t index, struct sample *out)
+enum al_err samples_read_outcome(const struct pg_result *result,
+                                 size_t index,
+                                 struct samples_outcome *out)
 {
     struct row row = row_at(result, index);
     memset(out, 0, sizeof(*out));
-    out->decision_id = row_uuid(&row);
-    out->action = row_side(&row);
     ROW_CHARS(&row, out->strategy_id.text);
     ROW_CHARS(&row, out->asset.text);
-    out->evidence = (enum evidence)row_i64(&row);
-    out->t0_ns = row_i64(&row);
-    out->t1_ns = row_i64(&row);
-    out->available_at_ns = row_i64(&row);
-    out->gross_return = row_double(&row);
-    out->cost_return = row_double(&row);
-    out->net_return = row_double(&row);
-    out->barrier = (enum barrier)row_i64(&row);
-    out->fill_fraction = row_double(&row);
-    out->propensity = row_double(&row);
-    out->policy_took = row_bool(&row);
-    out->is_warmup = row_bool(&row);
-    out->is_dry_run = row_bool(&row);
     ROW_CHARS(&row, out->model_version.text);
+    out->decided_at_ns = row_i64(&row);
+    out->available_at_ns = row_i64(&row);
     out->confidence = row_double(&row);
-    row_hash(&row, &out->schema_hash);
-    out->n_features = row_floats(&row, out->features, FEATURES_MAX);
+    out->net_return = row_double(&row);
     return row.err;
 }
 

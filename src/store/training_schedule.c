@@ -13,6 +13,12 @@ static const struct pg_statement upsert_statement = {
     " n_samples_at_last = excluded.n_samples_at_last, n_samples_needed = excluded.n_samples_needed",
 };
 
+static const struct pg_statement keep_next_statement = {
+    "training_schedule_keep_next",
+    "INSERT INTO training_schedule (" COLUMNS ") VALUES ($1, NULL, $2, 0, 0)"
+    " ON CONFLICT (strategy_id) DO UPDATE SET next_training_ns = excluded.next_training_ns",
+};
+
 static const struct pg_statement load_statement = {
     "training_schedule_load",
     "SELECT " COLUMNS " FROM training_schedule ORDER BY strategy_id",
@@ -26,6 +32,15 @@ void training_schedule_upsert(struct pg_batch *batch, const struct training_sche
     store_put_time_ns(batch, row->next_training_ns);
     pg_put_i64(batch, (int64_t)row->n_samples_at_last);
     pg_put_i64(batch, (int64_t)row->n_samples_needed);
+}
+
+void training_schedule_keep_next(struct pg_batch *batch,
+                                 const struct strategy_id *strategy_id,
+                                 int64_t next_training_ns)
+{
+    pg_batch_statement(batch, &keep_next_statement);
+    pg_put_str(batch, strategy_id->text);
+    store_put_time_ns(batch, next_training_ns);
 }
 
 void training_schedule_load(struct pg_batch *batch)

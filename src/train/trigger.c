@@ -53,9 +53,9 @@ void trigger_restore(struct trigger_state *state,
     state->last_training_ns = last_training_ns;
     if (!state->rule.has_schedule)
         return;
-    bool kept = next_scheduled_ns != TIMESTAMP_NONE;
+    bool missed = next_scheduled_ns != TIMESTAMP_NONE && next_scheduled_ns <= now_ns;
     state->next_scheduled_ns =
-        kept ? next_scheduled_ns : cron_next_after(&state->rule.schedule, now_ns);
+        missed ? next_scheduled_ns : cron_next_after(&state->rule.schedule, now_ns);
 }
 
 void trigger_change(struct trigger_state *state, const struct trigger_rule *rule, int64_t now_ns)
@@ -74,11 +74,13 @@ const char *trigger_due(struct trigger_state *state, int64_t now_ns)
 {
     bool too_soon = state->last_training_ns != TIMESTAMP_NONE &&
                     now_ns - state->last_training_ns < state->rule.min_interval_ns;
-    if (state->is_running || too_soon)
+    if (too_soon || (state->is_running && (state->is_superseded || state->is_left_alone)))
         return NULL;
     for (size_t i = 0; i < COUNT_OF(table); i++) {
-        if (table[i]->is_due(state, now_ns))
-            return table[i]->name;
+        if ((state->is_running && !table[i]->supersedes) || !table[i]->is_due(state, now_ns))
+            continue;
+        state->is_superseded = state->is_running;
+        return table[i]->name;
     }
     return NULL;
 }
@@ -86,6 +88,8 @@ const char *trigger_due(struct trigger_state *state, int64_t now_ns)
 void trigger_on_start(struct trigger_state *state, int64_t now_ns)
 {
     state->is_running = true;
+    state->is_left_alone = state->is_superseded;
+    state->is_superseded = false;
     state->last_training_ns = now_ns;
     state->degraded_told = trigger_degradation.is_due(state, now_ns);
     if (state->rule.has_schedule)

@@ -14,6 +14,7 @@ FEATURES = ["return_1", "return_5", "return_10", "rsi_14", "spread_bps"]
 NEUTRAL = [0, 0, 0, 50, 0]
 SETTINGS = {"RETRAIN_NEW_SAMPLES": 0, "RETRAIN_ON_DEGRADATION": "false", "MODEL_TRAINING_MIN_DATASET_SIZE": 50, "RANDOM_SEED": 7}
 START_NS = 1672531200 * 10**9  # 2023, before the simulated market begins
+N_DECISIONS = 3000
 STEP_NS, SPAN_NS, COST, MOVE = 20 * 10**9, 19 * 10**9, 0.001, 0.005
 COLUMNS = ("decision_id, action, strategy_id, asset, evidence, t0_ns, t1_ns, available_at_ns, gross_return, cost_return, net_return,"
            " barrier, fill_fraction, propensity, policy_took, is_warmup, is_dry_run, schema_hash, features")
@@ -52,18 +53,32 @@ def rows(n_decisions, edge, seed, hash_bytes):
                    struct.pack(f"<{len(features)}f", *features))
 
 
-def insert(samples):
+def outcomes(version, n_decisions, confidence, from_ns, hash_bytes):
+    """Own decisions of a version, a minute apart, that were all lost; each said it would win with this confidence."""
+    for number in range(n_decisions):
+        t0 = from_ns + number * 60 * 10**9
+        yield (str(uuid.uuid4()), "buy", "often", "BTCUSDT", 1, t0, t0 + SPAN_NS, t0 + SPAN_NS, -MOVE, COST, -MOVE - COST, 2, 1, 0.99,
+               True, False, False, hash_bytes, struct.pack(f"<{len(NEUTRAL)}f", *NEUTRAL), version, confidence)
+
+
+def insert(samples, columns=COLUMNS):
     with db() as connection, connection.cursor() as cursor:
         for values in batches(list(samples), 500):
             marks = ",".join(["(" + ",".join(["%s"] * len(values[0])) + ")"] * len(values))
-            cursor.execute(f"INSERT INTO samples ({COLUMNS}) VALUES {marks}", [value for row in values for value in row])
+            cursor.execute(f"INSERT INTO samples ({columns}) VALUES {marks}", [value for row in values for value in row])
 
 
 def batches(items, size):
     return (items[i:i + size] for i in range(0, len(items), size))
 
 
-def prepare(folder, n_decisions=3000, edge=3.0):
+def stored_hash():
+    """The schema hash of the samples there are."""
+    with db() as connection:
+        return bytes(query(connection, "SELECT schema_hash FROM samples LIMIT 1")[0][0])
+
+
+def prepare(folder, n_decisions=N_DECISIONS, edge=3.0):
     """Settings of a worker whose database holds samples worth a model."""
     load.prepare_broker()
     config = settings(folder)

@@ -937,29 +937,80 @@ static void test_samples_are_counted(void **state)
     check_i64(got.newest_available_ns, TIMESTAMP_NONE);
 }
 
-static void keep_recent(void *ctx, size_t index, const struct pg_result *result)
+static struct model_version_row any_version(const char *strategy, unsigned number)
 {
-    struct copied *got = ctx;
+    struct model_version_row row = {0};
+    row.id = any_uuid();
+    snprintf(row.version.text, sizeof(row.version.text), "v%u", number);
+    strcpy(row.model_type, number % 2 == 0 ? "xgboost" : "random_forest");
+    snprintf(row.strategy_id.text, sizeof(row.strategy_id.text), "%s", strategy);
+    row.trained_at_ns = any_us();
+    row.training_duration_seconds = fabs(any_double());
+    row.training_dataset_size = (int64_t)rng_below(&rng, 1000000);
+    row.created_at_ns = NOON + number * NS_PER_S;
+    row.updated_at_ns = NOON;
+    any_hash(&row.folder_hash);
+    row.attempt = (int32_t)number;
+    row.verdict = SLICE("{\"passed\": true}");
+    return row;
+}
+
+struct outcomes {
+    struct samples_outcome items[N_SAMPLES];
+    size_t n;
+};
+
+static void keep_outcomes(void *ctx, size_t index, const struct pg_result *result)
+{
+    struct outcomes *got = ctx;
     (void)index;
     got->n = pg_result_n_rows(result);
     for (size_t i = 0; i < got->n; i++)
-        check_ok(samples_read(result, i, &got->items[i]));
+        check_ok(samples_read_outcome(result, i, &got->items[i]));
 }
 
-static void test_recent_samples_are_own_fills_newest_first(void **state)
+/* Own fills of the active version that have a claim, since the last training, the newest, oldest first. */
+static void test_outcomes_of_the_active_version_come_back_in_order(void **state)
 {
-    static struct copied got;
+    static struct outcomes got;
+    struct training_schedule_row schedule = {{"momentum_v1"}, NOON + 2, TIMESTAMP_NONE, 0, 0};
     (void)state;
-    insert_samples();
-    samples_load_recent(batch, &samples[0].strategy_id, 5);
-    run(keep_recent, &got);
-    assert_int_equal(got.n, 5);
-    for (size_t i = 0; i < got.n; i++) {
-        size_t original = (size_t)(got.items[i].t0_ns - NOON);
-        assert_int_equal(got.items[i].evidence, EVIDENCE_OWN_FILL);
-        assert_true(i == 0 || got.items[i].available_at_ns <= got.items[i - 1].available_at_ns);
-        check_same_sample(&got.items[i], &samples[original]);
+    for (size_t i = 0; i < 12; i++) {
+        samples[i] = any_sample();
+        samples[i].t0_ns = samples[i].t1_ns = NOON - (int64_t)i;
+        samples[i].available_at_ns = NOON + (int64_t)i;
+        samples[i].evidence = i == 4 ? EVIDENCE_MARKET : EVIDENCE_OWN_FILL;
+        samples[i].model_version = (struct model_version_id){"v2"};
+        samples[i].confidence = i == 5 ? (double)NAN : 0.5 + 0.01 * (double)i;
     }
+    samples[6].model_version = (struct model_version_id){"v1"};
+    samples[7].strategy_id = (struct strategy_id){"other"}; /* v2 is not its version */
+    samples_insert(batch, samples, 12);
+    training_schedule_upsert(batch, &schedule);
+    run(NULL, NULL);
+    for (unsigned number = 1; number <= 2; number++) {
+        struct model_version_row version = any_version("momentum_v1", number);
+        version.state = number == 1 ? VERSION_RETIRED : VERSION_ACTIVE;
+        model_versions_insert(batch, &version);
+    }
+    run(NULL, NULL);
+    samples_load_outcomes(batch, 4);
+    run(keep_outcomes, &got);
+    assert_int_equal(got.n, 4);
+    for (size_t i = 0; i < 4; i++) {
+        const struct sample *original = &samples[8 + i];
+        assert_memory_equal(&got.items[i].asset, &original->asset, sizeof(original->asset));
+        check_str(got.items[i].strategy_id.text, "momentum_v1");
+        check_str(got.items[i].model_version.text, "v2");
+        check_i64(got.items[i].decided_at_ns, original->t0_ns);
+        check_i64(got.items[i].available_at_ns, original->available_at_ns);
+        check_same_double(got.items[i].confidence, original->confidence);
+        check_same_double(got.items[i].net_return, original->net_return);
+    }
+    samples_load_outcomes(batch, 100);
+    run(keep_outcomes, &got);
+    assert_int_equal(got.n, 5); /* 3, 8, 9, 10 and 11 */
+    check_i64(got.items[0].available_at_ns, NOON + 3);
 }
 
 /* ---- quarantine ---- */
@@ -1208,24 +1259,6 @@ static void test_the_newest_state_of_a_position_stays(void **state)
 }
 
 /* ---- model_versions ---- */
-
-static struct model_version_row any_version(const char *strategy, unsigned number)
-{
-    struct model_version_row row = {0};
-    row.id = any_uuid();
-    snprintf(row.version.text, sizeof(row.version.text), "v%u", number);
-    strcpy(row.model_type, number % 2 == 0 ? "xgboost" : "random_forest");
-    snprintf(row.strategy_id.text, sizeof(row.strategy_id.text), "%s", strategy);
-    row.trained_at_ns = any_us();
-    row.training_duration_seconds = fabs(any_double());
-    row.training_dataset_size = (int64_t)rng_below(&rng, 1000000);
-    row.created_at_ns = NOON + number * NS_PER_S;
-    row.updated_at_ns = NOON;
-    any_hash(&row.folder_hash);
-    row.attempt = (int32_t)number;
-    row.verdict = SLICE("{\"passed\": true}");
-    return row;
-}
 
 struct versions {
     struct model_version_row items[16];
@@ -1728,6 +1761,17 @@ static void test_the_training_schedule_is_kept_exactly(void **state)
     check_i64(got.schedule[0].next_training_ns, NOON + 123456789);
     assert_int_equal(got.schedule[0].n_samples_at_last, 30);
     assert_int_equal(got.schedule[0].n_samples_needed, 20);
+    training_schedule_keep_next(batch, &row.strategy_id, NOON + 7);
+    training_schedule_keep_next(batch, &(struct strategy_id){"b"}, TIMESTAMP_NONE);
+    run(NULL, NULL);
+    training_schedule_load(batch);
+    run(keep_schedule, &got);
+    assert_int_equal(got.n, 2);
+    check_i64(got.schedule[0].last_training_ns, NOON + 1);
+    check_i64(got.schedule[0].next_training_ns, NOON + 7);
+    assert_int_equal(got.schedule[0].n_samples_needed, 20);
+    check_i64(got.schedule[1].last_training_ns, TIMESTAMP_NONE);
+    check_i64(got.schedule[1].next_training_ns, TIMESTAMP_NONE);
 }
 
 /* ---- the stack's own tables ---- */
@@ -1855,7 +1899,7 @@ int main(void)
         TEST(test_copying_keeps_to_the_window_the_cut_and_the_bound),
         TEST(test_samples_settle_their_decision_and_are_kept_once),
         TEST(test_samples_are_counted),
-        TEST(test_recent_samples_are_own_fills_newest_first),
+        TEST(test_outcomes_of_the_active_version_come_back_in_order),
         TEST(test_quarantine_keeps_whole_messages),
         TEST(test_quarantine_is_listed_marked_and_counted),
         TEST(test_the_last_candles_of_each_series_are_loaded),

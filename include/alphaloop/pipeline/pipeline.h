@@ -112,6 +112,16 @@ void pipeline_restore_training(struct pipeline *pipeline,
                                const struct strategy_id *strategy_id,
                                const struct restored_training *training,
                                int64_t now_ns);
+/* What became of a decision of the version that decides now, oldest first; those of another version are ignored. */
+struct restored_outcome {
+    struct strategy_id strategy_id;
+    struct asset asset;
+    struct model_version_id model_version;
+    int64_t decided_at_ns;
+    double confidence;
+    bool won;
+};
+void pipeline_restore_outcome(struct pipeline *pipeline, const struct restored_outcome *outcome);
 /* The cost model from the newest executions, oldest first. */
 void pipeline_restore_cost(struct pipeline *pipeline,
                            const struct execution *execution,

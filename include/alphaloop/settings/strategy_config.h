@@ -71,7 +71,7 @@ struct strategy_config {
         bool has_schedule;
         struct cron cron;
         uint32_t new_samples;
-        double window_days;
+        double window_days, half_life_days;
         uint32_t max_rows;
         bool use_market_evidence;
     } training;

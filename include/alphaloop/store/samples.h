@@ -27,11 +27,19 @@ MUST_CHECK enum al_err samples_read_count(const struct pg_result *result,
                                           size_t row,
                                           struct samples_count *out);
 
-/* The newest own fills of a strategy, newest first: live outcomes for the degradation trigger. */
-void samples_load_recent(struct pg_batch *batch,
-                         const struct strategy_id *strategy_id,
-                         size_t limit);
-MUST_CHECK enum al_err samples_read(const struct pg_result *result, size_t row, struct sample *out);
+/* What became of the decisions of the active versions since their strategy was last trained: the newest `limit` of all
+ * strategies, oldest first. The degradation trigger lives on them, so a restart must not forget them. */
+struct samples_outcome {
+    struct strategy_id strategy_id;
+    struct asset asset;
+    struct model_version_id model_version;
+    int64_t decided_at_ns, available_at_ns;
+    double confidence, net_return;
+};
+void samples_load_outcomes(struct pg_batch *batch, size_t limit);
+MUST_CHECK enum al_err samples_read_outcome(const struct pg_result *result,
+                                            size_t row,
+                                            struct samples_outcome *out);
 
 /* Everything a training may use, oldest decision first, by COPY.
  *

@@ -14,6 +14,10 @@ struct training_schedule_row {
 };
 
 void training_schedule_upsert(struct pg_batch *batch, const struct training_schedule_row *row);
+/* Only when the next one is due; the rest stays, or begins as "never". */
+void training_schedule_keep_next(struct pg_batch *batch,
+                                 const struct strategy_id *strategy_id,
+                                 int64_t next_training_ns);
 void training_schedule_load(struct pg_batch *batch); /* all strategies */
 MUST_CHECK enum al_err training_schedule_read(const struct pg_result *result,
                                               size_t row,

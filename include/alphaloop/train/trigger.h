@@ -11,6 +11,10 @@
  * Decisions taken within one horizon on one asset see the same move of the price: sixty of them won or lost together are
  * one piece of news, not sixty. So an outcome weighs what it adds, w = the time since the decision before it as a share of
  * the horizon, at most 1; it depends on no outcome.
+ *
+ * One training runs at a time. A schedule or an alarm that falls due meanwhile supersedes it: the app cancels the run and
+ * starts again with newer data. More new samples do not, for they always come while a run goes on; they count for the next.
+ * A run that superseded another one is left alone, else a schedule faster than a training would never let one end.
  */
 #ifndef ALPHALOOP_TRAIN_TRIGGER_H
 #define ALPHALOOP_TRAIN_TRIGGER_H
@@ -46,6 +50,8 @@ struct trigger_state {
     uint64_t n_since,
         n_needed; /* own outcomes since the last training; for the next; n_needed 0: off */
     bool is_running;
+    bool is_superseded;            /* the running one: the app is cancelling it for a newer */
+    bool is_left_alone;            /* the running one has superseded another */
     struct live_outcome *outcomes; /* ring of TRIGGER_WINDOW_MAX */
     size_t first, count;
     double worth;       /* sum of their weights */
@@ -55,12 +61,14 @@ struct trigger_state {
 
 struct trigger {
     const char *name;
+    bool supersedes; /* a training that runs */
     bool (*is_due)(const struct trigger_state *state, int64_t now_ns);
 };
 
 MUST_CHECK enum al_err trigger_init(struct trigger_state *state, const struct trigger_rule *rule);
 void trigger_deinit(struct trigger_state *state);
-/* The schedule counts from now_ns, or from a next time that was kept: one that passed while nobody ran is due at once. */
+/* A next time that was kept and passed while nobody ran is due at once; else the schedule, which may be another one than
+ * before, counts from now_ns. */
 void trigger_restore(struct trigger_state *state,
                      int64_t last_training_ns,
                      int64_t next_scheduled_ns,
@@ -69,7 +77,8 @@ void trigger_restore(struct trigger_state *state,
 /* Another rule from now on. Another schedule counts from now_ns; outcomes and the time of the last training stay. */
 void trigger_change(struct trigger_state *state, const struct trigger_rule *rule, int64_t now_ns);
 
-/* Name of the first trigger that is due, or NULL. None while a training runs or within min_interval_ns of the last. */
+/* Name of the first trigger that is due, or NULL. None within min_interval_ns of the last start or end; while a training runs
+ * only one that supersedes it, once. */
 const char *trigger_due(struct trigger_state *state, int64_t now_ns);
 void trigger_on_start(struct trigger_state *state, int64_t now_ns);
 void trigger_on_end(struct trigger_state *state, int64_t now_ns);

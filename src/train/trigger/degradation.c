@@ -12,4 +12,4 @@ static bool is_due(const struct trigger_state *state, int64_t now_ns)
            state->cusum > CUSUM_ALARM;
 }
 
-const struct trigger trigger_degradation = {"degradation", is_due};
+const struct trigger trigger_degradation = {"degradation", true, is_due};

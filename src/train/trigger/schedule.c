@@ -6,4 +6,4 @@ static bool is_due(const struct trigger_state *state, int64_t now_ns)
     return state->next_scheduled_ns != TIMESTAMP_NONE && now_ns >= state->next_scheduled_ns;
 }
 
-const struct trigger trigger_schedule = {"schedule", is_due};
+const struct trigger trigger_schedule = {"schedule", true, is_due};

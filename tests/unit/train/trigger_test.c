@@ -89,6 +89,52 @@ static void test_one_at_a_time_and_not_too_often(void **s)
     check_str(trigger_due(&state, 2 * NS_PER_DAY + 300 * NS_PER_S), "new_samples");
 }
 
+/* What was kept belongs to the schedule of then: a weekly one that became hourly must not sleep for a week. */
+static void test_another_schedule_than_before_counts_from_now(void **s)
+{
+    (void)s;
+    begin("hourly");
+    trigger_restore(&state, NS_PER_H, 8 * NS_PER_DAY, NS_PER_DAY + NS_PER_MIN);
+    check_i64(state.next_scheduled_ns, NS_PER_DAY + NS_PER_H);
+}
+
+static void test_a_newer_schedule_supersedes_a_run_once(void **s)
+{
+    (void)s;
+    begin("hourly");
+    trigger_restore(&state, TIMESTAMP_NONE, TIMESTAMP_NONE, NS_PER_H / 2);
+    state.n_needed = state.n_since = 1;
+    trigger_on_start(&state, NS_PER_H / 2);
+    check_str(trigger_due(&state, NS_PER_H - 1), NULL); /* new samples wait */
+    check_str(trigger_due(&state, NS_PER_H), "schedule");
+    check_str(trigger_due(&state, NS_PER_H + NS_PER_S), NULL); /* told: it is being cancelled */
+    trigger_on_end(&state, NS_PER_H + 2 * NS_PER_S);
+    trigger_on_start(&state, NS_PER_H + 2 * NS_PER_S);
+    check_str(trigger_due(&state, 3 * NS_PER_H), NULL); /* it has superseded one already */
+    trigger_on_end(&state, 3 * NS_PER_H);
+    check_str(trigger_due(&state, 3 * NS_PER_H + 300 * NS_PER_S), "new_samples");
+    state.n_since = 0;
+    check_str(trigger_due(&state, 3 * NS_PER_H + 300 * NS_PER_S), "schedule");
+    trigger_on_start(&state, 3 * NS_PER_H + 300 * NS_PER_S);
+    check_str(trigger_due(&state, 4 * NS_PER_H), "schedule"); /* this one may be superseded again */
+}
+
+static void test_an_alarm_supersedes_a_run_that_began_before_it(void **s)
+{
+    (void)s;
+    begin(NULL);
+    trigger_on_start(&state, NS_PER_DAY);
+    for (int i = 0; i < 100; i++)
+        trigger_on_outcome(&state, 0.9, false, 1);
+    check_str(trigger_due(&state, NS_PER_DAY + 299 * NS_PER_S), NULL);
+    check_str(trigger_due(&state, NS_PER_DAY + 300 * NS_PER_S), "degradation");
+    trigger_on_end(&state, NS_PER_DAY + 301 * NS_PER_S);
+    trigger_on_start(&state, NS_PER_DAY + 301 * NS_PER_S);
+    check_str(trigger_due(&state, 2 * NS_PER_DAY), NULL);
+    trigger_on_end(&state, 2 * NS_PER_DAY);
+    check_str(trigger_due(&state, 3 * NS_PER_DAY), NULL); /* answered */
+}
+
 /* Brier score and skill of 40 outcomes by hand: 30 times q = 0.8 of which 24 won, 10 times q = 0.4 of which 2 won. */
 static void test_brier_of_the_window_by_hand(void **s)
 {
@@ -271,6 +317,9 @@ int main(void)
         TEST(test_time_missed_while_away_is_due_once),
         TEST(test_new_samples_wait_for_their_number),
         TEST(test_one_at_a_time_and_not_too_often),
+        TEST(test_another_schedule_than_before_counts_from_now),
+        TEST(test_a_newer_schedule_supersedes_a_run_once),
+        TEST(test_an_alarm_supersedes_a_run_that_began_before_it),
         TEST(test_brier_of_the_window_by_hand),
         TEST(test_only_the_newest_window_counts),
         TEST(test_honest_model_raises_few_alarms),
