@@ -37,12 +37,33 @@ static enum al_err check_manifest_hash(struct slice manifest, const struct sha25
                : err_set(AL_EVERIFY, "%s is not what the registry's hash says", MANIFEST_FILE_NAME);
 }
 
+/* Files that a scorer has no use for must be what the manifest says all the same: a folder is whole or refused. */
+static enum al_err check_others(const char *folder, const struct manifest *m)
+{
+    static const char *const scored[] = {MODEL_FILE_NAME, TREES_FILE_NAME, PROBE_FILE_NAME};
+    enum al_err err = AL_OK;
+    for (size_t i = 0; i < m->n_files && err == AL_OK; i++) {
+        bool is_scored = false;
+        for (size_t k = 0; k < COUNT_OF(scored); k++)
+            is_scored |= strcmp(m->files[i].name, scored[k]) == 0;
+        if (is_scored)
+            continue;
+        struct buf bytes = {0};
+        err = read_file(folder, m->files[i].name, MODEL_BYTES_MAX, &bytes);
+        if (err == AL_OK)
+            err = manifest_check_file(m, m->files[i].name, buf_slice(&bytes));
+        buf_deinit(&bytes);
+    }
+    return err;
+}
+
 enum al_err model_store_load(const char *folder,
                              const struct sha256 *manifest_hash,
                              const struct sha256 *schema_hash,
                              struct scorer **out)
 {
     struct buf manifest = {0}, trees = {0}, probe = {0}, model = {0};
+    struct scorer *scorer = NULL;
     enum al_err err = read_file(folder, MANIFEST_FILE_NAME, MANIFEST_BYTES_MAX, &manifest);
     if (err == AL_OK)
         err = check_manifest_hash(buf_slice(&manifest), manifest_hash);
@@ -55,13 +76,20 @@ enum al_err model_store_load(const char *folder,
     if (err == AL_OK) {
         struct model_files files = {buf_slice(&manifest), buf_slice(&trees), buf_slice(&probe),
                                     buf_slice(&model)};
-        err = scorer_create(&files, schema_hash, out);
+        err = scorer_create(&files, schema_hash, &scorer);
     }
+    if (err == AL_OK)
+        err = check_others(folder, scorer_manifest(scorer));
     buf_deinit(&manifest);
     buf_deinit(&trees);
     buf_deinit(&probe);
     buf_deinit(&model);
-    return err == AL_OK ? AL_OK : err_add(err, "model %s", folder);
+    if (err != AL_OK) {
+        scorer_destroy(scorer);
+        return err_add(err, "model %s", folder);
+    }
+    *out = scorer;
+    return AL_OK;
 }
 
 static enum al_err add_files(struct file_folder *folder, const struct train_result *result)

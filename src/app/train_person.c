@@ -3,6 +3,7 @@
  * candidate, and activating it is one HTTP call. */
 #include "train_i.h"
 
+#include <math.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,6 +16,7 @@
 #include "alphaloop/base/timestamp.h"
 #include "alphaloop/store/model_versions.h"
 #include "alphaloop/store/samples.h"
+#include "alphaloop/store/training_runs.h"
 
 #include "strategies_i.h"
 #include "training_job_i.h"
@@ -42,8 +44,9 @@ struct person {
 
     /* the child */
     uv_loop_t loop;
-    uv_signal_t interrupt;
+    uv_signal_t interrupt, termination;
     struct proc *child;
+    int64_t started_at_ns;
     bool is_terminal, has_end;
     struct train_line end;
     struct proc_end proc_end;
@@ -161,16 +164,22 @@ static void on_line(void *ctx, struct proc *proc, struct slice text)
     p->has_end = true;
 }
 
+static void close_signals(struct person *p)
+{
+    uv_close((uv_handle_t *)&p->interrupt, NULL);
+    uv_close((uv_handle_t *)&p->termination, NULL);
+}
+
 static void on_end(void *ctx, struct proc *proc, const struct proc_end *end)
 {
     struct person *p = ctx;
     (void)proc;
     p->child = NULL;
     p->proc_end = *end;
-    uv_close((uv_handle_t *)&p->interrupt, NULL);
+    close_signals(p);
 }
 
-static void on_interrupt(uv_signal_t *handle, int number)
+static void on_stop_signal(uv_signal_t *handle, int number)
 {
     struct person *p = handle->data;
     (void)number;
@@ -188,11 +197,14 @@ static enum al_err run_child(struct person *p, const char *job_path)
                                          .ctx = p};
     uv_loop_init(&p->loop);
     uv_signal_init(&p->loop, &p->interrupt);
-    p->interrupt.data = p;
-    uv_signal_start(&p->interrupt, on_interrupt, SIGINT);
+    uv_signal_init(&p->loop, &p->termination);
+    p->interrupt.data = p->termination.data = p;
+    uv_signal_start(&p->interrupt, on_stop_signal, SIGINT);
+    uv_signal_start(&p->termination, on_stop_signal, SIGTERM);
+    p->started_at_ns = wall_ns();
     enum al_err err = training_spawn(&p->loop, &child, &p->child);
     if (err != AL_OK)
-        uv_close((uv_handle_t *)&p->interrupt, NULL);
+        close_signals(p);
     uv_run(&p->loop, UV_RUN_DEFAULT);
     uv_loop_close(&p->loop);
     if (p->is_terminal)
@@ -221,22 +233,51 @@ static enum al_err register_version(struct person *p)
     return err;
 }
 
+/* The run among those of the worker, which shows it as the last one when it starts again. */
+static enum al_err record_run(struct person *p, bool has_model, const char *detail)
+{
+    static const enum training_state states[TRAIN_VERDICT_COUNT] = {
+        [TRAIN_PROMOTE] = TRAINING_SUCCEEDED,   [TRAIN_REFUSE] = TRAINING_REFUSED,
+        [TRAIN_TOO_FEW] = TRAINING_REFUSED,     [TRAIN_FAILED] = TRAINING_FAILED,
+        [TRAIN_CANCELLED] = TRAINING_CANCELLED,
+    };
+    struct rng rng;
+    rng_seed(&rng, (uint64_t)p->started_at_ns);
+    struct training_run_row row = {
+        .id = uuid_v7(p->started_at_ns, &rng),
+        .strategy_id = p->config->strategy_id,
+        .state = p->has_end ? states[p->end.verdict] : TRAINING_FAILED,
+        .started_at_ns = p->started_at_ns,
+        .finished_at_ns = wall_ns(),
+        .n_samples = (int64_t)p->end.n_rows,
+        .n_effective = p->has_end ? p->end.n_eff : (double)NAN,
+        .detail = slice_of(detail),
+    };
+    (void)chars_set(row.trigger, sizeof row.trigger, "person");
+    if (!p->has_end && p->proc_end.cause == PROC_STOPPED)
+        row.state = TRAINING_CANCELLED;
+    if (has_model)
+        row.version = p->job->version;
+    pg_batch_reset(p->batch);
+    training_runs_insert(p->batch, &row);
+    return pg_sync_run(p->sync, p->batch, NULL, NULL);
+}
+
 /* AL_OK: there is a verdict, whatever it says. */
 static enum al_err conclude(struct person *p)
 {
-    char why[160];
-    if (!p->has_end) {
+    char why[160] = "";
+    bool has_model =
+        p->has_end && (p->end.verdict == TRAIN_PROMOTE || p->end.verdict == TRAIN_REFUSE);
+    if (!p->has_end)
         training_explain_end(&p->proc_end, why, sizeof why);
-        return err_set(AL_EIO, "%s", why);
-    }
-    bool has_model = p->end.verdict == TRAIN_PROMOTE || p->end.verdict == TRAIN_REFUSE;
-    if (!has_model && p->end.verdict != TRAIN_TOO_FEW)
-        return err_set(AL_EIO, "%s", p->end.reason);
-    if (has_model) {
-        enum al_err err = register_version(p);
-        if (err != AL_OK)
-            return err;
-    }
+    enum al_err err = has_model ? register_version(p) : AL_OK;
+    if (err == AL_OK)
+        err = record_run(p, has_model, p->has_end ? p->end.reason : why);
+    if (err != AL_OK)
+        return err;
+    if (!has_model && !(p->has_end && p->end.verdict == TRAIN_TOO_FEW))
+        return err_set(AL_EIO, "%s", p->has_end ? p->end.reason : why);
     printf("%s\n", p->end.reason);
     if (has_model)
         printf("%s of %s is registered (%s), trained on %llu rows in %.1f s: %s\n",

@@ -408,6 +408,9 @@ static void test_a_person_trains_and_the_version_is_registered(void **state)
         "1");
     check_str(database_text(sync, "SELECT (count(*) > 15)::text FROM model_quality_metrics"),
               "true");
+    check_str(database_text(sync, "SELECT trigger || ' ' || state || ' ' || (version IS NOT NULL)"
+                                  " FROM training_runs WHERE strategy_id = 'edge'"),
+              "person succeeded true");
     pg_sync_close(sync);
 }
 

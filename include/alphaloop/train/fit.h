@@ -12,13 +12,12 @@
 struct train_row {
     struct uuid decision_id;
     int64_t t0_ns, t1_ns, available_at_ns;
-    float net_return, gross_return;
+    float net_return;
     float fill_fraction, propensity;
     uint32_t asset;   /* index, in order of appearance */
     uint8_t action;   /* enum side */
     uint8_t evidence; /* enum evidence */
-    bool policy_took, is_warmup, is_dry_run;
-    float confidence; /* NaN when the action was not chosen */
+    bool policy_took, is_dry_run;
 };
 
 /* Rows as they are read, in any order; features as frozen, not oriented. */

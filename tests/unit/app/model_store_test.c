@@ -58,6 +58,39 @@ static void test_a_missing_or_cut_file_is_refused(void **state)
     check_err(model_store_load(path, NULL, NULL, &scorer), AL_ENOTFOUND);
 }
 
+/* Also a file that only people read. */
+static void test_a_changed_report_is_refused(void **state)
+{
+    char path[FILE_PATH_MAX], file[FILE_PATH_MAX];
+    struct scorer *scorer = NULL;
+    struct manifest *manifest = malloc(sizeof *manifest);
+    struct train_result result = {.manifest_json = BUF_INIT(MANIFEST_BYTES_MAX),
+                                  .model = folder.model,
+                                  .trees = folder.trees,
+                                  .probe = folder.probe,
+                                  .report = BUF_INIT(100)};
+    (void)state;
+    *manifest = *folder.manifest;
+    buf_puts(&result.report, "{\"gate\":\"refused\"}");
+    check_ok(manifest_add_file(manifest, REPORT_FILE_NAME, buf_slice(&result.report)));
+    manifest_write(manifest, &result.manifest_json);
+    check_ok(model_store_path(root, &v1, path));
+    check_ok(model_store_save(path, &result));
+    check_ok(model_store_load(path, NULL, NULL, &scorer));
+    scorer_destroy(scorer);
+    scorer = NULL;
+    check_ok(file_join(path, REPORT_FILE_NAME, file));
+    check_ok(file_write_whole(file, SLICE("{\"gate\":\"granted\"}")));
+    check_err(model_store_load(path, NULL, NULL, &scorer), AL_EVERIFY);
+    check_has(err_text(), REPORT_FILE_NAME);
+    check_ok(file_remove(file));
+    check_err(model_store_load(path, NULL, NULL, &scorer), AL_ENOTFOUND);
+    assert_null(scorer);
+    buf_deinit(&result.manifest_json);
+    buf_deinit(&result.report);
+    free(manifest);
+}
+
 static bool knows_v1(void *ctx, const struct model_version_id *version)
 {
     (void)ctx;
@@ -131,6 +164,7 @@ int main(void)
         TEST(test_a_saved_version_loads),
         TEST(test_a_manifest_the_registry_does_not_know_is_refused),
         TEST(test_a_missing_or_cut_file_is_refused),
+        TEST(test_a_changed_report_is_refused),
         TEST(test_what_has_no_row_is_removed),
         TEST(test_a_store_that_cannot_be_written_is_said),
     };
