@@ -60,6 +60,11 @@ static void *rows_add(struct rows *rows)
     return item;
 }
 
+struct loaded_run {
+    struct strategy_id strategy_id;
+    struct admin_training last;
+};
+
 struct loaded_model {
     struct strategy_id strategy_id;
     struct model_version_id version;
@@ -78,6 +83,7 @@ struct loaded {
     struct rows samples;    /* struct samples_count */
     struct rows schedule;   /* struct training_schedule_row */
     struct rows outcomes;   /* struct samples_outcome */
+    struct rows runs;       /* struct loaded_run */
     struct rows candles;    /* struct candle_row */
     struct rows models;     /* struct loaded_model */
     struct rows versions;   /* struct model_version_id: all that the registry knows */
@@ -178,6 +184,18 @@ static enum al_err read_schedule(struct recovery *r, const struct pg_result *res
     return training_schedule_read(result, row, rows_add(&r->loaded.schedule));
 }
 
+static enum al_err read_run(struct recovery *r, const struct pg_result *result, size_t row)
+{
+    struct training_run_row run;
+    enum al_err err = training_runs_read(result, row, &run);
+    if (err != AL_OK)
+        return err;
+    struct loaded_run *loaded = rows_add(&r->loaded.runs);
+    loaded->strategy_id = run.strategy_id;
+    training_of_row(&run, &loaded->last);
+    return AL_OK;
+}
+
 static enum al_err read_outcome(struct recovery *r, const struct pg_result *result, size_t row)
 {
     return samples_read_outcome(result, row, rows_add(&r->loaded.outcomes));
@@ -270,6 +288,12 @@ static void ask_schedule(struct recovery *r, struct pg_batch *batch)
     training_schedule_load(batch);
 }
 
+static void ask_runs(struct recovery *r, struct pg_batch *batch)
+{
+    (void)r;
+    training_runs_load_last(batch);
+}
+
 static void ask_outcomes(struct recovery *r, struct pg_batch *batch)
 {
     samples_load_outcomes(batch, r->worker->n_strategies * TRIGGER_WINDOW_MAX);
@@ -306,6 +330,7 @@ static const struct load loads[] = {
     {ask_samples, read_samples},
     {ask_schedule, read_schedule},
     {ask_outcomes, read_outcome},
+    {ask_runs, read_run},
     {ask_candles, read_candle},
     {ask_models, read_model},
     {ask_versions, read_version},
@@ -420,7 +445,8 @@ static void loaded_deinit(struct loaded *loaded)
     struct rows *all[] = {&loaded->pending, &loaded->open,     &loaded->executions,
                           &loaded->orders,  &loaded->costs,    &loaded->positions,
                           &loaded->samples, &loaded->schedule, &loaded->outcomes,
-                          &loaded->candles, &loaded->models,   &loaded->versions};
+                          &loaded->runs,    &loaded->candles,  &loaded->models,
+                          &loaded->versions};
     for (size_t i = 0; i < COUNT_OF(all); i++) {
         free(all[i]->items);
         all[i]->items = NULL;
@@ -504,6 +530,12 @@ static void apply_models(struct recovery *r)
     }
 }
 
+static void apply_runs(struct recovery *r)
+{
+    FOR_EACH (struct loaded_run, run, r->loaded.runs)
+        training_restore(r->worker->training, &run->last, &run->strategy_id);
+}
+
 /* After the models: outcomes are held against the version that serves. */
 static void apply_outcomes(struct recovery *r)
 {
@@ -543,6 +575,7 @@ static void apply(struct recovery *r)
     r->error[0] = '\0';
     apply_trading(r);
     apply_training(r);
+    apply_runs(r);
     apply_models(r);
     apply_outcomes(r);
     apply_pending(r);
@@ -598,6 +631,7 @@ static void rows_init(struct loaded *loaded)
     loaded->samples.item_size = sizeof(struct samples_count);
     loaded->schedule.item_size = sizeof(struct training_schedule_row);
     loaded->outcomes.item_size = sizeof(struct samples_outcome);
+    loaded->runs.item_size = sizeof(struct loaded_run);
     loaded->candles.item_size = sizeof(struct candle_row);
     loaded->models.item_size = sizeof(struct loaded_model);
     loaded->versions.item_size = sizeof(struct model_version_id);

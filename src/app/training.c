@@ -145,14 +145,23 @@ static void training_set_state(struct training *t, enum training_phase phase)
 
 /* ---- the end of a run, whatever it was ---- */
 
+/* The one time of its end, whoever is told first: the database or those who look. */
+static void set_finished(struct training *t)
+{
+    if (t->current.finished_at_ns == TIMESTAMP_NONE)
+        t->current.finished_at_ns = worker_wall_ns(t->worker);
+}
+
 static struct training_run_row run_row(struct training *t, enum training_state state)
 {
+    if (state != TRAINING_RUNNING)
+        set_finished(t);
     struct training_run_row row = {
         .id = t->run_id,
         .strategy_id = t->of->strategy_id,
         .state = state,
         .started_at_ns = t->current.started_at_ns,
-        .finished_at_ns = state == TRAINING_RUNNING ? TIMESTAMP_NONE : worker_wall_ns(t->worker),
+        .finished_at_ns = t->current.finished_at_ns,
         .n_samples = t->current.n_rows > 0 ? t->current.n_rows : 0,
         .n_effective = t->of->n_eff,
         .detail = slice_of(t->current.detail),
@@ -223,7 +232,7 @@ static void run_over(struct training *t, const char *outcome)
     (void)chars_set(t->current.outcome, sizeof(t->current.outcome), outcome);
     (void)chars_set(t->current.stage, sizeof(t->current.stage),
                     strcmp(outcome, "failed") == 0 ? "failed" : "done");
-    t->current.finished_at_ns = worker_wall_ns(t->worker);
+    set_finished(t);
     t->current.progress = 1;
     metric_add(METRIC_trainings_total, 1, outcome, NULL);
     log_at(strcmp(outcome, "failed") == 0 ? LOG_ERROR : LOG_INFO, "app", "train", NULL,
@@ -651,6 +660,32 @@ void training_view(const struct training *t,
         (void)chars_set(out->last_verdict, sizeof(out->last_verdict), history->verdict);
         out->last_verdict_at_ns = history->verdict_at_ns;
     }
+}
+
+void training_of_row(const struct training_run_row *row, struct admin_training *out)
+{
+    static const char *const outcomes[TRAINING_STATE_COUNT] = {
+        [TRAINING_RUNNING] = "",
+        [TRAINING_SUCCEEDED] = "activated",
+        [TRAINING_REFUSED] = "rejected",
+        [TRAINING_FAILED] = "failed",
+        [TRAINING_CANCELLED] = "cancelled",
+    };
+    bool by_person = row->state == TRAINING_SUCCEEDED && strcmp(row->trigger, "person") == 0;
+    *out = (struct admin_training){.exists = true,
+                                   .progress = 1,
+                                   .started_at_ns = row->started_at_ns,
+                                   .finished_at_ns = row->finished_at_ns,
+                                   .n_rows = row->n_samples};
+    uuid_format(row->id, out->run_id);
+    (void)chars_set(out->trigger, sizeof(out->trigger), row->trigger);
+    (void)chars_set(out->stage, sizeof(out->stage),
+                    row->state == TRAINING_FAILED ? "failed" : "done");
+    (void)chars_set(out->version, sizeof(out->version), row->version.text);
+    (void)chars_set(out->outcome, sizeof(out->outcome),
+                    by_person ? "candidate" : outcomes[row->state]);
+    snprintf(out->detail, sizeof(out->detail), "%.*s", (int)row->detail.len,
+             row->detail.len > 0 ? row->detail.ptr : "");
 }
 
 void training_restore(struct training *t,

@@ -36,7 +36,9 @@ bool training_is_idle(const struct training *training);
 void training_view(const struct training *training,
                    const struct strategy_id *strategy_id,
                    struct admin_strategy *out);
-/* At start: what the database says of the last run. */
+/* At start: what the database says of the last run. training_of_row() needs no training and may run on any thread. */
+struct training_run_row;
+void training_of_row(const struct training_run_row *row, struct admin_training *out);
 void training_restore(struct training *training,
                       const struct admin_training *last,
                       const struct strategy_id *strategy_id);

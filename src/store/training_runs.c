@@ -32,6 +32,12 @@ static const struct pg_statement list_statement = {
     "started_at DESC, id DESC LIMIT $2",
 };
 
+static const struct pg_statement load_last_statement = {
+    "training_runs_load_last",
+    "SELECT DISTINCT ON (strategy_id) " COLUMNS " FROM training_runs WHERE state <> 'running'"
+    " ORDER BY strategy_id, started_at DESC, id DESC",
+};
+
 static const struct pg_statement cancel_statement = {
     "training_runs_cancel_running",
     "UPDATE training_runs SET state = 'cancelled', finished_at = $1, detail = 'the program ended "
@@ -77,6 +83,11 @@ void training_runs_list(struct pg_batch *batch, const struct strategy_id *strate
     pg_batch_statement(batch, &list_statement);
     pg_put_str_or_null(batch, strategy_id->text);
     store_put_limit(batch, limit);
+}
+
+void training_runs_load_last(struct pg_batch *batch)
+{
+    pg_batch_statement(batch, &load_last_statement);
 }
 
 void training_runs_cancel_running(struct pg_batch *batch, int64_t now_ns)

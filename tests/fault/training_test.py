@@ -127,6 +127,7 @@ def test_the_schedule_survives_restarts_and_a_missed_time_is_made_up_for(config)
     with harness.Worker(**config, MODEL_RETRAINING_SCHEDULE="weekly", RETRAIN_MIN_INTERVAL_SECONDS=0) as worker, db() as connection:
         worker.await_ready()
         shown = learnable.status(worker)["next_scheduled_training"]
+        ended = learnable.train(worker)
         kept = eventually(lambda: query(connection, due), "the times are kept")
         eventually(lambda: query(connection, due)[0][0] is not None, "the next time is kept")
         kept = query(connection, due)
@@ -135,6 +136,7 @@ def test_the_schedule_survives_restarts_and_a_missed_time_is_made_up_for(config)
         worker.start()
         worker.await_ready()
         assert learnable.status(worker)["next_scheduled_training"] == shown
+        assert learnable.status(worker)["last_training"] == ended
         assert query(connection, due) == kept and not runs("schedule")
         worker.kill()
         query(connection, "UPDATE training_schedule SET next_training_ns = %s", time.time_ns() - 3600 * 10**9)

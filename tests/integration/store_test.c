@@ -1709,6 +1709,10 @@ static void test_training_runs_begin_and_end(void **state)
     row.detail = SLICE("not better");
     training_runs_update(batch, &row);
     run(NULL, NULL);
+    training_runs_load_last(batch); /* one that runs is none of the past */
+    run(keep_runs, &got);
+    assert_int_equal(got.n, 1);
+    assert_true(uuid_eq(got.items[0].id, row.id));
     training_runs_list(batch, &all, 1);
     run(keep_runs, &got);
     assert_int_equal(got.n, 1);

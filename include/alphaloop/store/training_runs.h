@@ -35,6 +35,8 @@ void training_runs_update(struct pg_batch *batch, const struct training_run_row 
 void training_runs_list(struct pg_batch *batch,
                         const struct strategy_id *strategy_id,
                         size_t limit);
+/* The newest that ended, of every strategy. */
+void training_runs_load_last(struct pg_batch *batch);
 /* Start-up: what a program that is gone left running becomes cancelled. Changed rows: pg_result_n_affected(). */
 void training_runs_cancel_running(struct pg_batch *batch, int64_t now_ns);
 /* Slices borrow from the result. */
