@@ -327,5 +327,7 @@ int train_person(const struct settings *settings, const char *env_file, const ch
     free(p.strategies);
     free(p.set);
     free(p.job);
+    if (err != AL_OK && p.config == NULL)
+        return EXIT_USAGE;
     return err == AL_OK ? EXIT_DONE : EXIT_FAILED;
 }

@@ -217,7 +217,7 @@ def test_the_environment_wins_over_the_env_file(tmp_path):
 
 
 @pytest.mark.parametrize("arguments", [["backtest", "candles.csv"], ["replay"], ["help", "replay"], ["no-such-role"],
-                                       ["serve", "--no-such-option"], ["doctor", "argument"]])
+                                       ["serve", "--no-such-option"], ["doctor", "argument"], ["train"], ["train", "--strategy", "nobodys"]])
 def test_bad_usage_is_said_in_words_with_code_2(arguments):
     done = harness.run(*arguments)
     assert done.returncode == 2 and done.stdout == "" and done.stderr
