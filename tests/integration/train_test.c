@@ -420,7 +420,7 @@ static void test_a_person_is_told_what_is_wrong(void **state)
     (void)state;
     snprintf(command, sizeof command, "%s train --strategy nobody >/dev/null 2>&1",
              getenv("ALPHALOOP"));
-    assert_int_equal(WEXITSTATUS(system(command)), 1);
+    assert_int_equal(WEXITSTATUS(system(command)), 2);
     snprintf(command, sizeof command, "%s train >/dev/null 2>&1", getenv("ALPHALOOP"));
     assert_int_equal(WEXITSTATUS(system(command)), 2);
 }
