@@ -1,17 +1,21 @@
 #!/bin/bash
-# tools/stack leaves nothing running, keeps what was stored, works from a long path, and lets two instances live side by side.
+# tools/stack leaves nothing running, keeps what was stored, works from a long path with a blank, lets two instances live side
+# by side, and starts nothing on a full disk.
 set -euo pipefail
 work=$PWD/var/test/stack-test
 rm -rf "$work"
-long=$work/$(printf 'long%.0s' {1..30})
-trap 'STACK_DIR=$work/a tools/stack wipe; STACK_DIR=$long tools/stack wipe; rm -rf "$work"' EXIT
+long="$work/a blank/$(printf 'long%.0s' {1..30})"
+trap 'STACK_DIR=$work/a tools/stack wipe; STACK_DIR="$long" tools/stack wipe; rm -rf "$work"' EXIT
 
 a() { STACK_DIR=$work/a tools/stack "$@"; }
-b() { STACK_DIR=$long tools/stack "$@"; }
+b() { STACK_DIR="$long" tools/stack "$@"; }
 fail() {
     echo "FAILED: $*"
     exit 1
 }
+
+if said=$(STACK_MIN_FREE_MB=999999999 a up 2>&1); then fail "a start on a full disk should fail"; fi
+grep -q 'MB free on this disk' <<<"$said" || fail "a full disk should be named: $said"
 
 a up
 b up
@@ -24,7 +28,6 @@ a kill-db && a start-db
 a kill-broker && a start-broker
 a status || fail "both should run after kill and start"
 
-data=$(realpath "$work/a/data") # elsewhere when the server's user cannot reach this directory
 # Living processes that name the instance's data in their environment: the broker, its helpers and the name daemon; and the
 # database by its working directory. The broker's helpers end a moment after it.
 data=$(realpath "$work/a/data") # elsewhere when the servers' user cannot reach a checkout of root's
