@@ -98,7 +98,8 @@ def test_a_broker_short_of_memory_is_still_read(tmp_path):
     """While it runs no neighbour can publish either, so what the worker is to read waits in the broker before."""
     orders = load.Orders(load.seed_of("memory"), orders_per_step=300)
     patient = {kind: 86400 for kind in ("ticker", "book", "trades", "candle")}  # the market's clock runs on meanwhile
-    with harness.Worker(**load.market_settings(tmp_path, SPEED, freshness_seconds=patient), SIGNAL_TTL_SECONDS=86400) as worker:
+    with harness.Worker(**load.market_settings(tmp_path, SPEED, freshness_seconds=patient), SIGNAL_TTL_SECONDS=86400,
+                        WARMUP_SIGNAL_FREQUENCY=6000) as worker:
         worker.await_ready()
         with load.Tap() as tap, load.simulation(SPEED):
             eventually(lambda: tap.n_taken > 5, "signals", 60)
