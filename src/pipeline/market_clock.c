@@ -6,6 +6,8 @@
 
 /* Long enough to hold many events of a fast replay, short enough to follow it. */
 #define PACE_WINDOW_NS (200 * NS_PER_MS)
+/* Longer than a loop that is awake goes without asking. */
+#define ASLEEP_NS NS_PER_S
 
 void market_clock_init(struct market_clock *clock, bool follows_market, double speed)
 {
@@ -14,8 +16,21 @@ void market_clock_init(struct market_clock *clock, bool follows_market, double s
         .speed = speed,
         .pace = speed,
         .newest_event_ns = TIMESTAMP_NONE,
+        .asked_at_wall_ns = TIMESTAMP_NONE,
         .last_ns = TIMESTAMP_NONE,
     };
+}
+
+static void leave_out_sleep(struct market_clock *clock, int64_t wall_ns)
+{
+    if (clock->asked_at_wall_ns != TIMESTAMP_NONE) {
+        int64_t slept_ns = wall_ns - clock->asked_at_wall_ns - ASLEEP_NS;
+        if (slept_ns > 0) {
+            clock->seen_at_wall_ns += slept_ns;
+            clock->pace_wall_ns += slept_ns;
+        }
+    }
+    clock->asked_at_wall_ns = wall_ns;
 }
 
 /* Not below real time: after a halt the clock must not crawl. */
@@ -36,6 +51,7 @@ bool market_clock_see(struct market_clock *clock, int64_t ts_event_ns, int64_t w
 {
     if (ts_event_ns > wall_ns + FUTURE_TOLERANCE_NS)
         return false;
+    leave_out_sleep(clock, wall_ns);
     if (clock->newest_event_ns != TIMESTAMP_NONE && ts_event_ns <= clock->newest_event_ns)
         return true;
     if (clock->newest_event_ns == TIMESTAMP_NONE) {
@@ -56,6 +72,7 @@ int64_t market_clock_now(struct market_clock *clock, int64_t wall_ns)
     if (clock->follows_market) {
         if (clock->newest_event_ns == TIMESTAMP_NONE)
             return wall_ns;
+        leave_out_sleep(clock, wall_ns);
         int64_t elapsed_ns =
             wall_ns > clock->seen_at_wall_ns ? wall_ns - clock->seen_at_wall_ns : 0;
         now_ns = clock->newest_event_ns + (int64_t)((double)elapsed_ns * clock->pace);

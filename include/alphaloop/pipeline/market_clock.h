@@ -8,6 +8,9 @@
  * The replay may run slower than it should (it waits for readers, the machine is busy). A clock that then went on at full
  * speed would be far ahead of every event, and all of them stale; so it advances at the pace the events have lately had, and
  * never faster than the replay speed.
+ *
+ * It is asked many times a second. Wall time in which nobody asked did not pass in the market: the machine was suspended or
+ * the process stopped, and a replay on the same machine slept as well.
  */
 #ifndef ALPHALOOP_PIPELINE_MARKET_CLOCK_H
 #define ALPHALOOP_PIPELINE_MARKET_CLOCK_H
@@ -24,6 +27,7 @@ struct market_clock {
     int64_t newest_event_ns; /* TIMESTAMP_NONE before the first event */
     int64_t seen_at_wall_ns;
     int64_t pace_event_ns, pace_wall_ns; /* where the pace is measured from */
+    int64_t asked_at_wall_ns;            /* TIMESTAMP_NONE before the first time */
     int64_t last_ns;                     /* the last answer */
 };
 

@@ -65,6 +65,22 @@ static void test_a_slower_replay_is_not_run_away_from(void **state)
     assert_true(market_clock_now(&clock, wall_ns + NS_PER_S) - event_ns >= 290 * NS_PER_S);
 }
 
+/* The machine is suspended for an hour: the market goes on where it was, at most a second of the wall further. */
+static void test_a_sleep_of_the_machine_is_no_time_of_the_market(void **state)
+{
+    (void)state;
+    struct market_clock clock;
+    market_clock_init(&clock, true, 100.0);
+    assert_true(market_clock_see(&clock, PAST, WALL));
+    int64_t wall_ns = WALL + 3600 * NS_PER_S;
+    assert_true(market_clock_now(&clock, wall_ns) - PAST <= 100 * NS_PER_S);
+    /* Seen first after waking, an event still measures the pace without the sleep. */
+    assert_true(market_clock_see(&clock, PAST + 200 * NS_PER_S, wall_ns + NS_PER_S));
+    wall_ns += 3600 * NS_PER_S;
+    assert_true(market_clock_see(&clock, PAST + 300 * NS_PER_S, wall_ns));
+    assert_int_equal(market_clock_now(&clock, wall_ns + NS_PER_S), PAST + 400 * NS_PER_S);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -72,6 +88,7 @@ int main(void)
         cmocka_unit_test(test_market_clock_follows_events_and_advances_at_speed),
         cmocka_unit_test(test_an_event_from_the_future_moves_nothing),
         cmocka_unit_test(test_a_slower_replay_is_not_run_away_from),
+        cmocka_unit_test(test_a_sleep_of_the_machine_is_no_time_of_the_market),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
