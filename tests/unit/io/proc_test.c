@@ -154,7 +154,7 @@ static void test_memory_and_niceness_are_set_from_outside(void **state)
         "-v",
         (struct proc_options){
             .nice = 10, .memory_bytes_max = UINT64_C(1) << 30, .deadline_ms = 20000});
-#if defined(__SANITIZE_ADDRESS__)
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
     buf_deinit(&w.lines);
 #else
     check_lines(&w, "10|1048576|");
