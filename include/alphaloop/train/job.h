@@ -36,7 +36,7 @@ struct train_job {
     struct sha256 schema_hash;
     struct manifest_label label;
     uint32_t n_folds;        /* walk-forward folds before the untouched block */
-    uint64_t fold_rows_max;  /* the newest of a fold\'s teachers that are used */
+    uint64_t fold_rows_max;  /* the newest of a fold's teachers that are used */
     double holdout_fraction; /* of the span, the untouched last block */
     double value_z;          /* standard errors between v and v_low */
     struct train_gate_settings gate;
