@@ -47,7 +47,8 @@ LIB       := $(B)/libalphaloop.a
 PROGRAM   := $(B)/alphaloop
 HARNESS   := $(B)/libharness.a
 # Allocations of our own code go through tests/harness/alloc.c, which can be told to fail.
-WRAP      := -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc
+# -u takes it in where only a library behind it, as that of gcov, allocates.
+WRAP      := -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc -Wl,-u,__wrap_malloc
 tests_in   = $(foreach d,$(1),$(patsubst %.c,$(B)/%,$(sort $(shell find tests/$(d) -name '*_test.c' -path '*$(ONLY)*' 2>/dev/null))))
 QUICK     := unit contract scenario
 
