@@ -9,6 +9,8 @@
 #define PARAM_ROUNDS   "rounds"
 #define PARAM_PATIENCE "patience"
 
+#define PARAM_BINS "max_bin"
+
 struct booster_setting {
     const char *name, *value;
 };
@@ -16,7 +18,7 @@ struct booster_setting {
 struct booster_recipe {
     const struct model_param_spec *params;
     size_t n_params;
-    const struct booster_setting *settings; /* fixed ones, name NULL ends */
+    const struct booster_setting *settings; /* fixed ones, name NULL ends; tree_method is hist */
 };
 
 enum al_err booster_fit(const struct booster_recipe *recipe,

@@ -20,6 +20,8 @@
 #define MODEL_PARAMS_MAX    16
 #define MODEL_KIND_TEXT_MAX 32
 #define MODEL_BYTES_MAX     (256U * 1024 * 1024) /* of a saved model */
+/* The bins of a histogram are laid out by this many teachers at most, spread evenly over all of them. */
+#define MODEL_SKETCH_ROWS_MAX 131072
 
 /* One parameter a kind takes. The library accepts unknown names and odd values silently, so the list is ours. */
 struct model_param_spec {

@@ -19,6 +19,10 @@
     XGB(const char *, XGBGetLastError, (void))                                                     \
     XGB(int, XGBSetGlobalConfig, (const char *))                                                   \
     XGB(int, XGDMatrixCreateFromDense, (const char *, const char *, void **))                      \
+    XGB(int, XGProxyDMatrixCreate, (void **))                                                      \
+    XGB(int, XGProxyDMatrixSetDataDense, (void *, const char *))                                   \
+    XGB(int, XGQuantileDMatrixCreateFromCallback,                                                  \
+        (void *, void *, void *, void (*)(void *), int (*)(void *), const char *, void **))        \
     XGB(int, XGDMatrixSetInfoFromInterface, (void *, const char *, const char *))                  \
     XGB(int, XGDMatrixFree, (void *))                                                              \
     XGB(int, XGBoosterCreate, (void *const *, uint64_t, void **))                                  \

@@ -15,7 +15,7 @@ static const struct model_param_spec params[] = {
     {"lambda", false, 1, 0, 1e6, "L2 penalty on leaf values"},
     {"alpha", false, 0, 0, 1e6, "L1 penalty on leaf values"},
     {"gamma", false, 0, 0, 1e6, "least gain of a split"},
-    {"max_bin", true, 128, 8, 1024, "histogram bins of a column"},
+    {PARAM_BINS, true, 128, 8, 1024, "histogram bins of a column"},
 };
 
 static const struct booster_setting settings[] = {
