@@ -40,8 +40,8 @@ static struct end *sorted_ends(const struct weight_row *rows, size_t n)
         return NULL;
     for (size_t i = 0; i < n; i++) {
         assert(rows[i].t0_ns <= rows[i].t1_ns);
-        ends[2 * i] = (struct end){rows[i].t0_ns, (uint32_t)i, rows[i].group, true};
-        ends[2 * i + 1] = (struct end){end_of(&rows[i]), (uint32_t)i, rows[i].group, false};
+        ends[i] = (struct end){rows[i].t0_ns, (uint32_t)i, rows[i].group, true};
+        ends[n + i] = (struct end){end_of(&rows[i]), (uint32_t)i, rows[i].group, false};
     }
     qsort(ends, 2 * n, sizeof *ends, end_cmp);
     return ends;
@@ -119,25 +119,21 @@ enum al_err weight_rows(const struct weight_rule *rule,
                         const struct weight_row *rows,
                         size_t n,
                         float *w,
+                        double *u,
                         struct weight_summary *summary)
 {
     struct walk walk;
     double sum = 0;
     *summary = (struct weight_summary){0};
-    double *u = calloc(n > 0 ? n : 1, sizeof *u);
-    if (u == NULL)
-        return err_set(AL_ENOMEM, "weights of %zu rows", n);
     enum al_err err = walk_ends(rows, n, u, &walk);
-    for (size_t i = 0; err == AL_OK && i < n; i++) {
-        summary->n_independent += u[i];
-        u[i] = raw_weight(rule, &rows[i], u[i]);
-        sum += u[i];
-    }
-    for (size_t i = 0; err == AL_OK && i < n; i++)
-        w[i] = sum > 0 ? (float)(u[i] * (double)n / sum) : 0;
-    free(u);
     if (err != AL_OK)
         return err;
+    for (size_t i = 0; i < n; i++) {
+        summary->n_independent += u[i];
+        sum += raw_weight(rule, &rows[i], u[i]);
+    }
+    for (size_t i = 0; i < n; i++)
+        w[i] = sum > 0 ? (float)(raw_weight(rule, &rows[i], u[i]) * (double)n / sum) : 0;
     summary->n_eff = weight_n_eff(w, n);
     summary->concurrency_max = walk.alive_max;
     summary->span_rows = n > 0 ? walk.overlaps / (double)n : 0;

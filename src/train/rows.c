@@ -207,9 +207,8 @@ static enum al_err weigh(struct train_table *table, const struct train_job *job)
             .group = row->asset,
         };
     }
-    enum al_err err = weight_rows(&rule, rows, table->n, table->weights, &table->weight);
-    if (err == AL_OK)
-        err = weight_uniqueness(rows, table->n, table->unique);
+    enum al_err err =
+        weight_rows(&rule, rows, table->n, table->weights, table->unique, &table->weight);
     free(rows);
     return err;
 }

@@ -44,11 +44,13 @@ struct weight_summary {
  *   returns  AL_OK; AL_ENOMEM */
 MUST_CHECK enum al_err weight_uniqueness(const struct weight_row *rows, size_t n, double *u);
 
-/* w  [n] out, mean 1 (all 0 when every fill fraction is).  O(n log n). */
+/* w  [n] out, mean 1 (all 0 when every fill fraction is)
+ * u  [n] out, as weight_uniqueness() gives it.  O(n log n). */
 MUST_CHECK enum al_err weight_rows(const struct weight_rule *rule,
                                    const struct weight_row *rows,
                                    size_t n,
                                    float *w,
+                                   double *u,
                                    struct weight_summary *summary);
 
 /* (sum w)^2 / sum w^2; w NULL: n. */

@@ -87,7 +87,7 @@ static void test_weights_multiply_and_have_mean_one(void **state)
     struct weight_rule rule = {.cut_ns = 31 * NS_PER_S, .half_life_s = 10, .propensity_cap = 4};
     struct weight_summary summary;
     float w[4];
-    double raw[4], sum = 0;
+    double u[4], raw[4], sum = 0;
     (void)state;
     rows[0].propensity = 0.1F; /* capped at 4 */
     rows[1].propensity = 0.5F;
@@ -96,12 +96,14 @@ static void test_weights_multiply_and_have_mean_one(void **state)
     raw[1] = exp2(-2.1) * 2;
     raw[2] = exp2(-1.1) * 0.25;
     raw[3] = exp2(-0.1);
-    check_ok(weight_rows(&rule, rows, 4, w, &summary));
+    check_ok(weight_rows(&rule, rows, 4, w, u, &summary));
     for (int i = 0; i < 4; i++)
         sum += raw[i];
     for (int i = 0; i < 4; i++)
         check_near((double)w[i], raw[i] * 4 / sum, 1e-6);
     check_near((double)(w[0] + w[1] + w[2] + w[3]), 4, 1e-5);
+    for (int i = 0; i < 4; i++)
+        check_near(u[i], 1, 1e-12);
     check_near(summary.n_independent, 4, 1e-6);
     check_near(summary.concurrency_max, 1, 0);
     check_near(summary.span_rows, 1, 0);
@@ -121,12 +123,13 @@ static void test_unfilled_rows_weigh_nothing(void **state)
     struct weight_row rows[] = {row(0, 1), row(10, 11)};
     struct weight_summary summary;
     float w[2];
+    double u[2];
     (void)state;
     rows[0].fill_fraction = rows[1].fill_fraction = 0;
-    check_ok(weight_rows(&plain, rows, 2, w, &summary));
+    check_ok(weight_rows(&plain, rows, 2, w, u, &summary));
     check_near((double)w[0], 0, 0);
     check_near(summary.n_eff, 0, 0);
-    check_ok(weight_rows(&plain, rows, 0, w, &summary));
+    check_ok(weight_rows(&plain, rows, 0, w, u, &summary));
 }
 
 /* A row every second, each alive for ten: ten begin within a span. */
@@ -134,16 +137,18 @@ static void test_span_rows_count_what_begins_within_a_span(void **state)
 {
     struct weight_row *rows = calloc(2000, sizeof *rows);
     float *w = calloc(2000, sizeof *w);
+    double *u = calloc(2000, sizeof *u);
     struct weight_summary summary;
     (void)state;
     for (int64_t i = 0; i < 2000; i++)
         rows[i] = row(i, i + 10);
-    check_ok(weight_rows(&plain, rows, 2000, w, &summary));
+    check_ok(weight_rows(&plain, rows, 2000, w, u, &summary));
     check_near(summary.span_rows, 10, 0.05);
     check_near(summary.n_independent, 2000 / 10.0, 3);
     check_near(summary.n_eff, 2000, 20);
     free(rows);
     free(w);
+    free(u);
 }
 
 int main(void)
