@@ -5,7 +5,10 @@
 #include <math.h>
 #include <stdint.h>
 #include <stdlib.h>
+#include <string.h>
 
+#define DIGIT_BITS      8
+#define N_DIGITS        (1U << DIGIT_BITS)
 #define PROBABILITY_MIN 1e-7 /* log loss of a certainty that was wrong stays finite */
 
 static const struct {
@@ -59,25 +62,46 @@ struct scored {
     uint32_t row;
 };
 
-static int scored_cmp(const void *left, const void *right)
+/* The bits of a float are in its order once those of a negative one are turned round; -0 comes just before 0. */
+static uint32_t order_bits(float score)
 {
-    const struct scored *a = left, *b = right;
-    if (a->score != b->score)
-        return a->score < b->score ? -1 : 1;
-    return a->row < b->row ? -1 : a->row > b->row;
+    uint32_t bits;
+    memcpy(&bits, &score, sizeof bits);
+    return bits >> 31 ? ~bits : bits | UINT32_C(1) << 31;
 }
 
+static size_t digit_of(const struct scored *row, unsigned shift)
+{
+    return order_bits(row->score) >> shift & (N_DIGITS - 1);
+}
+
+/* By one digit; rows that share it keep their order. */
+static void sort_by_digit(const struct scored *from, size_t n, unsigned shift, struct scored *to)
+{
+    size_t at[N_DIGITS + 1] = {0};
+    for (size_t i = 0; i < n; i++)
+        at[digit_of(&from[i], shift) + 1]++;
+    for (size_t digit = 0; digit < N_DIGITS; digit++)
+        at[digit + 1] += at[digit];
+    for (size_t i = 0; i < n; i++)
+        to[at[digit_of(&from[i], shift)]++] = from[i];
+}
+
+/* Equal scores in the order of their rows. A million rows are put in order several times a run, so this is a radix sort. */
 static struct scored *in_order(const float *score, size_t n)
 {
     assert(n > 0);
-    struct scored *order = malloc(n * sizeof *order);
+    struct scored *order = malloc(2 * n * sizeof *order); /* the second half is room to sort in */
     if (order == NULL)
         return NULL;
     for (size_t i = 0; i < n; i++) {
         assert(isfinite(score[i]));
         order[i] = (struct scored){score[i], (uint32_t)i};
     }
-    qsort(order, n, sizeof *order, scored_cmp);
+    for (unsigned shift = 0; shift < 32; shift += 2 * DIGIT_BITS) {
+        sort_by_digit(order, n, shift, order + n);
+        sort_by_digit(order + n, n, shift + DIGIT_BITS, order);
+    }
     return order;
 }
 

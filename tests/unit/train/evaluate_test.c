@@ -1,5 +1,7 @@
 #include "harness/check.h"
 
+#include <float.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -84,6 +86,26 @@ static void test_auc_counts_pairs(void **state)
     check_near(auc, naive_auc(q, r, w, ROWS), 1e-9);
     check_ok(evaluate_classification(q, r, w, ROWS, &e));
     check_same_double(e.roc_auc, auc);
+}
+
+/* Margins are negative as well, of every size, and -0 is no less than 0. */
+static void test_auc_puts_any_number_in_order(void **state)
+{
+    const float odd[] = {-0.0F, 0.0F, -1e-45F, 1e-45F, -FLT_MAX, FLT_MAX, -1.0F, 1.0F};
+    struct rng rng;
+    float score[ROWS], r[ROWS], w[ROWS];
+    double auc;
+    (void)state;
+    rng_seed(&rng, 2);
+    for (size_t i = 0; i < ROWS; i++) {
+        double size = exp(20 * rng_normal(&rng));
+        score[i] = i % 3 == 0 ? odd[rng_below(&rng, COUNT_OF(odd))]
+                              : (float)(rng_below(&rng, 2) == 0 ? size : -size);
+        r[i] = (float)(rng_normal(&rng) + (score[i] > 0));
+        w[i] = (float)rng_uniform(&rng);
+    }
+    check_ok(evaluate_auc(score, r, w, ROWS, &auc));
+    check_near(auc, naive_auc(score, r, w, ROWS), 1e-9);
 }
 
 /* 150 rows in 15 bins of ten: the mean gap of each ten, worked out without weights or running sums. */
@@ -220,6 +242,7 @@ int main(void)
         cmocka_unit_test_setup(test_classification_by_hand, setup),
         cmocka_unit_test_setup(test_weights_are_repetitions, setup),
         cmocka_unit_test_setup(test_auc_counts_pairs, setup),
+        cmocka_unit_test_setup(test_auc_puts_any_number_in_order, setup),
         cmocka_unit_test_setup(test_ece_is_the_gap_of_equal_bins, setup),
         cmocka_unit_test_setup(test_one_class_has_no_auc_and_no_skill, setup),
         cmocka_unit_test_setup(test_certain_and_wrong_stays_finite, setup),
