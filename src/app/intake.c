@@ -232,6 +232,16 @@ static void write_quarantine(struct intake *intake, const struct item *item)
     quarantine_insert(intake->batch, &row, 1);
 }
 
+/* Redelivered and doubly sent events may meet in one batch. */
+static bool is_first(struct intake *intake, const struct uuid *event_id)
+{
+    if (map_get(&intake->new_ids, event_id) != NULL)
+        return false;
+    enum al_err err = map_put(&intake->new_ids, event_id, intake);
+    assert(err == AL_OK);
+    return true;
+}
+
 static void write_step_1(struct intake *intake)
 {
     struct order_event_row *rows = intake->rows;
@@ -240,12 +250,13 @@ static void write_step_1(struct intake *intake)
     size_t n = 0;
     for (size_t i = 0; i < intake->n_batch; i++) {
         const struct item *item = intake->entries[i].item;
-        if (!item->valid)
+        if (!item->valid || !is_first(intake, &item->event.event_id))
             continue;
         rows[n] = (struct order_event_row){&item->event, buf_slice(&item->body)};
         orders[n] = item->event.order_id;
         signals[n++] = item->event.signal_id;
     }
+    map_clear(&intake->new_ids); /* the database says which of them are */
     intake->i_events = intake->i_states = intake->i_signals = SIZE_MAX;
     if (n > 0) {
         intake->i_events = pg_batch_n_statements(intake->batch);
@@ -362,6 +373,8 @@ static void log_execution(const struct entry *entry)
 {
     const struct order_event *event = &entry->item->event;
     char signal_id[UUID_TEXT_MAX], quantity[DECIMAL_TEXT_MAX], price[DECIMAL_TEXT_MAX];
+    if (!log_is_on(LOG_INFO))
+        return;
     uuid_format(event->signal_id, signal_id);
     decimal_format(entry->execution.quantity, quantity);
     decimal_format(entry->execution.price, price);

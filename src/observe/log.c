@@ -45,6 +45,11 @@ void log_set_level(enum log_level level)
     self.level = level;
 }
 
+bool log_is_on(enum log_level level)
+{
+    return level >= self.level;
+}
+
 bool log_level_parse(struct slice text, enum log_level *out)
 {
     static const struct {
@@ -149,7 +154,7 @@ void log_fields(enum log_level level,
 {
     struct json_writer w;
     bool whole = true;
-    if (level < self.level)
+    if (!log_is_on(level))
         return;
     metric_add(METRIC_log_lines_total, 1, level_names[level], NULL);
     buf_reset(&self.line);

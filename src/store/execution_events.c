@@ -13,10 +13,11 @@
 
 static const struct pg_statement insert_statement = {
     "execution_events_insert",
-    "INSERT INTO execution_events (" COLUMNS ", performance)"
+    "INSERT INTO execution_events (" COLUMNS
+    ", performance, executed_at, signal_price, signal_timestamp)"
     " SELECT unnest($1), unnest($2), unnest($3), unnest($4), unnest($5), unnest($6), unnest($7), "
     "unnest($8), unnest($9), unnest($10), unnest($11), unnest($12), unnest($13), unnest($14), "
-    "unnest($15), unnest($16), unnest($17)",
+    "unnest($15), unnest($16), unnest($17), unnest($18), unnest($19), unnest($20)",
 };
 
 static const struct pg_statement load_open_statement = {
@@ -38,7 +39,7 @@ static const struct pg_statement count_statement = {
     "SELECT count(*), count(*) FILTER (WHERE strategy_id IS NULL) FROM execution_events",
 };
 
-/* numeric(20,8) is made from it, so what does not fit there is not known. */
+/* signal_price is made from it too, so what does not fit there is not known. */
 static void put_signal_price(struct pg_batch *batch, double price)
 {
     pg_put_double_or_null(batch, fabs(price) < 1e12 ? price : (double)NAN);
@@ -65,6 +66,9 @@ void execution_events_insert(struct pg_batch *batch, const struct execution_row 
     PUT_COLUMN(batch, PG_TEXT, n,
                pg_put_str(batch, time_source_names[rows[i].execution.executed_at_source]));
     PUT_COLUMN(batch, PG_JSONB, n, store_put_json(batch, rows[i].performance));
+    PUT_COLUMN(batch, PG_TIME, n, pg_put_time(batch, rows[i].execution.executed_at_ns));
+    PUT_COLUMN(batch, PG_DECIMAL, n, store_put_price(batch, rows[i].signal_price));
+    PUT_COLUMN(batch, PG_TIME, n, pg_put_time(batch, rows[i].signal_ts_ns));
 }
 
 void execution_events_load_open(struct pg_batch *batch, size_t limit)

@@ -95,6 +95,38 @@ def test_older_and_repeated_events_change_nothing(worker, channel):
     assert executed(order) == [(Decimal("100"), Decimal("0.5"), Decimal("0.5"))]
 
 
+def test_an_event_sent_twice_at_once_is_taken_once(worker, channel):
+    events = [order_event(str(uuid.uuid4())) for _ in range(20)]
+    duplicates = worker.metric("alphaloop_order_events_total", outcome="duplicate")
+    os.kill(worker.process.pid, os_signal.SIGSTOP)
+    for event in events:
+        harness.publish(channel, ORDER_EVENTS, event)
+        harness.publish(channel, ORDER_EVENTS, event)
+    os.kill(worker.process.pid, os_signal.SIGCONT)
+    worker.await_metric("alphaloop_order_events_total", duplicates + 20, outcome="duplicate")
+    assert rows("SELECT count(*) FROM execution_events WHERE event_id::text IN %s",
+                tuple(event["event_id"] for event in events)) == [(20,)]
+
+
+WAITS_FOR_A_LOCK = "SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+
+
+def test_an_event_that_another_worker_takes_meanwhile_is_not_taken_again(worker, channel):
+    event = order_event(str(uuid.uuid4()))
+    duplicates = worker.metric("alphaloop_order_events_total", outcome="duplicate")
+    with db() as other:
+        with other.cursor() as cursor:
+            cursor.execute("BEGIN")
+            cursor.execute("INSERT INTO order_events (event_id, event_type, order_id, signal_id, received_at_ns, raw)"
+                           " VALUES (%s, 'filled', %s, %s, 1, '{}')",
+                           (event["event_id"], event["order"]["order_id"], event["order"]["signal_id"]))
+            harness.publish(channel, ORDER_EVENTS, event)
+            eventually(lambda: rows(WAITS_FOR_A_LOCK), "the worker meets the row of the other")
+            cursor.execute("COMMIT")
+    worker.await_metric("alphaloop_order_events_total", duplicates + 1, outcome="duplicate")
+    assert executed(event["order"]["order_id"]) == []
+
+
 def test_the_flat_shape_without_an_id_is_deduplicated_by_content(worker, channel):
     order = str(uuid.uuid4())
     flat = {"order_id": order, "signal_id": str(uuid.uuid4()), "strategy_id": "momentum_v1", "asset": "ethusdt",

@@ -42,6 +42,7 @@ void log_init(const char *service_name,
               log_sink_fn sink,
               void *ctx); /* NULL sink: stderr */
 void log_set_level(enum log_level level);
+bool log_is_on(enum log_level level); /* for callers whose fields cost something to make */
 bool log_level_parse(struct slice text,
                      enum log_level *out); /* DEBUG, INFO, WARNING/WARN, ERROR/CRITICAL, any case */
 void log_set_now(int64_t now_ns); /* wall clock, once per loop turn; 0 = read the clock per line */

@@ -10,8 +10,9 @@ struct order_event_row {
     struct slice raw;                /* the message body, valid UTF-8; borrows */
 };
 
-/* Insert what is not there yet. The result has one row for each new event, in no particular order, and of events that
- * occur twice among `rows` only one: read it with order_events_new_id(). */
+/* Insert what is not there yet; no event twice among `rows`. The result has one row for each new event, in no particular
+ * order: read it with order_events_new_id(). When another worker inserts the same event meanwhile the transaction is refused
+ * (SQLSTATE 23505, failure->retry): run the whole job again. */
 void order_events_insert(struct pg_batch *batch, const struct order_event_row *rows, size_t n_rows);
 struct uuid order_events_new_id(const struct pg_result *result, size_t row);
 
