@@ -37,6 +37,8 @@
 #define BATCH_BYTES_MAX   (16U << 20) /* parameters of one transaction */
 #define BODIES_BYTES_MAX  (4U << 20)  /* bodies in one batch, but for a single larger one */
 #define HEADERS_BYTES_MAX (1U << 20)  /* as JSON: all of a frame of 128 KiB, escaped */
+#define SPARES_MAX        1024
+#define SPARE_BYTES_MAX   4096
 #define BACKOFF_MIN_NS    (50 * NS_PER_MS)
 #define BACKOFF_MAX_NS    (2 * NS_PER_S)
 
@@ -87,6 +89,8 @@ struct intake {
         *rows; /* of the valid entries, with their ids beside them: what step 1 sends */
     struct order_id *order_ids;
     struct uuid *signal_ids;
+    struct buf spares[SPARES_MAX]; /* memory of bodies that are gone, for those to come */
+    size_t n_spares;
     uint64_t generation; /* of the channel the newest item came on */
     int64_t last_at_ns, due_wall_ns, backoff_ns, wait_ns;
     uint64_t n_quarantined;
@@ -98,9 +102,26 @@ struct intake {
 
 /* ---- taking in ---- */
 
-static void item_deinit(struct item *item)
+/* Each large allocation has malloc tidy up all the small ones given back before it. */
+static struct buf body_new(struct intake *intake)
 {
-    buf_deinit(&item->body);
+    return intake->n_spares > 0 ? intake->spares[--intake->n_spares] : BUF_INIT(AMQP_BODY_KEEP_MAX);
+}
+
+static void body_give_back(struct intake *intake, struct buf *body)
+{
+    if (body->cap > SPARE_BYTES_MAX || intake->n_spares == SPARES_MAX) {
+        buf_deinit(body);
+        return;
+    }
+    buf_reset(body);
+    intake->spares[intake->n_spares++] = *body;
+    *body = BUF_INIT(AMQP_BODY_KEEP_MAX);
+}
+
+static void item_deinit(struct intake *intake, struct item *item)
+{
+    body_give_back(intake, &item->body);
     buf_deinit(&item->headers);
     buf_deinit(&item->performance);
 }
@@ -114,7 +135,7 @@ static struct item *item_at(struct intake *intake, size_t index)
 static void forget_stale(struct intake *intake)
 {
     while (intake->count > intake->n_batch)
-        item_deinit(item_at(intake, --intake->count));
+        item_deinit(intake, item_at(intake, --intake->count));
 }
 
 /* ---- understanding ---- */
@@ -156,7 +177,7 @@ static struct item *item_add(struct intake *intake, struct slice body, uint64_t 
     *item = (struct item){
         .ts_recv_ns = worker_wall_ns(intake->worker),
         .body_size = body_size,
-        .body = BUF_INIT(AMQP_BODY_KEEP_MAX),
+        .body = body_new(intake),
         .headers = BUF_INIT(HEADERS_BYTES_MAX),
     };
     buf_append(&item->body, body.ptr, body.len);
@@ -211,7 +232,7 @@ bool intake_put(struct intake *intake, struct slice body)
     }
     log_debug("app", "validate", NULL, EV("untold_order_unreadable"),
               F_STR("field", item->refusal.field), F_STR("detail", item->refusal.detail));
-    item_deinit(item);
+    item_deinit(intake, item);
     intake->count--;
     return false;
 }
@@ -498,7 +519,7 @@ static void committed(struct intake *intake)
         count_entry(&tally, entry);
         if (entry->is_new)
             tell_core(intake, entry);
-        item_deinit(entry->item);
+        item_deinit(intake, entry->item);
     }
     publish_tally(intake, &tally);
 }
@@ -672,7 +693,9 @@ static void on_timer_closed(uv_handle_t *handle)
 {
     struct intake *intake = handle->data;
     while (intake->count > 0)
-        item_deinit(item_at(intake, --intake->count));
+        item_deinit(intake, item_at(intake, --intake->count));
+    while (intake->n_spares > 0)
+        buf_deinit(&intake->spares[--intake->n_spares]);
     json_reader_destroy(intake->reader);
     pg_batch_destroy(intake->batch);
     map_deinit(&intake->state_of);
