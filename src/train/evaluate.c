@@ -91,7 +91,7 @@ static void sort_by_digit(const struct scored *from, size_t n, unsigned shift, s
 static struct scored *in_order(const float *score, size_t n)
 {
     assert(n > 0);
-    struct scored *order = malloc(2 * n * sizeof *order); /* the second half is room to sort in */
+    struct scored *order = calloc(2 * n, sizeof *order); /* the second half is room to sort in */
     if (order == NULL)
         return NULL;
     for (size_t i = 0; i < n; i++) {
