@@ -567,3 +567,29 @@ enum al_err json_i64(struct json_object *node, int64_t *out)
     *out = (int64_t)value;
     return AL_OK;
 }
+
+enum al_err json_u64_text(struct json_object *node, uint64_t *out)
+{
+    struct slice text = json_text(node);
+    uint64_t value = 0;
+    if (!json_is_string(node) || text.len == 0 || text.len > 20)
+        return err_set(AL_EPARSE, "not a string of digits");
+    for (size_t i = 0; i < text.len; i++) {
+        unsigned digit = (unsigned char)text.ptr[i] - (unsigned)'0';
+        if (digit > 9 || value > (UINT64_MAX - digit) / 10)
+            return err_set(AL_EPARSE, "not a string of digits of 64 bits");
+        value = value * 10 + digit;
+    }
+    *out = value;
+    return AL_OK;
+}
+
+bool json_chars(struct json_object *node, char *out, size_t out_size)
+{
+    struct slice text = json_text(node);
+    if (!json_is_string(node) || text.len >= out_size || memchr(text.ptr, '\0', text.len) != NULL)
+        return false;
+    memset(out, 0, out_size);
+    memcpy(out, text.ptr, text.len);
+    return true;
+}

@@ -271,35 +271,9 @@ void manifest_write(const struct manifest *manifest, struct buf *out)
 
 /* ---- reading ---- */
 
-static bool copy_text(struct json_object *node, char *out, size_t out_max)
-{
-    struct slice text = json_text(node);
-    if (!json_is_string(node) || text.len >= out_max || memchr(text.ptr, '\0', text.len) != NULL)
-        return false;
-    memset(out, 0, out_max);
-    memcpy(out, text.ptr, text.len);
-    return true;
-}
-
 static enum al_err wrong(const char *field)
 {
     return err_set(AL_EPARSE, "manifest: %s is missing or wrong", field);
-}
-
-static enum al_err read_seed(struct json_object *node, uint64_t *out)
-{
-    struct slice text = json_text(node);
-    uint64_t value = 0;
-    if (!json_is_string(node) || text.len == 0 || text.len > 20)
-        return wrong("seed");
-    for (size_t i = 0; i < text.len; i++) {
-        unsigned digit = (unsigned char)text.ptr[i] - (unsigned)'0';
-        if (digit > 9 || value > (UINT64_MAX - digit) / 10)
-            return wrong("seed");
-        value = value * 10 + digit;
-    }
-    *out = value;
-    return AL_OK;
 }
 
 static enum al_err read_strings(struct json_object *root, struct manifest *m)
@@ -309,11 +283,11 @@ static enum al_err read_strings(struct json_object *root, struct manifest *m)
         return wrong("version");
     if (!strategy_id_parse(json_text(json_get(root, "strategy_id")), &m->strategy_id))
         return wrong("strategy_id");
-    if (!copy_text(json_get(root, "kind"), m->kind, sizeof m->kind) ||
+    if (!json_chars(json_get(root, "kind"), m->kind, sizeof m->kind) ||
         model_kind_find(slice_of(m->kind)) == NULL)
         return wrong("kind");
-    if (!copy_text(json_get(root, "library_version"), m->library_version,
-                   sizeof m->library_version))
+    if (!json_chars(json_get(root, "library_version"), m->library_version,
+                    sizeof m->library_version))
         return wrong("library_version");
     if (read_time(json_get(root, "trained_at"), &m->trained_at_ns) != AL_OK)
         return wrong("trained_at");
@@ -323,7 +297,7 @@ static enum al_err read_strings(struct json_object *root, struct manifest *m)
     if (read_u64(json_get(root, "n_rounds"), &n_rounds) != AL_OK)
         return wrong("n_rounds");
     m->n_rounds = (size_t)n_rounds;
-    return read_seed(json_get(root, "seed"), &m->seed);
+    return json_u64_text(json_get(root, "seed"), &m->seed) == AL_OK ? AL_OK : wrong("seed");
 }
 
 static enum al_err read_features(struct json_object *root, struct manifest *m)
@@ -341,7 +315,7 @@ static enum al_err read_features(struct json_object *root, struct manifest *m)
         return wrong("features");
     m->n_features = json_length(list);
     for (size_t i = 0; i < m->n_features; i++) {
-        if (!copy_text(json_at(list, i), m->features[i], sizeof m->features[i]))
+        if (!json_chars(json_at(list, i), m->features[i], sizeof m->features[i]))
             return wrong("features");
     }
     return AL_OK;
@@ -360,7 +334,7 @@ static bool metric_type_parse(struct slice name, enum metric_type *out)
 
 static enum al_err read_metric(struct json_object *node, struct manifest_metric *out)
 {
-    if (!copy_text(json_get(node, "name"), out->name, sizeof out->name) || out->name[0] == '\0')
+    if (!json_chars(json_get(node, "name"), out->name, sizeof out->name) || out->name[0] == '\0')
         return wrong("metrics[].name");
     if (!metric_type_parse(json_text(json_get(node, "type")), &out->type))
         return wrong("metrics[].type");
@@ -412,9 +386,9 @@ static enum al_err read_gate(struct json_object *object, struct manifest_gate *g
     if (!json_is_bool(json_get(object, "promote")))
         return wrong("gate.promote");
     gate->promote = json_is_true(json_get(object, "promote"));
-    if (!copy_text(json_get(object, "rule"), gate->rule, sizeof gate->rule))
+    if (!json_chars(json_get(object, "rule"), gate->rule, sizeof gate->rule))
         return wrong("gate.rule");
-    if (!copy_text(json_get(object, "reason"), gate->reason, sizeof gate->reason))
+    if (!json_chars(json_get(object, "reason"), gate->reason, sizeof gate->reason))
         return wrong("gate.reason");
     return read_gate_numbers(json_get(object, "numbers"), gate);
 }

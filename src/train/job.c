@@ -142,16 +142,6 @@ static enum al_err wrong(const char *field)
     return err_set(AL_EPARSE, "training job: %s is missing or wrong", field);
 }
 
-static bool copy_text(struct json_object *node, char *out, size_t out_max)
-{
-    struct slice text = json_text(node);
-    if (!json_is_string(node) || text.len >= out_max || memchr(text.ptr, '\0', text.len) != NULL)
-        return false;
-    memset(out, 0, out_max);
-    memcpy(out, text.ptr, text.len);
-    return true;
-}
-
 static enum al_err read_whole(const struct field *field, struct json_object *node, int64_t *out)
 {
     if (node == NULL || json_i64(node, out) != AL_OK)
@@ -178,7 +168,7 @@ static enum al_err read_field(const struct field *field, struct json_object *nod
     enum al_err err;
     switch (field->type) {
     case FIELD_TEXT:
-        return copy_text(node, out, field->size) ? AL_OK : wrong(field->name);
+        return json_chars(node, out, field->size) ? AL_OK : wrong(field->name);
     case FIELD_F64:
         return read_f64(field, node, (double *)(void *)out);
     case FIELD_BOOL:
@@ -196,22 +186,6 @@ static enum al_err read_field(const struct field *field, struct json_object *nod
     return wrong(field->name);
 }
 
-static enum al_err read_seed(struct json_object *node, uint64_t *out)
-{
-    struct slice text = json_text(node);
-    uint64_t value = 0;
-    if (!json_is_string(node) || text.len == 0 || text.len > 20)
-        return wrong("seed");
-    for (size_t i = 0; i < text.len; i++) {
-        unsigned digit = (unsigned char)text.ptr[i] - (unsigned)'0';
-        if (digit > 9 || value > (UINT64_MAX - digit) / 10)
-            return wrong("seed");
-        value = value * 10 + digit;
-    }
-    *out = value;
-    return AL_OK;
-}
-
 static enum al_err read_names(struct json_object *root, struct train_job *job)
 {
     struct json_object *list = json_get(root, "features");
@@ -219,7 +193,7 @@ static enum al_err read_names(struct json_object *root, struct train_job *job)
         return wrong("strategy_id");
     if (!model_version_id_parse(json_text(json_get(root, "version")), &job->version))
         return wrong("version");
-    if (!copy_text(json_get(root, "kind"), job->kind, sizeof job->kind) ||
+    if (!json_chars(json_get(root, "kind"), job->kind, sizeof job->kind) ||
         model_kind_find(slice_of(job->kind)) == NULL)
         return wrong("kind");
     if (!sha256_parse(json_text(json_get(root, "schema_hash")), &job->schema_hash))
@@ -228,10 +202,10 @@ static enum al_err read_names(struct json_object *root, struct train_job *job)
         return wrong("features");
     job->n_features = json_length(list);
     for (size_t i = 0; i < job->n_features; i++) {
-        if (!copy_text(json_at(list, i), job->features[i], sizeof job->features[i]))
+        if (!json_chars(json_at(list, i), job->features[i], sizeof job->features[i]))
             return wrong("features");
     }
-    return read_seed(json_get(root, "seed"), &job->seed);
+    return json_u64_text(json_get(root, "seed"), &job->seed) == AL_OK ? AL_OK : wrong("seed");
 }
 
 static enum al_err read_root(struct json_object *root, struct train_job *job)
@@ -344,7 +318,7 @@ static enum al_err read_end(struct json_object *root, struct train_line *line)
     if (!find_name(json_get(root, "verdict"), verdict_names, TRAIN_VERDICT_COUNT, &verdict))
         return line_wrong("verdict");
     line->verdict = (enum train_verdict)verdict;
-    if (!copy_text(json_get(root, "reason"), line->reason, sizeof line->reason))
+    if (!json_chars(json_get(root, "reason"), line->reason, sizeof line->reason))
         return line_wrong("reason");
     if (!read_number(root, "n_eff", 0, 1e12, &line->n_eff))
         return line_wrong("n_eff");

@@ -61,6 +61,10 @@ bool json_is_true(struct json_object *node); /* the boolean true; anything else 
 MUST_CHECK enum al_err json_double(struct json_object *node, double *out);
 MUST_CHECK enum al_err json_number_or_text(struct json_object *node, double *out);
 MUST_CHECK enum al_err json_i64(struct json_object *node, int64_t *out);
+/* A whole number written as a string of digits, as one of 64 bits must be: many readers keep 53 of a JSON number. */
+MUST_CHECK enum al_err json_u64_text(struct json_object *node, uint64_t *out);
+/* A string that fits, without NUL bytes, into an array whose rest becomes zero; false leaves it alone. */
+MUST_CHECK bool json_chars(struct json_object *node, char *out, size_t out_size);
 
 /* Writing: a tiny streaming writer over a buf. Commas and quoting are its business; finite numbers only (asserted).
  * json_w_key then one value inside objects; values one after another inside arrays. Bytes that are not UTF-8 become

@@ -296,6 +296,43 @@ static void test_whole_numbers_fit_64_bits(void **state)
     assert_int_equal(item("1e300", NULL, NULL, &value), AL_EPARSE);
 }
 
+static void test_digits_in_a_string_are_64_bits(void **state)
+{
+    static const char *const wrong[] = {"18446744073709551616", "", "-1", "1.0", " 1", "1\\u0000"};
+    struct json_object *node;
+    uint64_t value = 7;
+    char text[160];
+    (void)state;
+    assert_int_equal(json_read(reader, slice_of("[\"18446744073709551615\",7]"), &node), AL_OK);
+    assert_int_equal(json_u64_text(json_at(node, 0), &value), AL_OK);
+    assert_true(value == UINT64_MAX);
+    assert_int_equal(json_u64_text(json_at(node, 1), &value), AL_EPARSE);
+    json_put(node);
+    for (size_t i = 0; i < COUNT_OF(wrong); i++) {
+        snprintf(text, sizeof text, "[\"%s\"]", wrong[i]);
+        assert_int_equal(json_read(reader, slice_of(text), &node), AL_OK);
+        assert_int_equal(json_u64_text(json_at(node, 0), &value), AL_EPARSE);
+        json_put(node);
+    }
+    assert_true(value == UINT64_MAX);
+}
+
+static void test_strings_become_arrays_of_chars(void **state)
+{
+    struct json_object *node;
+    char out[4] = "zzz";
+    (void)state;
+    assert_int_equal(json_read(reader, slice_of("[\"a\",\"abc\",\"abcd\",\"a\\u0000\",1]"), &node),
+                     AL_OK);
+    assert_true(json_chars(json_at(node, 0), out, sizeof out));
+    assert_memory_equal(out, "a\0\0", 4);
+    assert_true(json_chars(json_at(node, 1), out, sizeof out));
+    for (size_t i = 2; i < 5; i++)
+        assert_false(json_chars(json_at(node, i), out, sizeof out));
+    assert_string_equal(out, "abc");
+    json_put(node);
+}
+
 static void test_writer_places_commas_and_quotes(void **state)
 {
     struct buf out = BUF_INIT(1024);
@@ -371,6 +408,8 @@ int main(void)
         cmocka_unit_test(test_walk_visits_members_in_order),
         cmocka_unit_test(test_doubles_are_finite_numbers_only),
         cmocka_unit_test(test_whole_numbers_fit_64_bits),
+        cmocka_unit_test(test_digits_in_a_string_are_64_bits),
+        cmocka_unit_test(test_strings_become_arrays_of_chars),
         cmocka_unit_test(test_writer_places_commas_and_quotes),
         cmocka_unit_test(test_written_doubles_read_back_the_same),
     };
