@@ -115,6 +115,8 @@ static void take_market(struct source *source,
         return;
     }
     accepted(source);
+    if (event->kind == MARKET_TRADES && event->trades.n_dropped > 0)
+        metric_add(METRIC_market_trades_dropped_total, (double)event->trades.n_dropped, NULL, NULL);
     note_trace(delivery, &event->trace_id, event->traceparent);
     if (!market_clock_see(&worker->clock, event->ts_event_ns, wall_ns)) {
         metric_add(METRIC_market_messages_total, 1, source->name, "future");

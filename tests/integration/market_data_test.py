@@ -213,6 +213,14 @@ def test_trades_make_the_candles_of_an_asset_without_klines(channel, worker):
     assert worker.process.poll() is None
 
 
+def test_trades_beyond_the_bound_of_a_message_are_counted(worker, channel, asset):
+    now_ms = int(time.time() * 1000)
+    dropped = worker.metric("alphaloop_market_trades_dropped_total")
+    trades = [{"T": now_ms - 600 + n, "s": asset, "S": "Buy", "v": "1", "p": "100"} for n in range(515)]
+    publish(channel, TRADES, frame("trades", asset, trades))
+    worker.await_metric("alphaloop_market_trades_dropped_total", dropped + 3)
+
+
 # ---- what cannot be read ----
 
 @pytest.mark.parametrize("name, source, good", [(TICKER, "ticker", True), (BOOK, "orderbook", False), (KLINE, "kline", False),
