@@ -123,7 +123,7 @@ check-asan check-ubsan check-tsan:
 fuzz:
 	@$(RUN) fuzz
 check:
-	@tools/setup lint && $(RUN) static $(QUICK)
+	@tools/setup build test lint && $(RUN) static $(QUICK)
 test:
 	@tools/setup && tools/run-tests --all
 

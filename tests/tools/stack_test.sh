@@ -55,3 +55,19 @@ a ctl -q list_vhosts | grep -qx kept || fail "the virtual host is gone after dow
 a wipe
 none_left || fail "left behind after wipe: $(servers)"
 [ ! -e "$data" ] || fail "wipe left $data"
+
+# Ctrl-C while they start: when the database has a process, and when the broker has one.
+for started in db/postmaster.pid broker/rabbit.pid; do
+    STACK_DIR=$work/a env --default-signal setsid tools/stack up &
+    starting=$!
+    until [ -s "$work/a/data/$started" ]; do
+        kill -0 $starting 2>/dev/null || fail "up ended before $started"
+    done
+    kill -INT -- -$starting
+    code=0 && wait $starting || code=$?
+    [ $code = 130 ] || fail "up went on after Ctrl-C: $code"
+    data=$(realpath "$work/a/data")
+    none_left || fail "left behind by Ctrl-C at $started: $(servers)"
+    a wipe
+done
+[ ! -e "$data" ] || fail "wipe left $data"
