@@ -563,15 +563,15 @@ static void apply_pending(struct recovery *r)
 
 static void apply(struct recovery *r)
 {
-    log_info("app", "recover", NULL, EV("state_loaded"),
-             F_I64("migrations_applied", r->migrated.n_applied),
-             F_I64("pending_signals", r->loaded.pending.count),
-             F_I64("open_decisions", r->loaded.open.count),
-             F_I64("executions", r->loaded.executions.count),
-             F_I64("candles", r->loaded.candles.count), F_I64("models", r->loaded.models.count),
-             F_I64("outcomes", r->loaded.outcomes.count),
-             F_I64("trainings_cancelled", r->loaded.n_cancelled),
-             F_I64("folders_removed", r->n_removed), F_STR("note", r->error));
+    log_info(
+        "app", "recover", NULL, EV("state_loaded"),
+        F_I64("migrations_applied", r->migrated.n_applied), F_STR("schema_at", r->migrated.newest),
+        F_I64("pending_signals", r->loaded.pending.count),
+        F_I64("open_decisions", r->loaded.open.count),
+        F_I64("executions", r->loaded.executions.count), F_I64("candles", r->loaded.candles.count),
+        F_I64("models", r->loaded.models.count), F_I64("outcomes", r->loaded.outcomes.count),
+        F_I64("trainings_cancelled", r->loaded.n_cancelled), F_I64("folders_removed", r->n_removed),
+        F_STR("note", r->error));
     r->error[0] = '\0';
     apply_trading(r);
     apply_training(r);

@@ -1,8 +1,11 @@
-/* Lines are written into one static buffer: the log belongs to the loop's thread. A field that would make the line too
- * long is taken back and the line says "cut":true, so that what is written is always one whole JSON object. */
+/* Lines are written into one static buffer: the log belongs to the thread that called log_init(). A field that would
+ * make the line too long is taken back and the line says "cut":true, so that what is written is always one whole JSON
+ * object. */
 #include "alphaloop/observe/log.h"
 
+#include <assert.h>
 #include <math.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
@@ -23,6 +26,8 @@ static struct {
     log_sink_fn sink;
     void *ctx;
     int64_t now_ns;
+    pthread_t owner;
+    bool is_owned;
     struct buf line;
 } self = {.service = "model-service", .level = LOG_INFO, .line = {.max = 16 * LINE_MAX_BYTES}};
 
@@ -38,6 +43,8 @@ void log_init(const char *service_name, enum log_level level, log_sink_fn sink, 
     self.level = level;
     self.sink = sink;
     self.ctx = ctx;
+    self.owner = pthread_self();
+    self.is_owned = true;
 }
 
 void log_set_level(enum log_level level)
@@ -154,6 +161,7 @@ void log_fields(enum log_level level,
 {
     struct json_writer w;
     bool whole = true;
+    assert(!self.is_owned || pthread_equal(self.owner, pthread_self()));
     if (!log_is_on(level))
         return;
     metric_add(METRIC_log_lines_total, 1, level_names[level], NULL);

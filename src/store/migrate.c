@@ -8,7 +8,6 @@
 
 #include "alphaloop/base/hash.h"
 #include "alphaloop/io/pg_sync.h"
-#include "alphaloop/observe/log.h"
 #include "alphaloop/store/migrate.h"
 
 enum { SQL_BYTES_MAX = 256 * 1024, LOCK_SPACE = 0x616c6d67 /* "almg" */ };
@@ -122,10 +121,7 @@ static enum al_err apply(struct pg_sync *sync, const struct migration *file)
     enum al_err err =
         buf_ok(&sql) ? pg_sync_script(sync, buf_str(&sql)) : err_set(AL_EFULL, "file too long");
     buf_deinit(&sql);
-    if (err != AL_OK)
-        return err_add(err, "apply %s", file->name);
-    log_info("store", "migrate", NULL, EV("applied"), F_STR("file", file->name));
-    return AL_OK;
+    return err == AL_OK ? AL_OK : err_add(err, "apply %s", file->name);
 }
 
 static enum al_err bring_up(struct pg_sync *sync,

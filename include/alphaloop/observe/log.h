@@ -7,6 +7,7 @@
  *
  * Log changes, not repetition: the first failure warns, repeats are debug, recovery is info. Never a secret, never a whole
  * payload. Lines longer than 4096 bytes are cut and marked. The time of a line comes from log_now(), set once per turn.
+ * Only the thread that called log_init() may log: work in the thread pool hands back what there is to say.
  */
 #ifndef ALPHALOOP_OBSERVE_LOG_H
 #define ALPHALOOP_OBSERVE_LOG_H

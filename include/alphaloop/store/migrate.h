@@ -2,7 +2,8 @@
  *
  * Every file runs in a transaction together with its row in schema_migrations (number, name, sha256). An advisory lock
  * lets one migrator work at a time, so running it twice or at once is safe. A schema that is newer than the program, or a
- * file that differs from what was applied, is refused. It blocks: call it at start or from the thread pool.
+ * file that differs from what was applied, is refused. It blocks: call it at start or from the thread pool. It logs
+ * nothing: the report says what was done.
  */
 #ifndef ALPHALOOP_STORE_MIGRATE_H
 #define ALPHALOOP_STORE_MIGRATE_H

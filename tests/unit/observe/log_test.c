@@ -5,7 +5,12 @@
 #include <cmocka.h>
 
 #include <math.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
 #include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "alphaloop/base/json.h"
 #include "alphaloop/base/timestamp.h"
@@ -100,6 +105,32 @@ static void test_level_names_in_any_case(void **state)
     assert_false(log_level_parse(SLICE("loud"), &level));
 }
 
+static void *log_a_line(void *arg)
+{
+    log_info("a", "b", NULL, EV("x"));
+    return arg;
+}
+
+/* Two threads would write one buffer: better no program than a heap that is not sound. */
+static void test_another_thread_may_not_log(void **state)
+{
+    (void)state;
+    fflush(NULL);
+    pid_t child = fork();
+    assert_true(child >= 0);
+    if (child == 0) {
+        pthread_t thread;
+        signal(SIGABRT, SIG_DFL);
+        (void)freopen("/dev/null", "w", stderr);
+        if (pthread_create(&thread, NULL, log_a_line, NULL) == 0)
+            pthread_join(thread, NULL);
+        _exit(0);
+    }
+    int status;
+    assert_true(waitpid(child, &status, 0) == child);
+    assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -108,6 +139,7 @@ int main(void)
         cmocka_unit_test_setup(test_lines_are_counted_by_level, setup),
         cmocka_unit_test_setup(test_long_lines_are_cut_and_stay_json, setup),
         cmocka_unit_test_setup(test_level_names_in_any_case, setup),
+        cmocka_unit_test_setup(test_another_thread_may_not_log, setup),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
