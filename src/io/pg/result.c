@@ -15,7 +15,7 @@
 struct field {
     Oid oid;
     const unsigned char *bytes; /* NULL when null */
-    size_t len;
+    size_t len;                 /* 0 when null */
 };
 
 static struct field get(const PGresult *result, size_t row, size_t column)
@@ -50,22 +50,22 @@ bool pg_result_bool(const struct pg_result *result, size_t row, size_t column)
 {
     struct field field = get(result, row, column);
     assert(field.oid == PG_BOOL_OID);
-    return field.bytes != NULL && field.bytes[0] != 0;
+    return field.len == 1 && field.bytes[0] != 0;
 }
 
 int64_t pg_result_i64(const struct pg_result *result, size_t row, size_t column)
 {
     struct field field = get(result, row, column);
     assert(field.oid == PG_I64_OID || field.oid == PG_I32_OID || field.oid == PG_OID_I16);
-    if (field.bytes == NULL)
-        return 0;
     switch (field.len) {
     case 8:
         return (int64_t)wire_u64(field.bytes);
     case 4:
         return (int32_t)wire_u32(field.bytes);
-    default:
+    case 2:
         return (int16_t)wire_u16(field.bytes);
+    default:
+        return 0;
     }
 }
 
@@ -73,9 +73,9 @@ double pg_result_double(const struct pg_result *result, size_t row, size_t colum
 {
     struct field field = get(result, row, column);
     assert(field.oid == PG_DOUBLE_OID || field.oid == PG_OID_REAL);
-    if (field.bytes == NULL)
-        return (double)NAN;
-    return field.len == 8 ? wire_double(field.bytes) : (double)wire_float(field.bytes);
+    if (field.len == 8)
+        return wire_double(field.bytes);
+    return field.len == 4 ? (double)wire_float(field.bytes) : (double)NAN;
 }
 
 static struct slice slice_from(struct field field, size_t skip)
@@ -107,7 +107,7 @@ struct uuid pg_result_uuid(const struct pg_result *result, size_t row, size_t co
     struct field field = get(result, row, column);
     struct uuid id = {{0}};
     assert(field.oid == PG_UUID_OID);
-    if (field.bytes != NULL)
+    if (field.len == sizeof(id.bytes))
         memcpy(id.bytes, field.bytes, sizeof(id.bytes));
     return id;
 }
@@ -116,7 +116,7 @@ int64_t pg_result_time(const struct pg_result *result, size_t row, size_t column
 {
     struct field field = get(result, row, column);
     assert(field.oid == PG_TIME_OID);
-    if (field.bytes == NULL)
+    if (field.len != sizeof(int64_t))
         return TIMESTAMP_NONE;
     int64_t us = (int64_t)wire_u64(field.bytes);
     int64_t ns;
