@@ -173,7 +173,7 @@ static size_t text_headers(struct json_object *object, struct amqp_header out[HE
     struct json_cursor member = {0};
     struct json_object *trace = json_get(object, "trace_id");
     size_t n = 0;
-    if (json_is_string(trace))
+    if (json_is_string(trace) && json_text(trace).len <= HEADER_TEXT_MAX)
         out[n++] = (struct amqp_header){"trace_id", json_text(trace)};
     while (n < HEADERS_AGAIN && json_walk(object, &member)) {
         bool is_short = strlen(member.key) <= HEADER_NAME_MAX && json_is_string(member.value) &&
