@@ -551,7 +551,7 @@ enum al_err json_number_or_text(struct json_object *node, double *out)
 
 enum al_err json_i64(struct json_object *node, int64_t *out)
 {
-    double value;
+    double value = 0;
     char *end;
     if (json_double(node, &value) != AL_OK)
         return AL_EPARSE;
