@@ -177,7 +177,7 @@ class Worker:
         self.env.setdefault("MODEL_SERVICE_API_KEY", "integration-test-key")
         self.env.update({name: str(value) for name, value in settings.items()})
         self.key = self.env["MODEL_SERVICE_API_KEY"]
-        self.process = None
+        self.process = self.reader = None
         self.lines = []
         self.news = queue.Queue()
 
@@ -190,12 +190,22 @@ class Worker:
         if failed:
             print("".join(self.lines[-200:]))
         self.folder.cleanup()
+        if not failed:
+            self.check_sanitizers()
+
+    def check_sanitizers(self):
+        """A sanitized worker's complaints, of which those about leaks come after its last word."""
+        if self.reader is not None:
+            self.reader.join(DEADLINE)
+        complaints = [line for line in self.lines if "Sanitizer" in line or "runtime error:" in line]
+        assert not complaints, "".join(self.lines[-200:])
 
     def start(self):
         self.process = subprocess.Popen([PROGRAM, self.role, *self.args], env=self.env, cwd=ROOT, stdin=subprocess.DEVNULL,
                                         stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
         self.news = queue.Queue()  # of this start: what an earlier one said is only in self.lines
-        threading.Thread(target=self._read, args=(self.process.stderr, self.news), daemon=True).start()
+        self.reader = threading.Thread(target=self._read, args=(self.process.stderr, self.news), daemon=True)
+        self.reader.start()
 
     def _read(self, stream, news):
         for line in stream:

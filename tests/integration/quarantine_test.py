@@ -1,4 +1,5 @@
 """`alphaloop migrate` and `alphaloop quarantine` as an operator uses them."""
+import json
 import os
 import subprocess
 
@@ -99,6 +100,17 @@ def test_retry_all_sends_everything_that_waits_once(db, channel):
     assert bodies == [b"%d" % i for i in range(40)]
     assert statuses(db) == ["retried"] * 40
     assert "0 sent again" in run("quarantine", "retry", "--all").stdout
+
+
+def test_headers_too_long_to_send_again_are_left_out(db, channel):
+    insert(db, headers=json.dumps({"trace_id": "t" * 140000, "kept": "yes", "long": "x" * 140000}))
+    insert(db)
+    assert run("quarantine", "retry", "--all").returncode == 0
+    assert statuses(db) == ["retried", "retried"]
+    _, properties, body = channel.basic_get(QUEUE, auto_ack=True)
+    assert body == BODY
+    assert properties.headers["kept"] == "yes"
+    assert not {"trace_id", "long"} & set(properties.headers)
 
 
 def test_a_message_without_a_queue_keeps_waiting(db, channel):
