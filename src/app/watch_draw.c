@@ -64,6 +64,8 @@ static void draw_strategy(const struct watch_strategy *s, size_t width, struct b
                  100 * s->progress, s->stage, s->trigger);
     if (s->verdict[0] != '\0')
         put_line(out, width, "  last verdict %s", s->verdict);
+    if (s->no_version[0] != '\0')
+        put_line(out, width, "  last training %s", s->no_version);
 }
 
 static void draw_market(const struct watch_market *market, size_t width, struct buf *out)
@@ -132,6 +134,8 @@ void watch_line(const struct watch_status *status, struct buf *out)
             buf_printf(out, ", training %s %d0 %%", s->stage, tenths(s->progress, 1));
         if (s->verdict[0] != '\0')
             buf_printf(out, ", last verdict: %s", s->verdict);
+        if (s->no_version[0] != '\0')
+            buf_printf(out, ", last training %s", s->no_version);
     }
     if (status->problem[0] != '\0')
         buf_printf(out, " | problem: %s", status->problem);

@@ -16,6 +16,7 @@ struct watch_strategy {
     double signals_per_minute, n_signals, n_settled, pnl,
         win_rate; /* win_rate: NaN when not known */
     char verdict[WATCH_TEXT_MAX];
+    char no_version[WATCH_TEXT_MAX]; /* why the last training gave none, "" when it gave one */
 };
 
 /* What GET /api/v1/status says, as far as it is shown. */

@@ -21,6 +21,17 @@ static double read_number(struct json_object *object, const char *key, double fa
     return json_double(json_get(object, key), &value) == AL_OK ? value : fallback;
 }
 
+/* A training that ended without a version had no verdict of the gate either: it says itself why. */
+static void read_last_training(struct json_object *last, struct watch_strategy *out)
+{
+    char outcome[32], version[32], detail[WATCH_TEXT_MAX - 64];
+    read_text(last, "outcome", outcome, sizeof(outcome));
+    read_text(last, "version", version, sizeof(version));
+    read_text(last, "detail", detail, sizeof(detail));
+    if (version[0] == '\0' && detail[0] != '\0')
+        snprintf(out->no_version, sizeof(out->no_version), "%s: %s", outcome, detail);
+}
+
 static void read_strategy(struct json_object *node, struct watch_strategy *out)
 {
     struct json_object *samples = json_get(node, "samples"), *training = json_get(node, "training");
@@ -41,6 +52,7 @@ static void read_strategy(struct json_object *node, struct watch_strategy *out)
     out->pnl = read_number(node, "pnl", 0);
     out->win_rate = read_number(node, "win_rate", NAN);
     read_text(json_get(node, "last_verdict"), "text", out->verdict, sizeof(out->verdict));
+    read_last_training(json_get(node, "last_training"), out);
 }
 
 /* The first part that is not well, with why. */

@@ -17,7 +17,8 @@ static const char status_text[] =
     "\"samples\":{\"samples\":800,\"n_eff\":500,\"needed\":1000},"
     "\"training\":{\"stage\":\"fitting\",\"trigger\":\"samples\",\"progress\":0.5},"
     "\"last_verdict\":{\"text\":\"refused\\u001b[31m: no "
-    "edge\",\"at\":null},\"signals\":12,\"pnl\":1.25}]}";
+    "edge\",\"at\":null},\"last_training\":{\"outcome\":\"failed\",\"version\":null,\"detail\":"
+    "\"No space left on device\"},\"signals\":12,\"pnl\":1.25}]}";
 
 struct shown {
     struct watch_status status;
@@ -56,6 +57,7 @@ static void test_watch_draws_bars_and_numbers(void **state)
         screen,
         "[###############---------------] 500 of 1000 effective (800 rows) to the first model");
     check_has(screen, "[###############---------------]  50 % fitting (samples)");
+    check_has(screen, "  last training failed: No space left on device");
     check_has(screen, "problem        queue ws-gateway.ticker missing");
     check_has(screen, "won -  PnL +1.25");
     forget(&shown);
