@@ -26,6 +26,8 @@
 #include "worker_i.h"
 
 #define BATCH_BYTES_MAX (1U << 20)
+#define RETRY_MIN_MS    5000U
+#define RETRY_DOUBLINGS 9 /* then it stays: three quarters of an hour */
 
 enum training_phase {
     PHASE_IDLE,
@@ -44,8 +46,10 @@ struct history {
     struct admin_training last;
     char verdict[ADMIN_TEXT_MAX];
     int64_t verdict_at_ns;
-    double n_eff;        /* as the last run counted it; NaN before */
-    const char *waiting; /* trigger of a request that waits; NULL when none */
+    double n_eff;           /* as the last run counted it; NaN before */
+    const char *waiting;    /* trigger of a request that waits; NULL when none */
+    unsigned n_failed;      /* runs in a row, RETRY_DOUBLINGS at most */
+    uint64_t not_before_ms; /* of the loop's clock: until then only a person may start one */
 };
 
 struct training {
@@ -225,6 +229,31 @@ static void tell_finished(struct training *t)
     events_send(t->worker->events);
 }
 
+/* What made one run fail, a full disk say, is likely still there: the next waits, each time longer. Returns how long. */
+static uint64_t back_off(struct training *t)
+{
+    struct history *of = t->of;
+    if (strcmp(t->current.outcome, "failed") != 0) {
+        of->n_failed = strcmp(t->current.outcome, "cancelled") == 0 ? of->n_failed : 0;
+        return 0;
+    }
+    uint64_t wait_ms = (uint64_t)RETRY_MIN_MS << of->n_failed;
+    of->n_failed += of->n_failed < RETRY_DOUBLINGS;
+    of->not_before_ms = uv_now(t->worker->loop) + wait_ms;
+    return wait_ms;
+}
+
+static bool is_by_hand(const char *trigger)
+{
+    return trigger != NULL && strcmp(trigger, "manual") == 0;
+}
+
+static bool may_start(const struct training *t, const struct history *of)
+{
+    return of->waiting != NULL &&
+           (is_by_hand(of->waiting) || uv_now(t->worker->loop) >= of->not_before_ms);
+}
+
 static void run_over(struct training *t, const char *outcome)
 {
     if (t->abandoned)
@@ -239,7 +268,7 @@ static void run_over(struct training *t, const char *outcome)
            EV("training_ended"), F_STR("strategy_id", t->of->strategy_id.text),
            F_STR("outcome", outcome), F_STR("version", t->current.version),
            F_STR("detail", t->current.detail), F_F64("n_eff", t->of->n_eff),
-           F_I64("n_rows", t->current.n_rows));
+           F_I64("n_rows", t->current.n_rows), F_I64("wait_s", back_off(t) / 1000));
     tell_finished(t);
     bool had_result =
         t->ended_well && t->end.verdict != TRAIN_FAILED && t->end.verdict != TRAIN_CANCELLED;
@@ -537,7 +566,7 @@ static void run_start(struct training *t, struct history *of)
 static void run_next(struct training *t)
 {
     for (size_t i = 0; i < t->n_histories && t->phase == PHASE_IDLE && !t->stopped; i++) {
-        if (t->histories[i].waiting != NULL && pg_client_is_ready(t->worker->writer))
+        if (may_start(t, &t->histories[i]) && pg_client_is_ready(t->worker->writer))
             run_start(t, &t->histories[i]);
     }
 }
@@ -579,7 +608,8 @@ void training_request(struct training *t,
     assert(of != NULL);
     if (of->waiting == NULL && strcmp(trigger, "degradation") == 0)
         tell_drift(t, strategy_id);
-    of->waiting = trigger;
+    if (!is_by_hand(of->waiting))
+        of->waiting = trigger;
     if (t->of == of && t->phase <= PHASE_FITTING)
         cancel_run(t);
     run_next(t);
