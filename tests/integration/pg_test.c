@@ -316,6 +316,7 @@ struct world {
     size_t n_results, n_steps;
     int64_t value; /* of the last result */
     size_t order[16];
+    bool maybe_committed[8]; /* of the failed ones, by the order of their ends */
     bool closed, timed_out;
 };
 
@@ -386,10 +387,13 @@ static void on_result(void *ctx, size_t index, const struct pg_result *result)
 static void on_done(void *ctx, enum al_err err, const struct pg_failure *failure)
 {
     struct world *world = ctx;
-    world->n_done++;
     world->err = err;
-    if (failure != NULL)
+    if (failure != NULL) {
         world->failure = *failure;
+        if (world->n_done < COUNT_OF(world->maybe_committed))
+            world->maybe_committed[world->n_done] = failure->maybe_committed;
+    }
+    world->n_done++;
 }
 
 static const struct pg_statement insert = {"insert_t", "INSERT INTO t VALUES ($1) RETURNING n"};
@@ -603,6 +607,167 @@ static void test_parameters_and_results_larger_than_any_buffer(void **state)
     world_end(world);
 }
 
+/* ---- many jobs at once ---- */
+
+/* What a job does with its number n; what it may leave in t is n and -n, and 10000 more of each when its batch is cut. */
+enum kind {
+    ONE_STEP,
+    REFUSED,
+    TWO_STEPS,
+    UNDONE,
+    REFUSED_IN_THE_LAST_STEP,
+    PLAIN,
+    PLAIN_REFUSED,
+    UNPREPARABLE,
+    CUT,
+    CUT_REFUSED_BEFORE,
+    CUT_REFUSED_BEHIND,
+    CUT_REFUSED_IN_AN_ANSWER,
+    CUT_UNDONE,
+    CUT_WITH_NOTHING_BEHIND,
+    KIND_COUNT
+};
+
+static const struct {
+    enum al_err err;
+    size_t n_steps; /* asked for */
+    int64_t n_rows; /* left */
+} wanted[KIND_COUNT] = {
+    [ONE_STEP] = {AL_OK, 0, 1},
+    [REFUSED] = {AL_EDB, 0, 0},
+    [TWO_STEPS] = {AL_OK, 1, 2},
+    [UNDONE] = {AL_ECANCELED, 1, 0},
+    [REFUSED_IN_THE_LAST_STEP] = {AL_EDB, 1, 0},
+    [PLAIN] = {AL_OK, 0, 1},
+    [PLAIN_REFUSED] = {AL_EDB, 0, 0},
+    [UNPREPARABLE] = {AL_EDB, 0, 0},
+    [CUT] = {AL_OK, 2, 4},
+    [CUT_REFUSED_BEFORE] = {AL_EDB, 0, 0},
+    [CUT_REFUSED_BEHIND] = {AL_EDB, 1, 0},
+    [CUT_REFUSED_IN_AN_ANSWER] = {AL_EDB, 2, 0},
+    [CUT_UNDONE] = {AL_ECANCELED, 1, 0},
+    [CUT_WITH_NOTHING_BEHIND] = {AL_OK, 2, 2},
+};
+
+enum { N_MIXED = 600, N_MIXED_AT_ONCE = 9 };
+
+struct mix {
+    struct world *world;
+    struct mixed {
+        struct mix *mix;
+        struct pg_batch *batch;
+        enum kind kind;
+        int64_t n;
+        size_t n_steps, n_results;
+    } jobs[N_MIXED_AT_ONCE];
+    struct rng rng;
+    int64_t n_begun, n_rows;
+};
+
+static void put_mixed(struct mixed *job)
+{
+    static const struct pg_statement wrong = {"wrong", "SELECT nothing FROM nowhere"};
+    struct pg_batch *batch = job->batch;
+    pg_batch_reset(batch);
+    put_insert(batch, job->n);
+    if (job->kind == REFUSED || job->kind == PLAIN_REFUSED || job->kind == CUT_REFUSED_BEFORE)
+        put_insert(batch, job->n);
+    if (job->kind == UNPREPARABLE)
+        pg_batch_statement(batch, &wrong);
+    if (job->kind < CUT)
+        return;
+    pg_batch_cut(batch);
+    if (job->kind != CUT_WITH_NOTHING_BEHIND)
+        put_insert(batch, job->kind == CUT_REFUSED_BEHIND ? job->n : job->n + 10000);
+}
+
+static void on_mixed_result(void *ctx, size_t index, const struct pg_result *result)
+{
+    struct mixed *job = ctx;
+    assert_true(index < 2);
+    assert_int_equal(pg_result_n_rows(result), 1);
+    job->n_results++;
+}
+
+static enum pg_next on_mixed_step(void *ctx, struct pg_batch *batch)
+{
+    struct mixed *job = ctx;
+    bool is_last = job->n_steps++ == 1 || job->kind < CUT;
+    assert_true(job->n_results >= job->n_steps || job->kind == CUT_WITH_NOTHING_BEHIND);
+    if (job->kind == UNDONE || job->kind == CUT_UNDONE)
+        return PG_ROLLBACK;
+    if (job->kind == REFUSED_IN_THE_LAST_STEP ||
+        (job->kind == CUT_REFUSED_IN_AN_ANSWER && !is_last))
+        put_insert(batch, job->n);
+    else if (job->kind == TWO_STEPS || job->n_steps == 1)
+        put_insert(batch, -job->n);
+    else if (job->kind == CUT)
+        put_insert(batch, -job->n - 10000);
+    return is_last ? PG_COMMIT : PG_MORE;
+}
+
+static void begin_mixed(struct mix *mix);
+
+static void on_mixed_done(void *ctx, enum al_err err, const struct pg_failure *failure)
+{
+    struct mixed *job = ctx;
+    struct mix *mix = job->mix;
+    check_i64(job->n, (int64_t)++mix->world->n_done); /* in order */
+    check_err(err, wanted[job->kind].err);
+    assert_int_equal(job->n_steps, wanted[job->kind].n_steps);
+    assert_true((failure == NULL) == (err == AL_OK));
+    if (err == AL_EDB)
+        check_str(failure->sqlstate, job->kind == UNPREPARABLE ? "42P01" : "23505");
+    if (err == AL_OK)
+        assert_int_equal(job->n_results, wanted[job->kind].n_rows);
+    if (job->kind == CUT_UNDONE)
+        assert_int_equal(job->n_results, 1); /* nothing is heard after PG_ROLLBACK */
+    mix->n_rows += wanted[job->kind].n_rows;
+    begin_mixed(mix);
+}
+
+/* Takes the place of the one that is done. */
+static void begin_mixed(struct mix *mix)
+{
+    struct mixed *job = &mix->jobs[mix->n_begun % N_MIXED_AT_ONCE];
+    if (mix->n_begun == N_MIXED)
+        return;
+    *job = (struct mixed){.mix = mix,
+                          .batch = job->batch,
+                          .kind = (enum kind)rng_below(&mix->rng, KIND_COUNT),
+                          .n = ++mix->n_begun};
+    put_mixed(job);
+    bool plain = job->kind == PLAIN || job->kind == PLAIN_REFUSED;
+    bool has_steps = wanted[job->kind].n_steps > 0 || job->kind == CUT_REFUSED_BEFORE;
+    struct pg_job run = {.no_transaction = plain,
+                         .on_result = on_mixed_result,
+                         .on_step = has_steps ? on_mixed_step : NULL,
+                         .on_done = on_mixed_done,
+                         .ctx = job};
+    check_ok(pg_client_run(mix->world->client, job->batch, &run));
+}
+
+/* The next one is under way while one commits, whatever becomes of it. */
+static void test_a_job_is_not_hurt_by_the_one_before_it(void **state)
+{
+    struct mix mix = {.world = world_ready()};
+    struct world *world = mix.world;
+    char rows[32];
+    (void)state;
+    rng_seed(&mix.rng, 3);
+    for (size_t i = 0; i < N_MIXED_AT_ONCE; i++)
+        mix.jobs[i].batch = pg_batch_create(4096);
+    for (size_t i = 0; i < N_MIXED_AT_ONCE; i++)
+        begin_mixed(&mix);
+    RUN_UNTIL(world, world->n_done == N_MIXED);
+    snprintf(rows, sizeof(rows), "%" PRIi64, mix.n_rows);
+    check_str(database_text(world->sync, "SELECT count(*) FROM t"), rows);
+    assert_int_equal(pg_client_n_connects(world->client), 1);
+    for (size_t i = 0; i < N_MIXED_AT_ONCE; i++)
+        pg_batch_destroy(mix.jobs[i].batch);
+    world_end(world);
+}
+
 /* ---- faults ---- */
 
 static const struct pg_statement sleeper = {"sleeper", "SELECT 1::bigint FROM pg_sleep(30)"};
@@ -649,6 +814,31 @@ static void test_a_lost_connection_fails_all_jobs_and_comes_back(void **state)
     check_ok(world->err);
     check_str(database_text(world->sync, "SELECT sum(n) FROM t"), "3");
     pg_batch_destroy(second);
+    world_end(world);
+}
+
+static void test_a_commit_behind_another_may_have_happened_too(void **state)
+{
+    struct world *world = world_ready();
+    struct pg_job job = job_for(world);
+    struct pg_batch *second = pg_batch_create(1024), *third = pg_batch_create(1024);
+    (void)state;
+    put_insert(world->batch, 1);
+    run_job(world, &job); /* prepared */
+    pg_batch_reset(world->batch);
+    pg_batch_statement(world->batch, &sleeper);
+    put_insert(second, 2);
+    put_insert(third, 3);
+    check_ok(pg_client_run(world->client, world->batch, &job));
+    check_ok(pg_client_run(world->client, second, &job));
+    check_ok(pg_client_run(world->client, third, &job));
+    wait_for_sleeper(world);
+    database_text(world->sync, terminate);
+    RUN_UNTIL(world, world->n_done == 4);
+    assert_true(world->maybe_committed[1] && world->maybe_committed[2]);
+    assert_false(world->maybe_committed[3]); /* it had not been sent */
+    pg_batch_destroy(second);
+    pg_batch_destroy(third);
     world_end(world);
 }
 
@@ -826,7 +1016,9 @@ int main(void)
         cmocka_unit_test(test_jobs_run_in_order_and_the_queue_is_bounded),
         cmocka_unit_test(test_a_batch_that_overflowed_is_not_run),
         cmocka_unit_test(test_parameters_and_results_larger_than_any_buffer),
+        cmocka_unit_test(test_a_job_is_not_hurt_by_the_one_before_it),
         cmocka_unit_test(test_a_lost_connection_fails_all_jobs_and_comes_back),
+        cmocka_unit_test(test_a_commit_behind_another_may_have_happened_too),
         cmocka_unit_test(test_an_idle_connection_that_is_lost_comes_back),
         cmocka_unit_test(test_a_server_that_does_not_answer_is_given_up),
         cmocka_unit_test(test_the_server_ends_slow_statements),

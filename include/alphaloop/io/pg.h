@@ -2,7 +2,7 @@
  *
  * Nothing here blocks: names are looked up by uv_getaddrinfo, libpq runs non-blocking in pipeline mode, statements are
  * prepared when a connection first meets them. A job is a batch of statements (pg_batch.h); jobs wait in a bounded queue
- * and run in order, each in a transaction of its own. A lost connection comes up again for ever with jittered backoff.
+ * and run in order, each in a transaction of its own; the next one is sent while one commits. A lost connection comes up again for ever with jittered backoff.
  * (A client is called that and not a connection because libpq owns the tag `struct pg_conn`.)
  *
  * Strings in options, also the password, are kept, not copied: they must outlive the client. Callbacks run on the loop's
@@ -98,7 +98,7 @@ size_t pg_client_n_jobs(const struct pg_client *client);       /* waiting and ru
 enum pg_next {
     PG_COMMIT,   /* run what the batch now holds (it may be empty), then commit */
     PG_ROLLBACK, /* undo everything; the batch is ignored; on_done hears AL_ECANCELED */
-    PG_MORE,     /* run what the batch now holds, then ask again */
+    PG_MORE,     /* run what the batch now holds, ask again */
 };
 
 /* Why a job failed. Its memory lives for the callback. */
@@ -119,7 +119,8 @@ struct pg_job {
     /* The result of statement `index` of the current step, in order; may be NULL. */
     void (*on_result)(void *ctx, size_t index, const struct pg_result *result);
     /* All statements of a step are done and the transaction is still open. The batch has been reset: append the next
-     * step's statements and say how to go on. NULL: there is one step, then COMMIT. */
+     * step's statements and say how to go on. Asked once for each step that is done (two for a batch that was cut) until
+     * it says PG_COMMIT or PG_ROLLBACK. NULL: there is one step, then COMMIT. */
     enum pg_next (*on_step)(void *ctx, struct pg_batch *batch);
     /* Exactly once, last. AL_OK: committed. AL_ECANCELED: on_step said PG_ROLLBACK. AL_EDB: the database refused,
      * nothing was done. AL_EFULL: a later step did not fit the

@@ -60,6 +60,10 @@ size_t pg_batch_n_bytes(const struct pg_batch *batch);
 /* Begin the next statement; `statement` is kept (static). */
 void pg_batch_statement(struct pg_batch *batch, const struct pg_statement *statement);
 
+/* What follows is a step of its own. Both go out at once, so the server works on the second while on_step of struct pg_job
+ * reads the answers to the first. Once in a batch, and only in the one that a job with on_step begins with. */
+void pg_batch_cut(struct pg_batch *batch);
+
 /* A one-dimensional array parameter of exactly n_items values, asserted at the end. */
 void pg_array_begin(struct pg_batch *batch, enum pg_type type, size_t n_items);
 void pg_array_end(struct pg_batch *batch);

@@ -43,6 +43,7 @@ void pg_batch_reset(struct pg_batch *batch)
     buf_reset(&batch->bytes);
     batch->n_params = 0;
     batch->n_items = 0;
+    batch->is_cut = false;
     batch->failed = false;
     batch->in_array = false;
 }
@@ -75,6 +76,13 @@ void pg_batch_statement(struct pg_batch *batch, const struct pg_statement *state
         return;
     }
     batch->items[batch->n_items++] = (struct pg_batch_item){statement, batch->n_params, 0};
+}
+
+void pg_batch_cut(struct pg_batch *batch)
+{
+    assert(!batch->running && !batch->in_array && !batch->is_cut);
+    batch->is_cut = true;
+    batch->cut = batch->n_items;
 }
 
 static bool grow_params(struct pg_batch *batch)

@@ -23,6 +23,8 @@ struct pg_batch {
     size_t n_params, params_cap;
     struct pg_batch_item items[PG_STATEMENTS_MAX];
     size_t n_items;
+    bool is_cut;
+    size_t cut; /* when it is: the first statement of its second step */
     bool failed;
     bool running; /* someone keeps it: it must not change */
 

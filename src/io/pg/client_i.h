@@ -21,14 +21,17 @@ enum pg_expected_kind {
     EXPECT_BEGIN,
     EXPECT_COMMIT,
     EXPECT_ROLLBACK,
-    EXPECT_SYNC,
+    EXPECT_STEP, /* Sync, the transaction goes on */
+    EXPECT_END,  /* Sync behind the last of a job */
 };
 struct pg_expected {
     enum pg_expected_kind kind;
     const struct pg_statement *statement; /* PREPARE, STATEMENT */
     size_t index;                         /* STATEMENT: in the batch */
 };
-enum { PG_EXPECTED_MAX = 2 * PG_STATEMENTS_MAX + 8 };
+/* Of at most three batches (two steps of the running job, the first batch of the one behind it), each statement with its
+ * Prepare. */
+enum { PG_EXPECTED_MAX = 3 * (2 * PG_STATEMENTS_MAX + 8) };
 
 struct pg_waiting {
     struct pg_batch *batch;
@@ -56,16 +59,16 @@ struct pg_client {
     uint64_t n_connects;
     struct rng rng;
     const struct pg_statement *prepared[PG_PREPARED_MAX];
-    size_t n_prepared;
+    size_t n_prepared, n_preparing;
 
-    /* jobs: a ring, the first one running when `running` */
+    /* jobs: a ring, the first one running when `running`, the first step of the second on its way when `second_sent` */
     struct pg_waiting *jobs;
     size_t first_job, n_jobs;
-    bool running;
+    bool running, second_sent;
     uint64_t job_began_ns;
     uint64_t heard_ns; /* when the server last said something, or was last asked */
-    struct pg_expected expected[PG_EXPECTED_MAX];
-    size_t n_expected, next_expected;
+    struct pg_expected expected[PG_EXPECTED_MAX]; /* ring */
+    size_t first_expected, n_expected;
     enum { JOB_OPEN, JOB_COMMITTING, JOB_UNDOING } phase;
     enum al_err job_err;
     struct pg_failure failure;
