@@ -1,16 +1,19 @@
-/* Order events in. One FIFO of raw messages; its first `n_batch` are the batch whose transaction runs.
+/* Order events in. One FIFO of messages; the first of them are in flights: batches that each have a transaction of their own.
  *
- * A message is understood when it arrives, while the transaction before it runs, and the next transaction begins before the
- * core hears of the last: neither the database nor the loop waits for the other, and no turn of the loop is long.
+ * A message is understood when it arrives. While one flight's transaction runs a second flight may wait right behind it, if
+ * there is a full batch for it: the database need not wait for the loop, nor the loop for the database. Transactions run and
+ * end in order, so only the front one is ever acknowledged, told to the core, or tried again.
  *
- * The two steps of the transaction:
- *   1  insert new events (ids that are there already come back as not new), lock the orders' states, look up the signals,
- *      put what cannot be read into quarantine
- *   2  what each new event adds, computed here by order_state_apply(): states and executions
+ * A transaction has two steps, and the second half of a full batch follows the first through them, so that the database
+ * always has one half to work on while the other is with us:
+ *   1  lock the orders' states, look up the signals, insert new events (ids that are there already come back as not new)
+ *   2  what each new event adds, computed here by order_state_apply(): states and executions; and into quarantine what cannot
+ *      be read
  *
- * Whatever fails before the commit leaves the batch where it is, to be tried again: with backoff when the database is away,
- * one by one when it refused (the event it refuses alone is quarantined as `database_refused`). After a lost COMMIT nobody
- * knows; the batch simply runs again, and events that are there already change nothing.
+ * Whatever fails before the commit leaves the messages where they are, to be tried again: with backoff when the database is
+ * away, one by one when it refused (the event it refuses alone is quarantined as `database_refused`). The flight behind a
+ * failed one is rolled back. After a lost COMMIT nobody knows; the batch simply runs again, and events that are there already
+ * change nothing.
  */
 #include "intake_i.h"
 
@@ -34,6 +37,9 @@
 #include "view_i.h"
 #include "worker_i.h"
 
+#define N_FLIGHTS         2
+#define N_HALVES          2
+#define HALF_MIN          64          /* less is not worth two statements */
 #define BATCH_BYTES_MAX   (16U << 20) /* parameters of one transaction */
 #define BODIES_BYTES_MAX  (4U << 20)  /* bodies in one batch, but for a single larger one */
 #define HEADERS_BYTES_MAX (1U << 20)  /* as JSON: all of a frame of 128 KiB, escaped */
@@ -58,11 +64,38 @@ struct item {
 /* What a transaction learns about one message. */
 struct entry {
     struct item *item;
+    bool is_sent;             /* its row was: valid, the first one of its id in the batch */
     bool is_new;              /* not seen before this transaction */
     bool matched;             /* it answers a signal of ours */
     struct order_state state; /* after the event */
     struct execution execution;
     bool executed;
+};
+
+/* An order as it was locked, then as the batch changes it. */
+struct held_state {
+    struct order_state state;
+    bool in_table; /* or will be, by what was sent */
+    bool changed;  /* and not sent yet */
+};
+
+/* A batch whose transaction runs or waits to. */
+struct flight {
+    struct intake *intake;
+    size_t n;              /* messages */
+    size_t n_halves;       /* 1 or N_HALVES */
+    size_t n_inserted;     /* halves whose step 1 is done */
+    struct entry *entries; /* batch_max of them */
+    struct pg_batch *batch;
+    size_t i_states, i_signals, i_events[N_HALVES]; /* statements of step 1; SIZE_MAX: not there */
+    struct held_state *states;                      /* of the batch's orders */
+    size_t n_states;
+    struct signal_match *matches; /* signals of ours that the batch answers */
+    size_t n_matches;
+    struct map state_of, match_of; /* keys to the arrays above */
+    struct map new_ids;            /* event ids not seen before */
+    enum al_err read_error;        /* of a result */
+    bool given_up;                 /* the flight before it failed */
 };
 
 struct intake {
@@ -71,24 +104,17 @@ struct intake {
     struct json_reader *reader;
     struct item *items; /* ring */
     size_t first, count, cap;
-    size_t n_batch;        /* in the running transaction; 0: none runs */
-    size_t n_one_by_one;   /* so many of the first go alone */
-    struct entry *entries; /* batch_max of them, of the running transaction */
-    struct entry *told;    /* as many: of the committed one that the core is being told of */
     size_t batch_max;
-    struct pg_batch *batch;
-    size_t i_events, i_states, i_signals; /* statements of step 1; SIZE_MAX: not there */
-    struct order_state *states;           /* of the batch's orders, as locked, then as changed */
-    size_t n_states;
-    struct signal_match *matches; /* signals of ours that the batch answers */
-    size_t n_matches;
-    struct map state_of, match_of,
-        new_ids; /* keys to the arrays above; event ids not seen before */
-    struct execution_row *executions;
-    struct order_event_row
-        *rows; /* of the valid entries, with their ids beside them: what step 1 sends */
+    size_t n_one_by_one;              /* so many of the first go alone */
+    struct flight flights[N_FLIGHTS]; /* ring */
+    size_t first_flight, n_flights;
+    /* What a step sends, put together here: batch_max of each. */
+    struct order_event_row *rows;
     struct order_id *order_ids;
     struct uuid *signal_ids;
+    struct order_state *states;
+    struct execution_row *executions;
+    struct quarantine_row *refused;
     struct buf spares[SPARES_MAX]; /* memory of bodies that are gone, for those to come */
     size_t n_spares;
     uint64_t generation; /* of the channel the newest item came on */
@@ -96,7 +122,6 @@ struct intake {
     uint64_t n_quarantined;
     bool is_full; /* the consumer pauses for want of room */
     bool stopped;
-    enum al_err read_error; /* of a result of this transaction */
     uv_timer_t timer;
 };
 
@@ -131,10 +156,25 @@ static struct item *item_at(struct intake *intake, size_t index)
     return &intake->items[(intake->first + index) % intake->cap];
 }
 
-/* Items of a channel that is gone will be delivered again: those not in a running transaction are forgotten. */
+static struct flight *flight_at(struct intake *intake, size_t index)
+{
+    return &intake->flights[(intake->first_flight + index) % N_FLIGHTS];
+}
+
+/* The items in flights are the first ones of the queue. */
+static size_t n_flying(struct intake *intake)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < intake->n_flights; i++)
+        n += flight_at(intake, i)->n;
+    return n;
+}
+
+/* Items of a channel that is gone will be delivered again: those not in a flight are forgotten. */
 static void forget_stale(struct intake *intake)
 {
-    while (intake->count > intake->n_batch)
+    size_t n = n_flying(intake);
+    while (intake->count > n)
         item_deinit(intake, item_at(intake, --intake->count));
 }
 
@@ -239,119 +279,162 @@ bool intake_put(struct intake *intake, struct slice body)
 
 /* ---- step 1: new events in, states and signals out ---- */
 
-static void write_quarantine(struct intake *intake, const struct item *item)
+struct half {
+    size_t begin, end; /* entries */
+};
+
+static struct half half_of(const struct flight *flight, size_t index)
 {
-    struct quarantine_row row = {
-        .received_at_ns = item->ts_recv_ns,
-        .queue = slice_of(intake->worker->settings->order_events_queue),
-        .reason = item->refusal.reason,
-        .field = slice_of(item->refusal.field),
-        .detail = slice_of(item->refusal.detail),
-        .body = buf_slice(&item->body),
-        .headers = buf_slice(&item->headers),
-    };
-    quarantine_insert(intake->batch, &row, 1);
+    size_t size = flight->n / flight->n_halves;
+    bool is_last = index + 1 == flight->n_halves;
+    return (struct half){index * size, is_last ? flight->n : (index + 1) * size};
 }
 
 /* Redelivered and doubly sent events may meet in one batch. */
-static bool is_first(struct intake *intake, const struct uuid *event_id)
+static bool is_first(struct flight *flight, const struct uuid *event_id)
 {
-    if (map_get(&intake->new_ids, event_id) != NULL)
+    if (map_get(&flight->new_ids, event_id) != NULL)
         return false;
-    enum al_err err = map_put(&intake->new_ids, event_id, intake);
+    enum al_err err = map_put(&flight->new_ids, event_id, flight);
     assert(err == AL_OK);
     return true;
 }
 
-static void write_step_1(struct intake *intake)
+static void write_lookups(struct flight *flight)
 {
-    struct order_event_row *rows = intake->rows;
-    struct order_id *orders = intake->order_ids;
-    struct uuid *signals = intake->signal_ids;
+    struct order_id *orders = flight->intake->order_ids;
+    struct uuid *signals = flight->intake->signal_ids;
     size_t n = 0;
-    for (size_t i = 0; i < intake->n_batch; i++) {
-        const struct item *item = intake->entries[i].item;
-        if (!item->valid || !is_first(intake, &item->event.event_id))
+    for (size_t i = 0; i < flight->n; i++) {
+        struct entry *entry = &flight->entries[i];
+        const struct order_event *event = &entry->item->event;
+        entry->is_sent = entry->item->valid && is_first(flight, &event->event_id);
+        if (!entry->is_sent)
             continue;
-        rows[n] = (struct order_event_row){&item->event, buf_slice(&item->body)};
-        orders[n] = item->event.order_id;
-        signals[n++] = item->event.signal_id;
+        orders[n] = event->order_id;
+        signals[n++] = event->signal_id;
     }
-    map_clear(&intake->new_ids); /* the database says which of them are */
-    intake->i_events = intake->i_states = intake->i_signals = SIZE_MAX;
-    if (n > 0) {
-        intake->i_events = pg_batch_n_statements(intake->batch);
-        order_events_insert(intake->batch, rows, n);
-        intake->i_states = pg_batch_n_statements(intake->batch);
-        orders_seen_lock(intake->batch, orders, n);
-        intake->i_signals = pg_batch_n_statements(intake->batch);
-        trading_signals_match(intake->batch, signals, n);
-    }
+    map_clear(&flight->new_ids); /* the database says which of them are */
+    flight->i_states = flight->i_signals = SIZE_MAX;
+    if (n == 0)
+        return;
+    flight->i_states = pg_batch_n_statements(flight->batch);
+    orders_seen_lock(flight->batch, orders, n);
+    flight->i_signals = pg_batch_n_statements(flight->batch);
+    trading_signals_match(flight->batch, signals, n);
 }
 
+static void write_events(struct flight *flight, size_t index)
+{
+    struct half half = half_of(flight, index);
+    struct order_event_row *rows = flight->intake->rows;
+    size_t n = 0;
+    for (size_t i = half.begin; i < half.end; i++) {
+        const struct item *item = flight->entries[i].item;
+        if (flight->entries[i].is_sent)
+            rows[n++] = (struct order_event_row){&item->event, buf_slice(&item->body)};
+    }
+    flight->i_events[index] = n > 0 ? pg_batch_n_statements(flight->batch) : SIZE_MAX;
+    if (n > 0)
+        order_events_insert(flight->batch, rows, n);
+}
+
+static void write_step_1(struct flight *flight)
+{
+    write_lookups(flight);
+    write_events(flight, 0);
+    if (flight->n_halves == 1)
+        return;
+    pg_batch_cut(flight->batch);
+    write_events(flight, 1);
+}
+
+static struct held_state *hold_state(struct flight *flight)
+{
+    struct held_state *held = &flight->states[flight->n_states++];
+    held->in_table = held->changed = false;
+    return held;
+}
+
+/* The statements of step 2 answer with no rows. */
 static void on_result(void *ctx, size_t index, const struct pg_result *result)
 {
-    struct intake *intake = ctx;
+    struct flight *flight = ctx;
     size_t n_rows = pg_result_n_rows(result);
-    for (size_t row = 0; row < n_rows && intake->read_error == AL_OK; row++) {
-        if (index == intake->i_events) {
+    for (size_t row = 0; row < n_rows && flight->read_error == AL_OK; row++) {
+        if (index == flight->i_events[0] || index == flight->i_events[1]) {
             struct uuid id = order_events_new_id(result, row);
-            intake->read_error = map_put(&intake->new_ids, &id, intake);
-        } else if (index == intake->i_states) {
-            struct order_state *state = &intake->states[intake->n_states++];
-            intake->read_error = orders_seen_read(result, row, state);
-            if (intake->read_error == AL_OK)
-                intake->read_error = map_put(&intake->state_of, &state->order_id, state);
-        } else if (index == intake->i_signals) {
-            struct signal_match *match = &intake->matches[intake->n_matches++];
-            intake->read_error = trading_signals_read_match(result, row, match);
-            if (intake->read_error == AL_OK)
-                intake->read_error = map_put(&intake->match_of, &match->signal_id, match);
+            flight->read_error = map_put(&flight->new_ids, &id, flight);
+        } else if (index == flight->i_states) {
+            struct held_state *held = hold_state(flight);
+            held->in_table = true;
+            flight->read_error = orders_seen_read(result, row, &held->state);
+            if (flight->read_error == AL_OK)
+                flight->read_error = map_put(&flight->state_of, &held->state.order_id, held);
+        } else if (index == flight->i_signals) {
+            struct signal_match *match = &flight->matches[flight->n_matches++];
+            flight->read_error = trading_signals_read_match(result, row, match);
+            if (flight->read_error == AL_OK)
+                flight->read_error = map_put(&flight->match_of, &match->signal_id, match);
         }
     }
 }
 
 /* ---- step 2: what each new event adds ---- */
 
-static struct order_state *state_of(struct intake *intake, const struct order_event *event)
+static struct held_state *state_of(struct flight *flight, const struct order_event *event)
 {
-    struct order_state *state = map_get(&intake->state_of, &event->order_id);
-    if (state != NULL)
-        return state;
-    state = &intake->states[intake->n_states++];
-    *state = (struct order_state){.order_id = event->order_id};
-    enum al_err err = map_put(&intake->state_of, &event->order_id, state);
+    struct held_state *held = map_get(&flight->state_of, &event->order_id);
+    if (held != NULL)
+        return held;
+    held = hold_state(flight);
+    held->state = (struct order_state){.order_id = event->order_id};
+    enum al_err err = map_put(&flight->state_of, &event->order_id, held);
     assert(err == AL_OK);
-    return state;
+    return held;
 }
 
-/* Each new event once, in order of arrival. To order_state_apply() an order exists from its first event on; to the table it
- * does only if step 1 found it there, and those states come first. */
-static void apply_new(struct intake *intake)
+/* Each new event once, in order of arrival. */
+static void apply_new(struct flight *flight, struct half half)
 {
-    size_t n_in_table = intake->n_states;
-    for (size_t i = 0; i < intake->n_batch; i++) {
-        struct entry *entry = &intake->entries[i];
+    for (size_t i = half.begin; i < half.end; i++) {
+        struct entry *entry = &flight->entries[i];
         const struct order_event *event = &entry->item->event;
-        entry->is_new =
-            entry->item->valid && map_remove(&intake->new_ids, &event->event_id) != NULL;
+        entry->is_new = entry->is_sent && map_remove(&flight->new_ids, &event->event_id) != NULL;
         if (!entry->is_new)
             continue;
-        struct order_state *state = state_of(intake, event);
+        struct held_state *held = state_of(flight, event);
         bool conflict = false;
-        entry->matched = map_get(&intake->match_of, &event->signal_id) != NULL;
-        entry->executed = order_state_apply(state, event, &entry->execution, &conflict);
-        entry->state = *state;
+        entry->matched = map_get(&flight->match_of, &event->signal_id) != NULL;
+        entry->executed = order_state_apply(&held->state, event, &entry->execution, &conflict);
+        entry->state = held->state;
+        held->changed = true;
         if (conflict)
             metric_add(METRIC_order_events_total, 1, "conflict", NULL);
     }
-    for (size_t i = n_in_table; i < intake->n_states; i++)
-        intake->states[i].exists = false;
 }
 
-static struct execution_row execution_row_of(struct intake *intake, const struct entry *entry)
+/* To order_state_apply() an order exists from its first event on; to the table it does from its first row on. */
+static void write_states(struct flight *flight, struct pg_batch *batch)
 {
-    const struct signal_match *match = map_get(&intake->match_of, &entry->execution.signal_id);
+    struct order_state *states = flight->intake->states;
+    size_t n = 0;
+    for (size_t i = 0; i < flight->n_states; i++) {
+        struct held_state *held = &flight->states[i];
+        if (!held->changed)
+            continue;
+        states[n] = held->state;
+        states[n++].exists = held->in_table;
+        held->in_table = true;
+        held->changed = false;
+    }
+    if (n > 0)
+        orders_seen_write(batch, states, n);
+}
+
+static struct execution_row execution_row_of(struct flight *flight, const struct entry *entry)
+{
+    const struct signal_match *match = map_get(&flight->match_of, &entry->execution.signal_id);
     struct execution_row row = {
         .execution = entry->execution, .signal_price = NAN, .signal_ts_ns = TIMESTAMP_NONE};
     if (match != NULL) {
@@ -366,25 +449,53 @@ static struct execution_row execution_row_of(struct intake *intake, const struct
     return row;
 }
 
+static void write_executions(struct flight *flight, struct half half, struct pg_batch *batch)
+{
+    struct execution_row *rows = flight->intake->executions;
+    size_t n = 0;
+    for (size_t i = half.begin; i < half.end; i++) {
+        const struct entry *entry = &flight->entries[i];
+        if (entry->is_new && entry->executed)
+            rows[n++] = execution_row_of(flight, entry);
+    }
+    if (n > 0)
+        execution_events_insert(batch, rows, n);
+}
+
+static void write_quarantine(struct flight *flight, struct half half, struct pg_batch *batch)
+{
+    struct quarantine_row *rows = flight->intake->refused;
+    const char *queue = flight->intake->worker->settings->order_events_queue;
+    size_t n = 0;
+    for (size_t i = half.begin; i < half.end; i++) {
+        const struct item *item = flight->entries[i].item;
+        if (item->valid)
+            continue;
+        rows[n++] = (struct quarantine_row){
+            .received_at_ns = item->ts_recv_ns,
+            .queue = slice_of(queue),
+            .reason = item->refusal.reason,
+            .field = slice_of(item->refusal.field),
+            .detail = slice_of(item->refusal.detail),
+            .body = buf_slice(&item->body),
+            .headers = buf_slice(&item->headers),
+        };
+    }
+    if (n > 0)
+        quarantine_insert(batch, rows, n);
+}
+
 static enum pg_next on_step(void *ctx, struct pg_batch *batch)
 {
-    struct intake *intake = ctx;
-    if (intake->read_error != AL_OK)
+    struct flight *flight = ctx;
+    if (flight->given_up || flight->read_error != AL_OK)
         return PG_ROLLBACK;
-    apply_new(intake);
-    size_t n_executions = 0;
-    for (size_t i = 0; i < intake->n_batch; i++) {
-        const struct entry *entry = &intake->entries[i];
-        if (entry->is_new && entry->executed)
-            intake->executions[n_executions++] = execution_row_of(intake, entry);
-        if (!entry->item->valid)
-            write_quarantine(intake, entry->item);
-    }
-    if (intake->n_states > 0)
-        orders_seen_write(batch, intake->states, intake->n_states);
-    if (n_executions > 0)
-        execution_events_insert(batch, intake->executions, n_executions);
-    return PG_COMMIT;
+    struct half half = half_of(flight, flight->n_inserted++);
+    apply_new(flight, half);
+    write_states(flight, batch);
+    write_executions(flight, half, batch);
+    write_quarantine(flight, half, batch);
+    return flight->n_inserted == flight->n_halves ? PG_COMMIT : PG_MORE;
 }
 
 /* ---- the end of a transaction ---- */
@@ -467,36 +578,11 @@ static void tell_core(struct intake *intake, const struct entry *entry)
     worker_perform(worker);
 }
 
-static void reset(struct intake *intake)
-{
-    map_clear(&intake->state_of);
-    map_clear(&intake->match_of);
-    map_clear(&intake->new_ids);
-    intake->n_states = intake->n_matches = 0;
-    intake->n_batch = 0;
-    intake->read_error = AL_OK;
-}
-
-/* The items of the running transaction leave the queue; their slots stay as they are until the loop turns. */
-static void forget_batch(struct intake *intake)
-{
-    size_t n = intake->n_batch;
-    struct entry *entries = intake->entries;
-    intake->entries = intake->told;
-    intake->told = entries;
-    intake->first = (intake->first + n) % intake->cap;
-    intake->count -= n;
-    intake->n_one_by_one -= n < intake->n_one_by_one ? n : intake->n_one_by_one;
-    intake->backoff_ns = 0;
-    intake->due_wall_ns = 0;
-    reset(intake);
-}
-
 /* All up to the last one that came from the broker. */
-static void acknowledge(struct intake *intake)
+static void acknowledge(struct intake *intake, const struct flight *flight)
 {
-    for (size_t i = intake->n_batch; i > 0; i--) {
-        struct amqp_tag tag = intake->entries[i - 1].item->tag;
+    for (size_t i = flight->n; i > 0; i--) {
+        struct amqp_tag tag = flight->entries[i - 1].item->tag;
         if (tag.number == 0)
             continue;
         amqp_consumer_ack(intake->consumer, tag, true);
@@ -504,24 +590,40 @@ static void acknowledge(struct intake *intake)
     }
 }
 
-static void committed(struct intake *intake)
+/* The items of the front flight leave the queue. */
+static void forget_front(struct intake *intake, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        item_deinit(intake, item_at(intake, i));
+    intake->first = (intake->first + n) % intake->cap;
+    intake->count -= n;
+    intake->n_one_by_one -= n < intake->n_one_by_one ? n : intake->n_one_by_one;
+    intake->backoff_ns = 0;
+    intake->due_wall_ns = 0;
+}
+
+static void take_off(struct intake *intake)
+{
+    intake->first_flight = (intake->first_flight + 1) % N_FLIGHTS;
+    intake->n_flights--;
+}
+
+static void committed(struct intake *intake, struct flight *flight)
 {
     struct tally tally = {0};
-    size_t n = intake->n_batch;
-    acknowledge(intake);
+    acknowledge(intake, flight);
     if (intake->is_full && !intake->stopped)
         amqp_consumer_resume(intake->consumer);
     intake->is_full = false;
-    forget_batch(intake);
-    intake_run(intake);
-    for (size_t i = 0; i < n; i++) {
-        const struct entry *entry = &intake->told[i];
-        count_entry(&tally, entry);
-        if (entry->is_new)
-            tell_core(intake, entry);
-        item_deinit(intake, entry->item);
+    for (size_t i = 0; i < flight->n; i++) {
+        count_entry(&tally, &flight->entries[i]);
+        if (flight->entries[i].is_new)
+            tell_core(intake, &flight->entries[i]);
     }
     publish_tally(intake, &tally);
+    take_off(intake);
+    forget_front(intake, flight->n);
+    intake_run(intake);
 }
 
 static void try_later(struct intake *intake)
@@ -534,14 +636,14 @@ static void try_later(struct intake *intake)
 }
 
 /* The database said no to the content. One of many: find out which. Alone: it is the one. */
-static void refused(struct intake *intake, const struct pg_failure *failure)
+static void refused(struct intake *intake, size_t n, const struct pg_failure *failure)
 {
     const char *why = failure != NULL ? failure->message : err_text();
-    log_error("app", "fill", NULL, EV("database_refused_order_events"), F_I64("n", intake->n_batch),
+    log_error("app", "fill", NULL, EV("database_refused_order_events"), F_I64("n", n),
               F_STR("statement", failure != NULL ? failure->statement : ""),
               F_STR("sqlstate", failure != NULL ? failure->sqlstate : ""), F_STR("why", why));
-    if (intake->n_batch > 1) {
-        intake->n_one_by_one = intake->n_batch;
+    if (n > 1) {
+        intake->n_one_by_one = n;
         return;
     }
     struct item *item = item_at(intake, 0);
@@ -556,49 +658,78 @@ static bool was_refused(const struct item *item)
     return !item->valid && item->refusal.reason == REASON_database_refused;
 }
 
+/* Its items stay the first ones of the queue; those of the flight behind it, which ends next, follow them. */
+static void failed(struct intake *intake,
+                   struct flight *flight,
+                   enum al_err err,
+                   const struct pg_failure *failure)
+{
+    bool content = (err == AL_EDB && !failure->retry) || err == AL_ECANCELED || err == AL_EFULL;
+    take_off(intake);
+    if (!flight->given_up) {
+        metric_add(METRIC_order_event_transactions_failed_total, 1, NULL, NULL);
+        if (content && !was_refused(item_at(intake, 0)))
+            refused(intake, flight->n, failure);
+        for (size_t i = 0; i < intake->n_flights; i++)
+            flight_at(intake, i)->given_up = true;
+    }
+    if (intake->n_flights == 0)
+        try_later(intake);
+}
+
 static void on_done(void *ctx, enum al_err err, const struct pg_failure *failure)
 {
-    struct intake *intake = ctx;
-    if (err == AL_OK) {
-        committed(intake);
-        return;
-    }
-    metric_add(METRIC_order_event_transactions_failed_total, 1, NULL, NULL);
-    bool content = (err == AL_EDB && !failure->retry) || err == AL_ECANCELED || err == AL_EFULL;
-    if (content && !was_refused(item_at(intake, 0)))
-        refused(intake, failure);
-    reset(intake);
-    try_later(intake);
+    struct flight *flight = ctx;
+    if (err == AL_OK)
+        committed(flight->intake, flight);
+    else
+        failed(flight->intake, flight, err, failure);
 }
 
 /* ---- beginning one ---- */
 
-static size_t batch_size(const struct intake *intake)
+/* Of the items from `begin` on. */
+static size_t batch_size(struct intake *intake, size_t begin)
 {
-    size_t n = intake->count < intake->batch_max ? intake->count : intake->batch_max, bytes = 0;
+    size_t n = intake->count - begin, bytes = 0;
     if (intake->n_one_by_one > 0)
         return 1;
-    for (size_t i = 0; i < n; i++) {
-        bytes += intake->items[(intake->first + i) % intake->cap].body.len;
+    for (size_t i = 0; i < n && i < intake->batch_max; i++) {
+        bytes += item_at(intake, begin + i)->body.len;
         if (i > 0 && bytes > BODIES_BYTES_MAX)
             return i;
     }
-    return n;
+    return n < intake->batch_max ? n : intake->batch_max;
+}
+
+static void flight_clear(struct flight *flight)
+{
+    pg_batch_reset(flight->batch);
+    map_clear(&flight->state_of);
+    map_clear(&flight->match_of);
+    map_clear(&flight->new_ids);
+    flight->n_states = flight->n_matches = flight->n_inserted = 0;
+    flight->read_error = AL_OK;
+    flight->given_up = false;
 }
 
 static void begin(struct intake *intake)
 {
-    intake->n_batch = batch_size(intake);
-    pg_batch_reset(intake->batch);
-    for (size_t i = 0; i < intake->n_batch; i++)
-        intake->entries[i] = (struct entry){.item = item_at(intake, i)};
-    write_step_1(intake);
+    struct flight *flight = flight_at(intake, intake->n_flights);
+    size_t begin = n_flying(intake);
+    flight_clear(flight);
+    flight->n = batch_size(intake, begin);
+    flight->n_halves = flight->n >= N_HALVES * HALF_MIN ? N_HALVES : 1;
+    flight->i_events[1] = SIZE_MAX;
+    for (size_t i = 0; i < flight->n; i++)
+        flight->entries[i] = (struct entry){.item = item_at(intake, begin + i)};
+    write_step_1(flight);
     struct pg_job job = {
-        .on_result = on_result, .on_step = on_step, .on_done = on_done, .ctx = intake};
-    if (pg_client_run(intake->worker->writer, intake->batch, &job) == AL_OK)
-        return;
-    reset(intake);
-    try_later(intake);
+        .on_result = on_result, .on_step = on_step, .on_done = on_done, .ctx = flight};
+    if (pg_client_run(intake->worker->writer, flight->batch, &job) == AL_OK)
+        intake->n_flights++;
+    else if (intake->n_flights == 0)
+        try_later(intake);
 }
 
 static void on_timer(uv_timer_t *timer)
@@ -606,10 +737,23 @@ static void on_timer(uv_timer_t *timer)
     intake_run(timer->data);
 }
 
+/* Behind another one goes only a full batch, and only while all is well. */
+static bool may_follow(struct intake *intake)
+{
+    return intake->n_flights < N_FLIGHTS && !flight_at(intake, 0)->given_up &&
+           intake->n_one_by_one == 0 && intake->backoff_ns == 0 &&
+           intake->count - n_flying(intake) >= intake->batch_max;
+}
+
 void intake_run(struct intake *intake)
 {
-    if (intake->count == 0 || intake->n_batch > 0 || !pg_client_is_ready(intake->worker->writer))
+    if (intake->count == 0 || !pg_client_is_ready(intake->worker->writer))
         return;
+    if (intake->n_flights > 0) {
+        if (may_follow(intake))
+            begin(intake);
+        return;
+    }
     int64_t wall_ns = worker_wall_ns(intake->worker);
     bool full = intake->count >= intake->batch_max && intake->backoff_ns == 0;
     if (intake->due_wall_ns == 0)
@@ -623,24 +767,48 @@ void intake_run(struct intake *intake)
 
 /* ---- life ---- */
 
+static bool flight_allocate(struct intake *intake, struct flight *flight)
+{
+    size_t n = intake->batch_max;
+    flight->intake = intake;
+    flight->entries = calloc(n, sizeof(struct entry));
+    flight->batch = pg_batch_create(BATCH_BYTES_MAX);
+    flight->states = calloc(n, sizeof(struct held_state));
+    flight->matches = calloc(n, sizeof(struct signal_match));
+    map_init(&flight->state_of, sizeof(struct order_id), n);
+    map_init(&flight->match_of, sizeof(struct uuid), n);
+    map_init(&flight->new_ids, sizeof(struct uuid), n);
+    return flight->entries != NULL && flight->batch != NULL && flight->states != NULL &&
+           flight->matches != NULL;
+}
+
+static void flight_free(struct flight *flight)
+{
+    pg_batch_destroy(flight->batch);
+    map_deinit(&flight->state_of);
+    map_deinit(&flight->match_of);
+    map_deinit(&flight->new_ids);
+    free(flight->entries);
+    free(flight->states);
+    free(flight->matches);
+}
+
 static enum al_err allocate(struct intake *intake)
 {
     size_t n = intake->batch_max;
     intake->items = calloc(intake->cap, sizeof(struct item));
-    intake->entries = calloc(n, sizeof(struct entry));
-    intake->told = calloc(n, sizeof(struct entry));
-    intake->states = calloc(2 * n, sizeof(struct order_state));
-    intake->matches = calloc(n, sizeof(struct signal_match));
-    intake->executions = calloc(n, sizeof(struct execution_row));
     intake->rows = calloc(n, sizeof(struct order_event_row));
     intake->order_ids = calloc(n, sizeof(struct order_id));
     intake->signal_ids = calloc(n, sizeof(struct uuid));
+    intake->states = calloc(n, sizeof(struct order_state));
+    intake->executions = calloc(n, sizeof(struct execution_row));
+    intake->refused = calloc(n, sizeof(struct quarantine_row));
     intake->reader = json_reader_create(JSON_BYTES_MAX, JSON_DEPTH_MAX);
-    intake->batch = pg_batch_create(BATCH_BYTES_MAX);
-    bool ok = intake->items != NULL && intake->entries != NULL && intake->told != NULL &&
-              intake->states != NULL && intake->matches != NULL && intake->executions != NULL &&
-              intake->rows != NULL && intake->order_ids != NULL && intake->signal_ids != NULL &&
-              intake->reader != NULL && intake->batch != NULL;
+    bool ok = intake->items != NULL && intake->rows != NULL && intake->order_ids != NULL &&
+              intake->signal_ids != NULL && intake->states != NULL && intake->executions != NULL &&
+              intake->refused != NULL && intake->reader != NULL;
+    for (size_t i = 0; i < N_FLIGHTS; i++)
+        ok = flight_allocate(intake, &intake->flights[i]) && ok;
     return ok ? AL_OK : err_set(AL_ENOMEM, "intake of %zu order events", intake->cap);
 }
 
@@ -651,13 +819,10 @@ enum al_err intake_create(struct worker *worker, struct intake **out)
         return err_set(AL_ENOMEM, "intake");
     intake->worker = worker;
     intake->batch_max = worker->settings->order_events_batch;
-    /* A running batch and what else has not come from the broker, and what it may send before and after a reconnect. */
+    /* Running batches and what else has not come from the broker, and what it may send before and after a reconnect. */
     intake->cap = 2 * (size_t)worker->settings->prefetch + 2 * intake->batch_max;
     intake->wait_ns = worker->settings->order_events_batch_ms * NS_PER_MS;
     intake->last_at_ns = TIMESTAMP_NONE;
-    map_init(&intake->state_of, sizeof(struct order_id), 2 * intake->batch_max);
-    map_init(&intake->match_of, sizeof(struct uuid), intake->batch_max);
-    map_init(&intake->new_ids, sizeof(struct uuid), intake->batch_max);
     uv_timer_init(worker->loop, &intake->timer);
     intake->timer.data = intake;
     enum al_err err = allocate(intake);
@@ -697,19 +862,15 @@ static void on_timer_closed(uv_handle_t *handle)
     while (intake->n_spares > 0)
         buf_deinit(&intake->spares[--intake->n_spares]);
     json_reader_destroy(intake->reader);
-    pg_batch_destroy(intake->batch);
-    map_deinit(&intake->state_of);
-    map_deinit(&intake->match_of);
-    map_deinit(&intake->new_ids);
+    for (size_t i = 0; i < N_FLIGHTS; i++)
+        flight_free(&intake->flights[i]);
     free(intake->items);
-    free(intake->entries);
-    free(intake->told);
-    free(intake->states);
-    free(intake->matches);
-    free(intake->executions);
     free(intake->rows);
     free(intake->order_ids);
     free(intake->signal_ids);
+    free(intake->states);
+    free(intake->executions);
+    free(intake->refused);
     free(intake);
 }
 

@@ -2,8 +2,7 @@
  *
  * Messages are understood as they arrive and wait in a bounded queue (the broker's prefetch bounds it too). A batch of up to
  * ORDER_EVENTS_BATCH, begun when so many wait or ORDER_EVENTS_BATCH_MS after the first, becomes one transaction of two steps:
- * new events in and states out, then what follows from them. After the commit the batch is acknowledged, the next begins, and
- * the core is told.
+ * new events in and states out, then what follows from them. After the commit the batch is acknowledged and the core is told.
  */
 #ifndef ALPHALOOP_APP_INTAKE_I_H
 #define ALPHALOOP_APP_INTAKE_I_H

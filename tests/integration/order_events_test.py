@@ -1,6 +1,7 @@
 """Order events through the real worker: every rule of contract 3.1 that needs a broker and a database to be seen."""
 import json
 import os
+import random
 import signal as os_signal
 import uuid
 from decimal import Decimal
@@ -218,3 +219,39 @@ def test_quarantine_can_be_listed_shown_and_retried(worker, channel):
     retried = harness.run("quarantine", "retry", str(number))
     assert retried.returncode == 0, retried.stderr
     eventually(lambda: rows("SELECT count(*) FROM quarantine WHERE id > %s", number)[0][0] == 1, "it came back as it was")
+
+
+@pytest.mark.parametrize("table", ["order_events", "orders_seen", "execution_events"])
+def test_a_backlog_in_any_order_adds_up_also_around_a_refused_event(worker, channel, table):
+    """Several full batches: parts of an order, doubly sent events and poison lie in all of them and in both their halves."""
+    dice, signal, fills = random.Random(table), str(uuid.uuid4()), ("0.1", "0.25", "0.5", "0.75", "1")
+    orders = [str(uuid.uuid4()) for _ in range(260)]
+    parts = [order_event(signal, "filled" if filled == "1" else "partially_filled", order, filled=filled, price="100", fees=filled)
+             for order in orders for filled in fills]
+    refused = order_event(signal)
+    bad = [order_event(signal, filled="much") for _ in range(300)]
+    messages = parts + dice.sample(parts, 150) + bad
+    dice.shuffle(messages)
+    messages.insert(900, refused)
+    before = rows("SELECT coalesce(max(id), 0) FROM quarantine")[0][0]
+    duplicates = worker.metric("alphaloop_order_events_total", outcome="duplicate")
+    with db() as connection:
+        connection.cursor().execute(f"ALTER TABLE {table} ADD CONSTRAINT refuse CHECK (order_id <> %s)", (refused["order"]["order_id"],))
+    try:
+        os.kill(worker.process.pid, os_signal.SIGSTOP)
+        for message in messages:
+            harness.publish(channel, ORDER_EVENTS, message)
+        os.kill(worker.process.pid, os_signal.SIGCONT)
+        worker.await_metric("alphaloop_order_events_total", duplicates + 150, outcome="duplicate")
+        eventually(lambda: rows("SELECT count(*) FROM quarantine WHERE id > %s", before) == [(301,)], "what is bad is quarantined")
+        eventually(lambda: rows("SELECT count(*) FROM order_events WHERE signal_id = %s", signal) == [(len(parts),)], "all are stored")
+    finally:
+        rows(f"ALTER TABLE {table} DROP CONSTRAINT refuse")
+    assert rows("SELECT reason, count(*) FROM quarantine WHERE id > %s GROUP BY 1 ORDER BY 1", before) == [
+        ("database_refused", 1), ("field_invalid", 300)]
+    assert rows("SELECT count(*), min(sum), max(sum), min(fees), max(fees) FROM (SELECT sum(execution_quantity),"
+                " sum(execution_fees) AS fees FROM execution_events WHERE order_id IN %s GROUP BY order_id) each",
+                tuple(orders)) == [(260, 1, 1, 1, 1)]
+    assert rows("SELECT count(*) FROM orders_seen WHERE order_id IN %s AND filled_quantity = 1 AND ended", tuple(orders)) == [(260,)]
+    assert executed(refused["order"]["order_id"]) == []
+    eventually(lambda: harness.queue_depth(channel, ORDER_EVENTS) == 0, "the queue is empty")
