@@ -1,14 +1,9 @@
-/* Order events in. One FIFO of messages; the first of them are in flights: batches that each have a transaction of their own.
+/* Order events in. One FIFO of messages; the first of them are in flights: batches that each have a transaction of their own
+ * (flight_i.h).
  *
  * A message is understood when it arrives. While one flight's transaction runs a second flight may wait right behind it, if
  * there is a full batch for it: the database need not wait for the loop, nor the loop for the database. Transactions run and
  * end in order, so only the front one is ever acknowledged, told to the core, or tried again.
- *
- * A transaction has two steps, and the second half of a full batch follows the first through them, so that the database
- * always has one half to work on while the other is with us:
- *   1  lock the orders' states, look up the signals, insert new events (ids that are there already come back as not new)
- *   2  what each new event adds, computed here by order_state_apply(): states and executions; and into quarantine what cannot
- *      be read
  *
  * Whatever fails before the commit leaves the messages where they are, to be tried again: with backoff when the database is
  * away, one by one when it refused (the event it refuses alone is quarantined as `database_refused`). The flight behind a
@@ -19,84 +14,25 @@
 
 #include <assert.h>
 #include <inttypes.h>
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "alphaloop/base/map.h"
 #include "alphaloop/base/timestamp.h"
 #include "alphaloop/observe/log.h"
 #include "alphaloop/observe/metric.h"
-#include "alphaloop/store/execution_events.h"
-#include "alphaloop/store/order_events.h"
-#include "alphaloop/store/orders_seen.h"
-#include "alphaloop/store/quarantine.h"
-#include "alphaloop/store/trading_signals.h"
 
+#include "flight_i.h"
 #include "view_i.h"
 #include "worker_i.h"
 
 #define N_FLIGHTS         2
-#define N_HALVES          2
-#define HALF_MIN          64          /* less is not worth two statements */
-#define BATCH_BYTES_MAX   (16U << 20) /* parameters of one transaction */
-#define BODIES_BYTES_MAX  (4U << 20)  /* bodies in one batch, but for a single larger one */
-#define HEADERS_BYTES_MAX (1U << 20)  /* as JSON: all of a frame of 128 KiB, escaped */
+#define BODIES_BYTES_MAX  (4U << 20) /* bodies in one batch, but for a single larger one */
+#define HEADERS_BYTES_MAX (1U << 20) /* as JSON: all of a frame of 128 KiB, escaped */
 #define SPARES_MAX        1024
 #define SPARE_BYTES_MAX   4096
 #define BACKOFF_MIN_NS    (50 * NS_PER_MS)
 #define BACKOFF_MAX_NS    (2 * NS_PER_S)
-
-/* One message, as it came and as it was understood. */
-struct item {
-    struct amqp_tag tag; /* number 0: not from the broker */
-    int64_t ts_recv_ns;
-    uint64_t body_size;       /* as sent; `body` may be only the beginning */
-    struct buf body, headers; /* headers as JSON; empty when they could not be kept */
-    struct trace_id trace_id;
-    bool valid;
-    struct order_event event;           /* when valid; borrows nothing */
-    struct buf performance;             /* the event's own, as JSON; empty when it has none */
-    struct order_event_refusal refusal; /* when not valid */
-};
-
-/* What a transaction learns about one message. */
-struct entry {
-    struct item *item;
-    bool is_sent;             /* its row was: valid, the first one of its id in the batch */
-    bool is_new;              /* not seen before this transaction */
-    bool matched;             /* it answers a signal of ours */
-    struct order_state state; /* after the event */
-    struct execution execution;
-    bool executed;
-};
-
-/* An order as it was locked, then as the batch changes it. */
-struct held_state {
-    struct order_state state;
-    bool in_table; /* or will be, by what was sent */
-    bool changed;  /* and not sent yet */
-};
-
-/* A batch whose transaction runs or waits to. */
-struct flight {
-    struct intake *intake;
-    size_t n;              /* messages */
-    size_t n_halves;       /* 1 or N_HALVES */
-    size_t n_inserted;     /* halves whose step 1 is done */
-    struct entry *entries; /* batch_max of them */
-    struct pg_batch *batch;
-    size_t i_states, i_signals, i_events[N_HALVES]; /* statements of step 1; SIZE_MAX: not there */
-    struct held_state *states;                      /* of the batch's orders */
-    size_t n_states;
-    struct signal_match *matches; /* signals of ours that the batch answers */
-    size_t n_matches;
-    struct map state_of, match_of; /* keys to the arrays above */
-    struct map new_ids;            /* event ids not seen before */
-    enum al_err read_error;        /* of a result */
-    bool given_up;                 /* the flight before it failed */
-};
 
 struct intake {
     struct worker *worker;
@@ -108,13 +44,6 @@ struct intake {
     size_t n_one_by_one;              /* so many of the first go alone */
     struct flight flights[N_FLIGHTS]; /* ring */
     size_t first_flight, n_flights;
-    /* What a step sends, put together here: batch_max of each. */
-    struct order_event_row *rows;
-    struct order_id *order_ids;
-    struct uuid *signal_ids;
-    struct order_state *states;
-    struct execution_row *executions;
-    struct quarantine_row *refused;
     struct buf spares[SPARES_MAX]; /* memory of bodies that are gone, for those to come */
     size_t n_spares;
     uint64_t generation; /* of the channel the newest item came on */
@@ -275,227 +204,6 @@ bool intake_put(struct intake *intake, struct slice body)
     item_deinit(intake, item);
     intake->count--;
     return false;
-}
-
-/* ---- step 1: new events in, states and signals out ---- */
-
-struct half {
-    size_t begin, end; /* entries */
-};
-
-static struct half half_of(const struct flight *flight, size_t index)
-{
-    size_t size = flight->n / flight->n_halves;
-    bool is_last = index + 1 == flight->n_halves;
-    return (struct half){index * size, is_last ? flight->n : (index + 1) * size};
-}
-
-/* Redelivered and doubly sent events may meet in one batch. */
-static bool is_first(struct flight *flight, const struct uuid *event_id)
-{
-    if (map_get(&flight->new_ids, event_id) != NULL)
-        return false;
-    enum al_err err = map_put(&flight->new_ids, event_id, flight);
-    assert(err == AL_OK);
-    return true;
-}
-
-static void write_lookups(struct flight *flight)
-{
-    struct order_id *orders = flight->intake->order_ids;
-    struct uuid *signals = flight->intake->signal_ids;
-    size_t n = 0;
-    for (size_t i = 0; i < flight->n; i++) {
-        struct entry *entry = &flight->entries[i];
-        const struct order_event *event = &entry->item->event;
-        entry->is_sent = entry->item->valid && is_first(flight, &event->event_id);
-        if (!entry->is_sent)
-            continue;
-        orders[n] = event->order_id;
-        signals[n++] = event->signal_id;
-    }
-    map_clear(&flight->new_ids); /* the database says which of them are */
-    flight->i_states = flight->i_signals = SIZE_MAX;
-    if (n == 0)
-        return;
-    flight->i_states = pg_batch_n_statements(flight->batch);
-    orders_seen_lock(flight->batch, orders, n);
-    flight->i_signals = pg_batch_n_statements(flight->batch);
-    trading_signals_match(flight->batch, signals, n);
-}
-
-static void write_events(struct flight *flight, size_t index)
-{
-    struct half half = half_of(flight, index);
-    struct order_event_row *rows = flight->intake->rows;
-    size_t n = 0;
-    for (size_t i = half.begin; i < half.end; i++) {
-        const struct item *item = flight->entries[i].item;
-        if (flight->entries[i].is_sent)
-            rows[n++] = (struct order_event_row){&item->event, buf_slice(&item->body)};
-    }
-    flight->i_events[index] = n > 0 ? pg_batch_n_statements(flight->batch) : SIZE_MAX;
-    if (n > 0)
-        order_events_insert(flight->batch, rows, n);
-}
-
-static void write_step_1(struct flight *flight)
-{
-    write_lookups(flight);
-    write_events(flight, 0);
-    if (flight->n_halves == 1)
-        return;
-    pg_batch_cut(flight->batch);
-    write_events(flight, 1);
-}
-
-static struct held_state *hold_state(struct flight *flight)
-{
-    struct held_state *held = &flight->states[flight->n_states++];
-    held->in_table = held->changed = false;
-    return held;
-}
-
-/* The statements of step 2 answer with no rows. */
-static void on_result(void *ctx, size_t index, const struct pg_result *result)
-{
-    struct flight *flight = ctx;
-    size_t n_rows = pg_result_n_rows(result);
-    for (size_t row = 0; row < n_rows && flight->read_error == AL_OK; row++) {
-        if (index == flight->i_events[0] || index == flight->i_events[1]) {
-            struct uuid id = order_events_new_id(result, row);
-            flight->read_error = map_put(&flight->new_ids, &id, flight);
-        } else if (index == flight->i_states) {
-            struct held_state *held = hold_state(flight);
-            held->in_table = true;
-            flight->read_error = orders_seen_read(result, row, &held->state);
-            if (flight->read_error == AL_OK)
-                flight->read_error = map_put(&flight->state_of, &held->state.order_id, held);
-        } else if (index == flight->i_signals) {
-            struct signal_match *match = &flight->matches[flight->n_matches++];
-            flight->read_error = trading_signals_read_match(result, row, match);
-            if (flight->read_error == AL_OK)
-                flight->read_error = map_put(&flight->match_of, &match->signal_id, match);
-        }
-    }
-}
-
-/* ---- step 2: what each new event adds ---- */
-
-static struct held_state *state_of(struct flight *flight, const struct order_event *event)
-{
-    struct held_state *held = map_get(&flight->state_of, &event->order_id);
-    if (held != NULL)
-        return held;
-    held = hold_state(flight);
-    held->state = (struct order_state){.order_id = event->order_id};
-    enum al_err err = map_put(&flight->state_of, &event->order_id, held);
-    assert(err == AL_OK);
-    return held;
-}
-
-/* Each new event once, in order of arrival. */
-static void apply_new(struct flight *flight, struct half half)
-{
-    for (size_t i = half.begin; i < half.end; i++) {
-        struct entry *entry = &flight->entries[i];
-        const struct order_event *event = &entry->item->event;
-        entry->is_new = entry->is_sent && map_remove(&flight->new_ids, &event->event_id) != NULL;
-        if (!entry->is_new)
-            continue;
-        struct held_state *held = state_of(flight, event);
-        bool conflict = false;
-        entry->matched = map_get(&flight->match_of, &event->signal_id) != NULL;
-        entry->executed = order_state_apply(&held->state, event, &entry->execution, &conflict);
-        entry->state = held->state;
-        held->changed = true;
-        if (conflict)
-            metric_add(METRIC_order_events_total, 1, "conflict", NULL);
-    }
-}
-
-/* To order_state_apply() an order exists from its first event on; to the table it does from its first row on. */
-static void write_states(struct flight *flight, struct pg_batch *batch)
-{
-    struct order_state *states = flight->intake->states;
-    size_t n = 0;
-    for (size_t i = 0; i < flight->n_states; i++) {
-        struct held_state *held = &flight->states[i];
-        if (!held->changed)
-            continue;
-        states[n] = held->state;
-        states[n++].exists = held->in_table;
-        held->in_table = true;
-        held->changed = false;
-    }
-    if (n > 0)
-        orders_seen_write(batch, states, n);
-}
-
-static struct execution_row execution_row_of(struct flight *flight, const struct entry *entry)
-{
-    const struct signal_match *match = map_get(&flight->match_of, &entry->execution.signal_id);
-    struct execution_row row = {
-        .execution = entry->execution, .signal_price = NAN, .signal_ts_ns = TIMESTAMP_NONE};
-    if (match != NULL) {
-        row.strategy_id = match->strategy_id;
-        row.signal_price = match->price;
-        row.signal_ts_ns = match->decided_at_ns;
-    } else {
-        row.signal_price = entry->item->event.claimed_signal_price;
-        row.signal_ts_ns = entry->item->event.claimed_signal_ts_ns;
-    }
-    row.performance = buf_slice(&entry->item->performance);
-    return row;
-}
-
-static void write_executions(struct flight *flight, struct half half, struct pg_batch *batch)
-{
-    struct execution_row *rows = flight->intake->executions;
-    size_t n = 0;
-    for (size_t i = half.begin; i < half.end; i++) {
-        const struct entry *entry = &flight->entries[i];
-        if (entry->is_new && entry->executed)
-            rows[n++] = execution_row_of(flight, entry);
-    }
-    if (n > 0)
-        execution_events_insert(batch, rows, n);
-}
-
-static void write_quarantine(struct flight *flight, struct half half, struct pg_batch *batch)
-{
-    struct quarantine_row *rows = flight->intake->refused;
-    const char *queue = flight->intake->worker->settings->order_events_queue;
-    size_t n = 0;
-    for (size_t i = half.begin; i < half.end; i++) {
-        const struct item *item = flight->entries[i].item;
-        if (item->valid)
-            continue;
-        rows[n++] = (struct quarantine_row){
-            .received_at_ns = item->ts_recv_ns,
-            .queue = slice_of(queue),
-            .reason = item->refusal.reason,
-            .field = slice_of(item->refusal.field),
-            .detail = slice_of(item->refusal.detail),
-            .body = buf_slice(&item->body),
-            .headers = buf_slice(&item->headers),
-        };
-    }
-    if (n > 0)
-        quarantine_insert(batch, rows, n);
-}
-
-static enum pg_next on_step(void *ctx, struct pg_batch *batch)
-{
-    struct flight *flight = ctx;
-    if (flight->given_up || flight->read_error != AL_OK)
-        return PG_ROLLBACK;
-    struct half half = half_of(flight, flight->n_inserted++);
-    apply_new(flight, half);
-    write_states(flight, batch);
-    write_executions(flight, half, batch);
-    write_quarantine(flight, half, batch);
-    return flight->n_inserted == flight->n_halves ? PG_COMMIT : PG_MORE;
 }
 
 /* ---- the end of a transaction ---- */
@@ -677,56 +385,42 @@ static void failed(struct intake *intake,
         try_later(intake);
 }
 
-static void on_done(void *ctx, enum al_err err, const struct pg_failure *failure)
+static void on_done(void *ctx,
+                    struct flight *flight,
+                    enum al_err err,
+                    const struct pg_failure *failure)
 {
-    struct flight *flight = ctx;
+    struct intake *intake = ctx;
     if (err == AL_OK)
-        committed(flight->intake, flight);
+        committed(intake, flight);
     else
-        failed(flight->intake, flight, err, failure);
+        failed(intake, flight, err, failure);
 }
 
 /* ---- beginning one ---- */
 
-/* Of the items from `begin` on. */
-static size_t batch_size(struct intake *intake, size_t begin)
+/* Of the items from `first` on. */
+static size_t batch_size(struct intake *intake, size_t first)
 {
-    size_t n = intake->count - begin, bytes = 0;
+    size_t n = intake->count - first, bytes = 0;
     if (intake->n_one_by_one > 0)
         return 1;
     for (size_t i = 0; i < n && i < intake->batch_max; i++) {
-        bytes += item_at(intake, begin + i)->body.len;
+        bytes += item_at(intake, first + i)->body.len;
         if (i > 0 && bytes > BODIES_BYTES_MAX)
             return i;
     }
     return n < intake->batch_max ? n : intake->batch_max;
 }
 
-static void flight_clear(struct flight *flight)
-{
-    pg_batch_reset(flight->batch);
-    map_clear(&flight->state_of);
-    map_clear(&flight->match_of);
-    map_clear(&flight->new_ids);
-    flight->n_states = flight->n_matches = flight->n_inserted = 0;
-    flight->read_error = AL_OK;
-    flight->given_up = false;
-}
-
 static void begin(struct intake *intake)
 {
     struct flight *flight = flight_at(intake, intake->n_flights);
-    size_t begin = n_flying(intake);
-    flight_clear(flight);
-    flight->n = batch_size(intake, begin);
-    flight->n_halves = flight->n >= N_HALVES * HALF_MIN ? N_HALVES : 1;
-    flight->i_events[1] = SIZE_MAX;
-    for (size_t i = 0; i < flight->n; i++)
-        flight->entries[i] = (struct entry){.item = item_at(intake, begin + i)};
-    write_step_1(flight);
-    struct pg_job job = {
-        .on_result = on_result, .on_step = on_step, .on_done = on_done, .ctx = flight};
-    if (pg_client_run(intake->worker->writer, flight->batch, &job) == AL_OK)
+    size_t first = n_flying(intake), n = batch_size(intake, first);
+    flight_reset(flight);
+    for (size_t i = 0; i < n; i++)
+        flight_add(flight, item_at(intake, first + i));
+    if (flight_begin(flight, intake->worker->writer) == AL_OK)
         intake->n_flights++;
     else if (intake->n_flights == 0)
         try_later(intake);
@@ -767,49 +461,20 @@ void intake_run(struct intake *intake)
 
 /* ---- life ---- */
 
-static bool flight_allocate(struct intake *intake, struct flight *flight)
-{
-    size_t n = intake->batch_max;
-    flight->intake = intake;
-    flight->entries = calloc(n, sizeof(struct entry));
-    flight->batch = pg_batch_create(BATCH_BYTES_MAX);
-    flight->states = calloc(n, sizeof(struct held_state));
-    flight->matches = calloc(n, sizeof(struct signal_match));
-    map_init(&flight->state_of, sizeof(struct order_id), n);
-    map_init(&flight->match_of, sizeof(struct uuid), n);
-    map_init(&flight->new_ids, sizeof(struct uuid), n);
-    return flight->entries != NULL && flight->batch != NULL && flight->states != NULL &&
-           flight->matches != NULL;
-}
-
-static void flight_free(struct flight *flight)
-{
-    pg_batch_destroy(flight->batch);
-    map_deinit(&flight->state_of);
-    map_deinit(&flight->match_of);
-    map_deinit(&flight->new_ids);
-    free(flight->entries);
-    free(flight->states);
-    free(flight->matches);
-}
-
 static enum al_err allocate(struct intake *intake)
 {
-    size_t n = intake->batch_max;
+    enum al_err err = AL_OK;
     intake->items = calloc(intake->cap, sizeof(struct item));
-    intake->rows = calloc(n, sizeof(struct order_event_row));
-    intake->order_ids = calloc(n, sizeof(struct order_id));
-    intake->signal_ids = calloc(n, sizeof(struct uuid));
-    intake->states = calloc(n, sizeof(struct order_state));
-    intake->executions = calloc(n, sizeof(struct execution_row));
-    intake->refused = calloc(n, sizeof(struct quarantine_row));
     intake->reader = json_reader_create(JSON_BYTES_MAX, JSON_DEPTH_MAX);
-    bool ok = intake->items != NULL && intake->rows != NULL && intake->order_ids != NULL &&
-              intake->signal_ids != NULL && intake->states != NULL && intake->executions != NULL &&
-              intake->refused != NULL && intake->reader != NULL;
-    for (size_t i = 0; i < N_FLIGHTS; i++)
-        ok = flight_allocate(intake, &intake->flights[i]) && ok;
-    return ok ? AL_OK : err_set(AL_ENOMEM, "intake of %zu order events", intake->cap);
+    for (size_t i = 0; i < N_FLIGHTS && err == AL_OK; i++) {
+        struct flight *flight = &intake->flights[i];
+        err = flight_init(flight, intake->batch_max, intake->worker->settings->order_events_queue);
+        flight->on_done = on_done;
+        flight->ctx = intake;
+    }
+    if (err != AL_OK || (intake->items != NULL && intake->reader != NULL))
+        return err;
+    return err_set(AL_ENOMEM, "intake of %zu order events", intake->cap);
 }
 
 enum al_err intake_create(struct worker *worker, struct intake **out)
@@ -863,14 +528,8 @@ static void on_timer_closed(uv_handle_t *handle)
         buf_deinit(&intake->spares[--intake->n_spares]);
     json_reader_destroy(intake->reader);
     for (size_t i = 0; i < N_FLIGHTS; i++)
-        flight_free(&intake->flights[i]);
+        flight_deinit(&intake->flights[i]);
     free(intake->items);
-    free(intake->rows);
-    free(intake->order_ids);
-    free(intake->signal_ids);
-    free(intake->states);
-    free(intake->executions);
-    free(intake->refused);
     free(intake);
 }
 
