@@ -25,16 +25,6 @@ struct held_state {
     bool changed;  /* and not sent yet */
 };
 
-/* n_max of each */
-struct flight_rows {
-    struct order_event_row *events;
-    struct order_id *order_ids;
-    struct uuid *signal_ids;
-    struct order_state *states;
-    struct execution_row *executions;
-    struct quarantine_row *refused;
-};
-
 /* ---- step 1: new events in, states and signals out ---- */
 
 struct half {
@@ -60,8 +50,8 @@ static bool is_first(struct flight *flight, const struct uuid *event_id)
 
 static void write_lookups(struct flight *flight)
 {
-    struct order_id *orders = flight->rows->order_ids;
-    struct uuid *signals = flight->rows->signal_ids;
+    struct order_id *orders = flight->order_ids;
+    struct uuid *signals = flight->signal_ids;
     size_t n = 0;
     for (size_t i = 0; i < flight->n; i++) {
         struct entry *entry = &flight->entries[i];
@@ -85,7 +75,7 @@ static void write_lookups(struct flight *flight)
 static void write_events(struct flight *flight, size_t index)
 {
     struct half half = half_of(flight, index);
-    struct order_event_row *rows = flight->rows->events;
+    struct order_event_row *rows = flight->event_rows;
     size_t n = 0;
     for (size_t i = half.begin; i < half.end; i++) {
         const struct item *item = flight->entries[i].item;
@@ -175,7 +165,7 @@ static void apply_new(struct flight *flight, struct half half)
 /* To order_state_apply() an order exists from its first event on; to the table it does from its first row on. */
 static void write_states(struct flight *flight, struct pg_batch *batch)
 {
-    struct order_state *states = flight->rows->states;
+    struct order_state *states = flight->state_rows;
     size_t n = 0;
     for (size_t i = 0; i < flight->n_states; i++) {
         struct held_state *held = &flight->states[i];
@@ -209,7 +199,7 @@ static struct execution_row execution_row_of(struct flight *flight, const struct
 
 static void write_executions(struct flight *flight, struct half half, struct pg_batch *batch)
 {
-    struct execution_row *rows = flight->rows->executions;
+    struct execution_row *rows = flight->execution_rows;
     size_t n = 0;
     for (size_t i = half.begin; i < half.end; i++) {
         const struct entry *entry = &flight->entries[i];
@@ -222,7 +212,7 @@ static void write_executions(struct flight *flight, struct half half, struct pg_
 
 static void write_quarantine(struct flight *flight, struct half half, struct pg_batch *batch)
 {
-    struct quarantine_row *rows = flight->rows->refused;
+    struct quarantine_row *rows = flight->quarantine_rows;
     size_t n = 0;
     for (size_t i = half.begin; i < half.end; i++) {
         const struct item *item = flight->entries[i].item;
@@ -292,40 +282,6 @@ void flight_reset(struct flight *flight)
 
 /* ---- life ---- */
 
-static struct flight_rows *rows_create(size_t n)
-{
-    struct flight_rows *rows = calloc(1, sizeof(*rows));
-    if (rows == NULL)
-        return NULL;
-    rows->events = calloc(n, sizeof(struct order_event_row));
-    rows->order_ids = calloc(n, sizeof(struct order_id));
-    rows->signal_ids = calloc(n, sizeof(struct uuid));
-    rows->states = calloc(n, sizeof(struct order_state));
-    rows->executions = calloc(n, sizeof(struct execution_row));
-    rows->refused = calloc(n, sizeof(struct quarantine_row));
-    return rows;
-}
-
-static bool rows_are_whole(const struct flight_rows *rows)
-{
-    return rows != NULL && rows->events != NULL && rows->order_ids != NULL &&
-           rows->signal_ids != NULL && rows->states != NULL && rows->executions != NULL &&
-           rows->refused != NULL;
-}
-
-static void rows_destroy(struct flight_rows *rows)
-{
-    if (rows == NULL)
-        return;
-    free(rows->events);
-    free(rows->order_ids);
-    free(rows->signal_ids);
-    free(rows->states);
-    free(rows->executions);
-    free(rows->refused);
-    free(rows);
-}
-
 enum al_err flight_init(struct flight *flight, size_t n_max, const char *queue)
 {
     *flight = (struct flight){
@@ -335,13 +291,20 @@ enum al_err flight_init(struct flight *flight, size_t n_max, const char *queue)
         .batch = pg_batch_create(BATCH_BYTES_MAX),
         .states = calloc(n_max, sizeof(struct held_state)),
         .matches = calloc(n_max, sizeof(struct signal_match)),
-        .rows = rows_create(n_max),
+        .order_ids = calloc(n_max, sizeof(struct order_id)),
+        .signal_ids = calloc(n_max, sizeof(struct uuid)),
+        .event_rows = calloc(n_max, sizeof(struct order_event_row)),
+        .state_rows = calloc(n_max, sizeof(struct order_state)),
+        .execution_rows = calloc(n_max, sizeof(struct execution_row)),
+        .quarantine_rows = calloc(n_max, sizeof(struct quarantine_row)),
     };
     map_init(&flight->state_of, sizeof(struct order_id), n_max);
     map_init(&flight->match_of, sizeof(struct uuid), n_max);
     map_init(&flight->new_ids, sizeof(struct uuid), n_max);
     bool ok = flight->entries != NULL && flight->batch != NULL && flight->states != NULL &&
-              flight->matches != NULL && rows_are_whole(flight->rows);
+              flight->matches != NULL && flight->order_ids != NULL && flight->signal_ids != NULL &&
+              flight->event_rows != NULL && flight->state_rows != NULL &&
+              flight->execution_rows != NULL && flight->quarantine_rows != NULL;
     return ok ? AL_OK : err_set(AL_ENOMEM, "a batch of %zu order events", n_max);
 }
 
@@ -351,8 +314,13 @@ void flight_deinit(struct flight *flight)
     map_deinit(&flight->state_of);
     map_deinit(&flight->match_of);
     map_deinit(&flight->new_ids);
-    rows_destroy(flight->rows);
     free(flight->entries);
     free(flight->states);
     free(flight->matches);
+    free(flight->order_ids);
+    free(flight->signal_ids);
+    free(flight->event_rows);
+    free(flight->state_rows);
+    free(flight->execution_rows);
+    free(flight->quarantine_rows);
 }

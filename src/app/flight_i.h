@@ -67,7 +67,14 @@ struct flight {
     struct map state_of, match_of; /* keys to the arrays above */
     struct map new_ids;            /* event ids not seen before */
     enum al_err read_error;        /* of a result */
-    struct flight_rows *rows;      /* what a step sends is put together here */
+
+    /* What a step sends is put together here; n_max of each. */
+    struct order_id *order_ids;
+    struct uuid *signal_ids;
+    struct order_event_row *event_rows;
+    struct order_state *state_rows;
+    struct execution_row *execution_rows;
+    struct quarantine_row *quarantine_rows;
 };
 
 /* For at most n_max messages; `queue` is kept. A flight that could not be made whole is to be deinitialised too. */

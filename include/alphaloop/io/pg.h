@@ -2,8 +2,9 @@
  *
  * Nothing here blocks: names are looked up by uv_getaddrinfo, libpq runs non-blocking in pipeline mode, statements are
  * prepared when a connection first meets them. A job is a batch of statements (pg_batch.h); jobs wait in a bounded queue
- * and run in order, each in a transaction of its own; the next one is sent while one commits. A lost connection comes up again for ever with jittered backoff.
- * (A client is called that and not a connection because libpq owns the tag `struct pg_conn`.)
+ * and run in order, each in a transaction of its own; the next one is sent while one commits. A lost connection comes up
+ * again for ever with jittered backoff. (A client is called that and not a connection because libpq owns the tag
+ * `struct pg_conn`.)
  *
  * Strings in options, also the password, are kept, not copied: they must outlive the client. Callbacks run on the loop's
  * thread, may call any function here, and must return soon.

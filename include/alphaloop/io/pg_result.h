@@ -2,8 +2,8 @@
  *
  * `struct pg_result` is libpq's own type, borrowed for the time of the callback that hands it out. Row and column count
  * from 0 and must exist; a column of another type than asked for is a bug in the statement and asserted. Null reads as the
- * type's absent value (0, NaN, "", nil, false, TIMESTAMP_NONE): ask pg_result_is_null() where that matters. So does a value that has not
- * the width of its type, which only a server that is none would send.
+ * type's absent value (0, NaN, "", nil, false, TIMESTAMP_NONE): ask pg_result_is_null() where that matters. So does a value
+ * that has not the width of its type, which only a server that is none would send.
  */
 #ifndef ALPHALOOP_IO_PG_RESULT_H
 #define ALPHALOOP_IO_PG_RESULT_H

@@ -59,7 +59,7 @@ struct pg_client {
     uint64_t n_connects;
     struct rng rng;
     const struct pg_statement *prepared[PG_PREPARED_MAX];
-    size_t n_prepared, n_preparing;
+    size_t n_prepared;
 
     /* jobs: a ring, the first one running when `running`, the first step of the second on its way when `second_sent` */
     struct pg_waiting *jobs;
@@ -69,6 +69,7 @@ struct pg_client {
     uint64_t heard_ns; /* when the server last said something, or was last asked */
     struct pg_expected expected[PG_EXPECTED_MAX]; /* ring */
     size_t first_expected, n_expected;
+    size_t n_preparing; /* Prepares among them */
     enum { JOB_OPEN, JOB_COMMITTING, JOB_UNDOING } phase;
     enum al_err job_err;
     struct pg_failure failure;

@@ -86,7 +86,7 @@ void pg_connection_drop(struct pg_client *client)
     if (client->conn != NULL)
         PQfinish(client->conn);
     client->conn = NULL;
-    client->n_prepared = client->n_preparing = 0;
+    client->n_prepared = 0;
     client->broken = false;
 }
 

@@ -250,24 +250,21 @@ static void end_job(struct pg_client *client)
         pg_client_end_soon(client);
 }
 
-/* Has a COMMIT of the job at `index` been sent whose answer is missing? */
-static bool is_committing(struct pg_client *client, size_t index)
+/* So many of the first jobs have their COMMIT on the way: the second one's goes out behind the first one's only. */
+static size_t n_committing(struct pg_client *client)
 {
-    if (index == 0)
-        return client->running && client->phase == JOB_COMMITTING;
-    return index == 1 && client->second_sent && job_at(client, 1)->job.on_step == NULL;
+    if (!client->running || client->phase != JOB_COMMITTING)
+        return 0;
+    return client->second_sent && job_at(client, 1)->job.on_step == NULL ? 2 : 1;
 }
 
 void pg_jobs_fail(struct pg_client *client, const char *why)
 {
-    size_t n_jobs = client->n_jobs;
-    const bool committing[] = {n_jobs > 0 && is_committing(client, 0),
-                               n_jobs > 1 && is_committing(client, 1)};
+    const size_t n_jobs = client->n_jobs, n_unknown = n_committing(client);
     client->running = client->second_sent = false;
-    client->first_expected = client->n_expected = 0;
+    client->first_expected = client->n_expected = client->n_preparing = 0;
     for (size_t i = 0; i < n_jobs; i++) {
-        struct pg_failure failure = {.maybe_committed = i < COUNT_OF(committing) && committing[i],
-                                     .retry = true};
+        struct pg_failure failure = {.maybe_committed = i < n_unknown, .retry = true};
         snprintf(failure.message, sizeof(failure.message), "%s", why);
         struct pg_waiting job = take_first(client);
         tell_owner(client, &job, AL_ECONN, &failure);
