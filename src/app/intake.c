@@ -18,6 +18,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "alphaloop/base/backoff.h"
 #include "alphaloop/base/timestamp.h"
 #include "alphaloop/observe/log.h"
 #include "alphaloop/observe/metric.h"
@@ -336,9 +337,7 @@ static void committed(struct intake *intake, struct flight *flight)
 
 static void try_later(struct intake *intake)
 {
-    intake->backoff_ns = intake->backoff_ns == 0 ? BACKOFF_MIN_NS : 2 * intake->backoff_ns;
-    if (intake->backoff_ns > BACKOFF_MAX_NS)
-        intake->backoff_ns = BACKOFF_MAX_NS;
+    intake->backoff_ns = backoff_next(intake->backoff_ns, BACKOFF_MIN_NS, BACKOFF_MAX_NS);
     intake->due_wall_ns = worker_wall_ns(intake->worker) + intake->backoff_ns;
     uv_timer_start(&intake->timer, on_timer, (uint64_t)(intake->backoff_ns / NS_PER_MS), 0);
 }

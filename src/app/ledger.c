@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "alphaloop/base/backoff.h"
 #include "alphaloop/base/timestamp.h"
 #include "alphaloop/observe/log.h"
 #include "alphaloop/observe/metric.h"
@@ -310,9 +311,7 @@ static void refused(struct ledger *ledger, const struct pg_failure *failure)
 
 static void try_later(struct ledger *ledger)
 {
-    ledger->backoff_ns = ledger->backoff_ns == 0 ? BACKOFF_MIN_NS : 2 * ledger->backoff_ns;
-    if (ledger->backoff_ns > BACKOFF_MAX_NS)
-        ledger->backoff_ns = BACKOFF_MAX_NS;
+    ledger->backoff_ns = backoff_next(ledger->backoff_ns, BACKOFF_MIN_NS, BACKOFF_MAX_NS);
     ledger->retry_at_wall_ns = worker_wall_ns(ledger->worker) + ledger->backoff_ns;
 }
 

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "alphaloop/base/backoff.h"
 #include "alphaloop/base/timestamp.h"
 #include "alphaloop/observe/log.h"
 #include "alphaloop/observe/metric.h"
@@ -125,9 +126,7 @@ static void slot_release(struct outbox *outbox, uint32_t index)
 
 static void wait_for_another_try(struct outbox *outbox, struct slot *slot)
 {
-    slot->backoff_ns = slot->backoff_ns == 0 ? RETRY_MIN_NS : 2 * slot->backoff_ns;
-    if (slot->backoff_ns > RETRY_MAX_NS)
-        slot->backoff_ns = RETRY_MAX_NS;
+    slot->backoff_ns = backoff_next(slot->backoff_ns, RETRY_MIN_NS, RETRY_MAX_NS);
     slot->next_try_wall_ns = worker_wall_ns(outbox->worker) + slot->backoff_ns;
     slot_set_state(outbox, slot, SLOT_WAITING);
 }

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "alphaloop/app/model_store.h"
+#include "alphaloop/base/backoff.h"
 #include "alphaloop/base/timestamp.h"
 #include "alphaloop/feature/feature_set.h"
 #include "alphaloop/io/file.h"
@@ -26,8 +27,8 @@
 #include "worker_i.h"
 
 #define BATCH_BYTES_MAX (1U << 20)
-#define RETRY_MIN_MS    5000U
-#define RETRY_DOUBLINGS 9 /* then it stays: three quarters of an hour */
+#define RETRY_MIN_MS    5000
+#define RETRY_MAX_MS    (RETRY_MIN_MS << 9) /* three quarters of an hour */
 
 enum training_phase {
     PHASE_IDLE,
@@ -48,7 +49,7 @@ struct history {
     int64_t verdict_at_ns;
     double n_eff;           /* as the last run counted it; NaN before */
     const char *waiting;    /* trigger of a request that waits; NULL when none */
-    unsigned n_failed;      /* runs in a row, RETRY_DOUBLINGS at most */
+    int64_t backoff_ms;     /* after the last failed run; 0 once one did not fail */
     uint64_t not_before_ms; /* of the loop's clock: until then only a person may start one */
 };
 
@@ -230,17 +231,16 @@ static void tell_finished(struct training *t)
 }
 
 /* What made one run fail, a full disk say, is likely still there: the next waits, each time longer. Returns how long. */
-static uint64_t back_off(struct training *t)
+static int64_t back_off(struct training *t)
 {
     struct history *of = t->of;
     if (strcmp(t->current.outcome, "failed") != 0) {
-        of->n_failed = strcmp(t->current.outcome, "cancelled") == 0 ? of->n_failed : 0;
+        of->backoff_ms = strcmp(t->current.outcome, "cancelled") == 0 ? of->backoff_ms : 0;
         return 0;
     }
-    uint64_t wait_ms = (uint64_t)RETRY_MIN_MS << of->n_failed;
-    of->n_failed += of->n_failed < RETRY_DOUBLINGS;
-    of->not_before_ms = uv_now(t->worker->loop) + wait_ms;
-    return wait_ms;
+    of->backoff_ms = backoff_next(of->backoff_ms, RETRY_MIN_MS, RETRY_MAX_MS);
+    of->not_before_ms = uv_now(t->worker->loop) + (uint64_t)of->backoff_ms;
+    return of->backoff_ms;
 }
 
 static bool is_by_hand(const char *trigger)
