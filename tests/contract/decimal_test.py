@@ -44,6 +44,14 @@ def expected(value):
     return text_of(units) if abs(units) < LIMIT else "ERANGE"
 
 
+def expected_of(text):
+    """An exponent like e99999999 would make a number that takes minutes; the answer is known without it."""
+    number = Decimal(text)
+    if number.is_zero() or number.adjusted() < -40:
+        return text_of(0)
+    return "ERANGE" if number.adjusted() > 40 else expected(Fraction(number))
+
+
 NUMBERS = st.from_regex(r"\A[+-]?[0-9]{0,14}(\.[0-9]{0,12})?([eE][+-]?[0-9]{1,2})?\Z")
 AMOUNTS = st.integers(-(LIMIT - 1), LIMIT - 1) | st.integers(-10**12, 10**12) | st.integers(-1000, 1000)
 POSITIVE = st.integers(0, LIMIT - 1) | st.integers(0, 10**12) | st.integers(0, 1000)
@@ -58,7 +66,7 @@ def test_texts_are_read_alike(ask, text):
     if not GRAMMAR.match(text):
         assert answer == "EPARSE", text
         return
-    assert answer == expected(Fraction(Decimal(text))), text
+    assert answer == expected_of(text), text
 
 
 @MANY
