@@ -29,7 +29,7 @@ CC        := $(if $(filter fuzz,$(SANS)),clang,gcc)
 endif
 B         := build$(if $(SAN),-$(subst $(comma),-,$(SAN)))$(if $(filter clang%,$(CC)),$(if $(filter fuzz,$(SANS)),,-clang))
 
-LIBS      := libuv librabbitmq libpq json-c libmicrohttpd libsodium zlib libcurl
+LIBS      := libuv librabbitmq libpq libmicrohttpd libsodium zlib libcurl
 CPPFLAGS  := -Iinclude -D_GNU_SOURCE $(shell pkg-config --cflags $(LIBS) 2>/dev/null)
 WARN      := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-prototypes -Wvla -Werror
 SAN_asan  := -fsanitize=address
@@ -90,7 +90,7 @@ $(HARNESS): $(patsubst %.c,$(B)/obj/%.o,$(sort $(wildcard tests/harness/*.c)))
 # A test is one file, tests/<kind>/.../<noun>_test.c, linked against the whole library, the harness and cmocka.
 $(B)/tests/%_test: tests/%_test.c $(HARNESS) $(LIB)
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) -Itests $(CFLAGS) -MMD -MP $< $(LDFLAGS) $(WRAP) -Wl,--start-group $(HARNESS) $(LIB) -Wl,--end-group $(LDLIBS) -lcmocka -o $@
+	$(CC) $(CPPFLAGS) -Itests $(CFLAGS) -MMD -MP $< $(LDFLAGS) $(WRAP) -Wl,--start-group $(HARNESS) $(LIB) -Wl,--end-group $(LDLIBS) -lcmocka -ljson-c -o $@
 
 # A helper gives Python tests some part of the library over pipes.
 $(B)/tests/helper/%: tests/helper/%.c $(LIB)

@@ -117,7 +117,7 @@ static void item_read(struct intake *intake, struct item *item)
     /* A replayed market may run ahead of the wall; what is "later than now" is judged by the later of the two clocks. */
     int64_t limit_ns = item->ts_recv_ns > now_ns ? item->ts_recv_ns : now_ns;
     struct order_event *event = &item->event;
-    struct json_object *doc;
+    struct json_node *doc;
     item->valid =
         order_event_parse(intake->reader, buf_slice(&item->body), slice_of(item->trace_id.text),
                           limit_ns, event, &doc, &item->refusal);
@@ -128,9 +128,10 @@ static void item_read(struct intake *intake, struct item *item)
     if (!item->valid)
         return;
     if (event->performance != NULL) {
-        struct slice text = json_serialized(event->performance);
-        item->performance = BUF_INIT(text.len);
-        buf_append(&item->performance, text.ptr, text.len);
+        struct json_writer w;
+        item->performance = BUF_INIT(item->body.len); /* no longer than as it came */
+        json_w_init(&w, &item->performance);
+        json_w_node(&w, event->performance);
     }
     event->performance = NULL;
     event->rejection_reason = (struct slice){"", 0};

@@ -168,10 +168,10 @@ static bool wait_for_publisher(struct desk *desk)
 
 /* The trace first, then other headers that are short text, as many as a message may have. Other kinds have lost their exact
  * type as JSON. */
-static size_t text_headers(struct json_object *object, struct amqp_header out[HEADERS_AGAIN])
+static size_t text_headers(struct json_node *object, struct amqp_header out[HEADERS_AGAIN])
 {
     struct json_cursor member = {0};
-    struct json_object *trace = json_get(object, "trace_id");
+    struct json_node *trace = json_get(object, "trace_id");
     size_t n = 0;
     if (json_is_string(trace) && json_text(trace).len <= HEADER_TEXT_MAX)
         out[n++] = (struct amqp_header){"trace_id", json_text(trace)};
@@ -188,7 +188,7 @@ static enum al_err publish(struct desk *desk, const struct quarantine_row *row)
 {
     char id[32], queue[AMQP_NAME_MAX + 1];
     struct json_reader *reader = json_reader_create(JSON_BYTES_MAX, JSON_DEPTH_MAX);
-    struct json_object *object = NULL;
+    struct json_node *object = NULL;
     struct amqp_header headers[HEADERS_AGAIN];
     size_t n_headers = 0;
     snprintf(id, sizeof(id), "quarantine-%" PRId64, row->id);

@@ -131,7 +131,7 @@ static void on_exchange_message(void *ctx, const struct exchange_message *messag
 
 static void measure_lag(struct sim *sim, struct slice body)
 {
-    struct json_object *root;
+    struct json_node *root;
     int64_t ts_ns;
     if (sim->now_ns == TIMESTAMP_NONE || json_read(sim->reader, body, &root) != AL_OK)
         return;

@@ -21,7 +21,7 @@ static enum al_err fill_params(struct train_job *job, const struct strategy_conf
     const struct model_kind *kind =
         model_kind_find(slice_of(strategy_model_kind_name(config->model.kind)));
     struct json_reader *reader = json_reader_create(STRATEGY_PARAMETERS_MAX, 4);
-    struct json_object *object = NULL;
+    struct json_node *object = NULL;
     assert(kind != NULL && reader != NULL);
     (void)chars_set(job->kind, sizeof(job->kind), kind->name);
     enum al_err err = json_read(reader, slice_of(config->model.parameters), &object);

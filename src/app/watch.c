@@ -118,7 +118,7 @@ static void not_reached(struct watch *watch, const char *why)
 
 static void read_answer(struct watch *watch)
 {
-    struct json_object *root = NULL;
+    struct json_node *root = NULL;
     long code = 0;
     char why[32];
     curl_easy_getinfo(watch->curl, CURLINFO_RESPONSE_CODE, &code);
@@ -148,7 +148,7 @@ static void fetch(struct watch *watch)
 /* The simulator replaces the file as a whole; until it exists there is nothing to show. */
 static void read_market(struct watch *watch)
 {
-    struct json_object *root = NULL;
+    struct json_node *root = NULL;
     const char *path = watch->arguments.market_file;
     if (path == NULL || !file_exists(path))
         return;

@@ -39,8 +39,8 @@ struct watch_market {
 };
 
 /* watch_read.c: members that are missing or of another type stay 0, "" or NaN. */
-void watch_read_status(struct json_object *root, struct watch_status *out);
-void watch_read_market(struct json_object *root, struct watch_market *out);
+void watch_read_status(struct json_node *root, struct watch_status *out);
+void watch_read_market(struct json_node *root, struct watch_market *out);
 
 /* watch_draw.c: ASCII; every line ends with \n and is at most `width` long. */
 void watch_draw(const struct watch_status *status,

@@ -5,9 +5,9 @@
 
 #include "watch_i.h"
 
-static void read_text(struct json_object *object, const char *key, char *out, size_t size)
+static void read_text(struct json_node *object, const char *key, char *out, size_t size)
 {
-    struct json_object *node = json_get(object, key);
+    struct json_node *node = json_get(object, key);
     struct slice text = json_is_string(node) ? json_text(node) : (struct slice){"", 0};
     size_t len = text.len < size ? text.len : size - 1;
     for (size_t i = 0; i < len; i++) /* what a terminal obeys does not get there */
@@ -15,14 +15,14 @@ static void read_text(struct json_object *object, const char *key, char *out, si
     out[len] = '\0';
 }
 
-static double read_number(struct json_object *object, const char *key, double fallback)
+static double read_number(struct json_node *object, const char *key, double fallback)
 {
     double value;
     return json_double(json_get(object, key), &value) == AL_OK ? value : fallback;
 }
 
 /* A training that ended without a version had no verdict of the gate either: it says itself why. */
-static void read_last_training(struct json_object *last, struct watch_strategy *out)
+static void read_last_training(struct json_node *last, struct watch_strategy *out)
 {
     char outcome[32], version[32], detail[WATCH_TEXT_MAX - 64];
     read_text(last, "outcome", outcome, sizeof(outcome));
@@ -32,9 +32,9 @@ static void read_last_training(struct json_object *last, struct watch_strategy *
         snprintf(out->no_version, sizeof(out->no_version), "%s: %s", outcome, detail);
 }
 
-static void read_strategy(struct json_object *node, struct watch_strategy *out)
+static void read_strategy(struct json_node *node, struct watch_strategy *out)
 {
-    struct json_object *samples = json_get(node, "samples"), *training = json_get(node, "training");
+    struct json_node *samples = json_get(node, "samples"), *training = json_get(node, "training");
     read_text(node, "strategy_id", out->id, sizeof(out->id));
     read_text(node, "mode", out->mode, sizeof(out->mode));
     read_text(node, "active_version", out->version, sizeof(out->version));
@@ -56,20 +56,20 @@ static void read_strategy(struct json_object *node, struct watch_strategy *out)
 }
 
 /* The first part that is not well, with why. */
-static void find_problem(struct json_object *root, struct watch_status *out)
+static void find_problem(struct json_node *root, struct watch_status *out)
 {
     static const char *const parts[] = {"database", "consume_connection", "publish_connection",
                                         "model_storage"};
     char state[32], detail[WATCH_TEXT_MAX - 64];
     for (size_t i = 0; i < COUNT_OF(parts) && out->problem[0] == '\0'; i++) {
-        struct json_object *part = json_get(root, parts[i]);
+        struct json_node *part = json_get(root, parts[i]);
         if (json_is_true(json_get(part, "ok")) || part == NULL)
             continue;
         read_text(part, "state", state, sizeof(state));
         read_text(part, "detail", detail, sizeof(detail));
         snprintf(out->problem, sizeof(out->problem), "%s %s %s", parts[i], state, detail);
     }
-    struct json_object *consumers = json_get(root, "consumers");
+    struct json_node *consumers = json_get(root, "consumers");
     for (size_t i = 0; i < json_length(consumers) && out->problem[0] == '\0'; i++) {
         char queue[64];
         read_text(json_at(consumers, i), "state", state, sizeof(state));
@@ -79,9 +79,9 @@ static void find_problem(struct json_object *root, struct watch_status *out)
     }
 }
 
-void watch_read_status(struct json_object *root, struct watch_status *out)
+void watch_read_status(struct json_node *root, struct watch_status *out)
 {
-    struct json_object *strategies = json_get(root, "strategies");
+    struct json_node *strategies = json_get(root, "strategies");
     *out = (struct watch_status){.is_reached = true};
     read_text(root, "service", out->service, sizeof(out->service));
     read_text(root, "version", out->version, sizeof(out->version));
@@ -102,7 +102,7 @@ void watch_read_status(struct json_object *root, struct watch_status *out)
     find_problem(root, out);
 }
 
-void watch_read_market(struct json_object *root, struct watch_market *out)
+void watch_read_market(struct json_node *root, struct watch_market *out)
 {
     *out = (struct watch_market){.is_known = json_is_object(root)};
     read_text(root, "phase", out->phase, sizeof(out->phase));

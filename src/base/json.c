@@ -1,62 +1,78 @@
-/* The reader: one pass over the bytes checks RFC 8259 to the letter and builds json-c's tree as it goes.
+/* The reader: one pass over a copy of the text checks RFC 8259 to the letter, decodes strings where they stand, and notes
+ * each value in a row of nodes.
  *
- * json-c has a parser too, but it lets through what we must refuse, keeps no text of whole numbers and clamps those past
- * 2^64. Building the tree from our own scanner costs less than scanning before json-c, and every number keeps its text.
- * Recursion is bounded by max_depth.
+ * A document is two allocations, however many values it has: the text, and the nodes in document order, a container before
+ * what it holds. Each node knows how many nodes it is, so the next sibling is that many further on; nodes name none of each
+ * other and may be moved while the row grows. What follows a value is overwritten with NUL as soon as it was looked at, so
+ * every text ends like a C string. Recursion is bounded by max_depth.
  */
 #include "alphaloop/base/json.h"
 
 #include <assert.h>
+#include <endian.h>
 #include <errno.h>
-#include <json-c/json.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "alphaloop/base/timestamp.h"
 #include "alphaloop/base/utf8.h"
 
-#define DEPTH_LIMIT     512 /* what max_depth may be: keeps the stack small */
-#define NUMBER_TEXT_MAX 64  /* longer numbers go through the scratch buffer */
+#define DEPTH_LIMIT 512 /* what max_depth may be: keeps the stack small */
+#define WORD        sizeof(uint64_t)
+
+enum kind { KIND_NULL, KIND_BOOL, KIND_NUMBER, KIND_STRING, KIND_ARRAY, KIND_OBJECT };
+
+struct json_node {
+    const char *key;  /* of a member */
+    const char *text; /* of a number, a string, or a boolean's first letter */
+    uint32_t key_len;
+    uint32_t len;     /* bytes of text, or values in the container */
+    uint32_t n_nodes; /* this one and all inside it */
+    enum kind kind;
+};
 
 struct json_reader {
     size_t max_bytes;
     int max_depth;
-    struct buf scratch; /* the string being decoded */
+};
+
+struct document {
+    char *text;
+    struct json_node nodes[]; /* the first is the root */
 };
 
 struct scan {
-    struct json_reader *reader;
-    const char *begin, *at, *end;
+    const struct json_reader *reader;
+    struct document *document;
+    uint32_t n_nodes, nodes_max;
+    char *at, *end; /* in the document's text; a NUL is at the end */
     enum al_err err;
 };
 
 struct json_reader *json_reader_create(size_t max_bytes, int max_depth)
 {
     assert(max_depth > 0 && max_depth <= DEPTH_LIMIT);
+    assert(max_bytes < UINT32_MAX - WORD);
     struct json_reader *reader = malloc(sizeof *reader);
     assert(reader != NULL);
-    *reader = (struct json_reader){max_bytes, max_depth, BUF_INIT(max_bytes)};
+    *reader = (struct json_reader){max_bytes, max_depth};
     return reader;
 }
 
 void json_reader_destroy(struct json_reader *reader)
 {
-    if (reader == NULL)
-        return;
-    buf_deinit(&reader->scratch);
     free(reader);
 }
 
 static bool refuse(struct scan *s, enum al_err err, const char *what)
 {
-    s->err = err_set(err, "at byte %zu: %s", (size_t)(s->at - s->begin), what);
+    s->err = err_set(err, "at byte %zu: %s", (size_t)(s->at - s->document->text), what);
     return false;
 }
 
 static void skip_blanks(struct scan *s)
 {
-    while (s->at < s->end && (*s->at == ' ' || *s->at == '\n' || *s->at == '\r' || *s->at == '\t'))
+    while (*s->at == ' ' || *s->at == '\n' || *s->at == '\r' || *s->at == '\t')
         s->at++;
 }
 
@@ -77,6 +93,8 @@ static size_t length_at(const char *at, const char *end)
     return at < end ? utf8_length(at, (size_t)(end - at)) : 0;
 }
 
+/* ---- strings ---- */
+
 static int hex4(const char *at, const char *end)
 {
     int value = 0;
@@ -95,34 +113,35 @@ static int hex4(const char *at, const char *end)
     return value;
 }
 
-static void put_utf8(struct buf *out, unsigned code)
+static char *put_utf8(char *out, unsigned code)
 {
     if (code < 0x80) {
-        buf_putc(out, (char)code);
+        *out++ = (char)code;
     } else if (code < 0x800) {
-        buf_putc(out, (char)(0xc0 | code >> 6));
-        buf_putc(out, (char)(0x80 | (code & 0x3f)));
+        *out++ = (char)(0xc0 | code >> 6);
+        *out++ = (char)(0x80 | (code & 0x3f));
     } else if (code < 0x10000) {
-        buf_putc(out, (char)(0xe0 | code >> 12));
-        buf_putc(out, (char)(0x80 | (code >> 6 & 0x3f)));
-        buf_putc(out, (char)(0x80 | (code & 0x3f)));
+        *out++ = (char)(0xe0 | code >> 12);
+        *out++ = (char)(0x80 | (code >> 6 & 0x3f));
+        *out++ = (char)(0x80 | (code & 0x3f));
     } else {
-        buf_putc(out, (char)(0xf0 | code >> 18));
-        buf_putc(out, (char)(0x80 | (code >> 12 & 0x3f)));
-        buf_putc(out, (char)(0x80 | (code >> 6 & 0x3f)));
-        buf_putc(out, (char)(0x80 | (code & 0x3f)));
+        *out++ = (char)(0xf0 | code >> 18);
+        *out++ = (char)(0x80 | (code >> 12 & 0x3f));
+        *out++ = (char)(0x80 | (code >> 6 & 0x3f));
+        *out++ = (char)(0x80 | (code & 0x3f));
     }
+    return out;
 }
 
-/* After "\u": one code unit, or two that are a surrogate pair. */
-static bool read_unicode_escape(struct scan *s)
+/* After "\u": one code unit, or two that are a surrogate pair. What is written is never longer than what was read. */
+static bool read_unicode_escape(struct scan *s, char **out)
 {
     int high = hex4(s->at, s->end);
     if (high < 0)
         return refuse(s, AL_EPARSE, "\\u needs four hex digits");
     s->at += 4;
     if (high < 0xd800 || high > 0xdfff) {
-        put_utf8(&s->reader->scratch, (unsigned)high);
+        *out = put_utf8(*out, (unsigned)high);
         return true;
     }
     int low =
@@ -130,12 +149,11 @@ static bool read_unicode_escape(struct scan *s)
     if (high > 0xdbff || low < 0xdc00 || low > 0xdfff)
         return refuse(s, AL_EPARSE, "half of a surrogate pair");
     s->at += 6;
-    put_utf8(&s->reader->scratch,
-             0x10000u + ((unsigned)(high - 0xd800) << 10) + (unsigned)(low - 0xdc00));
+    *out = put_utf8(*out, 0x10000u + ((unsigned)(high - 0xd800) << 10) + (unsigned)(low - 0xdc00));
     return true;
 }
 
-static bool read_escape(struct scan *s)
+static bool read_escape(struct scan *s, char **out)
 {
     static const char from[] = "\"\\/bfnrt", to[] = "\"\\/\b\f\n\r\t";
     s->at++;
@@ -144,57 +162,75 @@ static bool read_escape(struct scan *s)
     char c = *s->at;
     if (c == 'u') {
         s->at++;
-        return read_unicode_escape(s);
+        return read_unicode_escape(s, out);
     }
     const char *found = c == '\0' ? NULL : strchr(from, c);
     if (found == NULL)
         return refuse(s, AL_EPARSE, "unknown escape in a string");
     s->at++;
-    buf_putc(&s->reader->scratch, to[found - from]);
+    *(*out)++ = to[found - from];
     return true;
 }
 
-/* Moves over bytes that stand for themselves. */
+/* The high bit of each byte of `word` that is a quote, a backslash, a control character or no ASCII; perhaps of others too,
+ * but only after the first of those. */
+static uint64_t special_bytes(uint64_t word)
+{
+    const uint64_t ones = 0x0101010101010101ULL, highs = 0x8080808080808080ULL;
+    uint64_t quote = word ^ ones * '"', backslash = word ^ ones * '\\';
+    return ((quote - ones) | (backslash - ones) | (word - ones * 0x20) | word) & highs;
+}
+
+/* Moves over bytes that stand for themselves, eight at a time: the text has so many zeros behind it. */
 static bool skip_plain(struct scan *s)
 {
-    while (s->at < s->end) {
+    for (;;) {
+        uint64_t word, special;
+        memcpy(&word, s->at, WORD);
+        special = special_bytes(le64toh(word));
+        if (special == 0) {
+            s->at += WORD;
+            continue;
+        }
+        s->at += (unsigned)__builtin_ctzll(special) / 8;
         unsigned char c = (unsigned char)*s->at;
         if (c == '"' || c == '\\')
             return true;
+        if (s->at == s->end)
+            return refuse(s, AL_EPARSE, "the text ends inside a string");
         if (c < 0x20)
             return refuse(s, AL_EPARSE, "raw control character in a string");
-        size_t len = c < 0x80 ? 1 : length_at(s->at, s->end);
+        size_t len = length_at(s->at, s->end);
         if (len == 0)
             return refuse(s, AL_EINVAL, "not UTF-8");
         s->at += len;
     }
-    return refuse(s, AL_EPARSE, "the text ends inside a string");
 }
 
-/* At the opening quote. *out is part of the text, or of the scratch buffer when something had to be decoded. */
+/* At the opening quote. *out is NUL-terminated text in the document. */
 static bool read_string(struct scan *s, struct slice *out)
 {
-    struct buf *scratch = &s->reader->scratch;
-    const char *start = ++s->at;
-    if (!skip_plain(s))
-        return false;
-    if (*s->at == '"') {
-        *out = (struct slice){start, (size_t)(s->at++ - start)};
-        return true;
-    }
-    buf_reset(scratch);
-    while (*s->at == '\\') {
-        buf_append(scratch, start, (size_t)(s->at - start));
-        if (!read_escape(s))
-            return false;
-        start = s->at;
+    char *start = ++s->at, *run = start, *to = start;
+    for (;;) {
         if (!skip_plain(s))
             return false;
+        size_t n_plain = (size_t)(s->at - run);
+        if (to != run)
+            memmove(to, run, n_plain);
+        to += n_plain;
+        if (*s->at == '"')
+            break;
+        if (!read_escape(s, &to))
+            return false;
+        run = s->at;
     }
-    buf_append(scratch, start, (size_t)(s->at++ - start));
-    *out = buf_slice(scratch);
-    return buf_ok(scratch) || refuse(s, AL_ENOMEM, "out of memory");
+    s->at++;
+    *to = '\0';
+    *out = (struct slice){start, (size_t)(to - start)};
+    return true;
 }
+
+/* ---- values ---- */
 
 /* The end of the RFC 8259 number that starts at `at`, NULL when there is none. */
 static const char *number_end(const char *at, const char *end)
@@ -220,48 +256,66 @@ static const char *number_end(const char *at, const char *end)
     return at;
 }
 
-static struct json_object *new_number(struct json_reader *reader, const char *text, size_t len)
+/* NULL when memory is out. */
+static struct json_node *add_node(struct scan *s, enum kind kind)
 {
-    char small[NUMBER_TEXT_MAX];
-    if (len < sizeof small) {
-        memcpy(small, text, len);
-        small[len] = '\0';
-        return json_object_new_double_s(strtod(small, NULL), small);
+    if (s->n_nodes == s->nodes_max) {
+        size_t wanted = 2 * (size_t)s->nodes_max;
+        struct document *grown =
+            realloc(s->document, sizeof *grown + wanted * sizeof *grown->nodes);
+        if (grown == NULL) {
+            refuse(s, AL_ENOMEM, "out of memory");
+            return NULL;
+        }
+        s->document = grown;
+        s->nodes_max = (uint32_t)wanted;
     }
-    buf_reset(&reader->scratch);
-    buf_append(&reader->scratch, text, len);
-    const char *copy = buf_str(&reader->scratch);
-    return buf_ok(&reader->scratch) ? json_object_new_double_s(strtod(copy, NULL), copy) : NULL;
+    struct json_node *node = &s->document->nodes[s->n_nodes++];
+    *node = (struct json_node){.kind = kind, .n_nodes = 1};
+    return node;
 }
 
-static bool read_number(struct scan *s, struct json_object **out)
+static bool add_text(struct scan *s, enum kind kind, struct slice text)
+{
+    struct json_node *node = add_node(s, kind);
+    if (node == NULL)
+        return false;
+    node->text = text.ptr;
+    node->len = (uint32_t)text.len;
+    return true;
+}
+
+static bool read_number(struct scan *s)
 {
     const char *end = number_end(s->at, s->end);
     if (end == NULL)
         return refuse(s, AL_EPARSE, "not a number");
-    *out = new_number(s->reader, s->at, (size_t)(end - s->at));
-    s->at = end;
-    return *out != NULL || refuse(s, AL_ENOMEM, "out of memory");
+    struct slice text = {s->at, (size_t)(end - s->at)};
+    s->at += text.len;
+    return add_text(s, KIND_NUMBER, text);
 }
 
-static bool read_word(struct scan *s,
-                      const char *word,
-                      struct json_object *value,
-                      struct json_object **out)
+static bool read_word(struct scan *s, const char *word, enum kind kind)
 {
-    size_t len = strlen(word);
-    *out = value;
-    if ((size_t)(s->end - s->at) < len || memcmp(s->at, word, len) != 0)
+    struct slice text = {s->at, strlen(word)};
+    if ((size_t)(s->end - s->at) < text.len || memcmp(s->at, word, text.len) != 0)
         return refuse(s, AL_EPARSE, "not a value");
-    s->at += len;
-    return true;
+    s->at += text.len;
+    return add_text(s, kind, text);
 }
 
-static bool read_value(struct scan *s, int depth, struct json_object **out);
+static bool read_text(struct scan *s)
+{
+    struct slice text;
+    return read_string(s, &text) && add_text(s, KIND_STRING, text);
+}
 
-/* Between two members: true and *more after a comma, true and !*more at the closing byte. */
+static bool read_value(struct scan *s, int depth);
+
+/* Between two values: true and *more after a comma, true and !*more at the closing byte. */
 static bool read_separator(struct scan *s, char closing, bool *more)
 {
+    char *end_of_value = s->at;
     skip_blanks(s);
     if (s->at == s->end)
         return refuse(s, AL_EPARSE, "the text ends inside an object or array");
@@ -270,6 +324,7 @@ static bool read_separator(struct scan *s, char closing, bool *more)
         return refuse(s, AL_EPARSE, closing == ']' ? "neither ',' nor ']'" : "neither ',' nor '}'");
     s->at++;
     skip_blanks(s);
+    *end_of_value = '\0';
     return true;
 }
 
@@ -283,228 +338,250 @@ static bool is_empty(struct scan *s, char closing)
     return empty;
 }
 
-static bool read_array(struct scan *s, int depth, struct json_object *array)
-{
-    bool more = !is_empty(s, ']');
-    while (more) {
-        struct json_object *value = NULL;
-        if (!read_value(s, depth, &value))
-            return false;
-        if (json_object_array_add(array, value) != 0) {
-            json_object_put(value);
-            return refuse(s, AL_ENOMEM, "out of memory");
-        }
-        if (!read_separator(s, ']', &more))
-            return false;
-    }
-    return true;
-}
-
-/* json-c's keys are C strings. A key that holds NUL cannot be asked for, so its member is read and dropped. */
-static bool read_member(struct scan *s, int depth, struct json_object *object)
+/* Members are walked with C strings as keys, so one whose key holds NUL is read and dropped. Only an escape can make a NUL. */
+static bool read_member(struct scan *s, int depth, uint32_t *n_members)
 {
     struct slice key;
-    struct json_object *value = NULL;
-    char small[NUMBER_TEXT_MAX];
-    if (s->at == s->end || *s->at != '"')
+    uint32_t index = s->n_nodes;
+    if (*s->at != '"')
         return refuse(s, AL_EPARSE, "an object's key must be a string");
     if (!read_string(s, &key))
         return false;
-    bool keep = key.len == 0 || memchr(key.ptr, '\0', key.len) == NULL;
-    char *name = key.len < sizeof small ? small : malloc(key.len + 1);
-    if (name == NULL)
-        return refuse(s, AL_ENOMEM, "out of memory");
-    memcpy(name, key.ptr, key.len);
-    name[key.len] = '\0';
+    bool was_decoded = key.ptr + key.len + 1 != s->at;
     skip_blanks(s);
-    bool done = s->at < s->end && *s->at == ':'
-                    ? true
-                    : refuse(s, AL_EPARSE, "no ':' after an object's key");
-    if (done) {
-        s->at++;
-        skip_blanks(s);
-        done = read_value(s, depth, &value);
+    if (*s->at != ':')
+        return refuse(s, AL_EPARSE, "no ':' after an object's key");
+    s->at++;
+    skip_blanks(s);
+    if (!read_value(s, depth))
+        return false;
+    if (was_decoded && memchr(key.ptr, '\0', key.len) != NULL) {
+        s->n_nodes = index;
+        return true;
     }
-    if (done && keep && json_object_object_add(object, name, value) == 0)
-        value = NULL;
-    else if (done && keep)
-        done = refuse(s, AL_ENOMEM, "out of memory");
-    json_object_put(value);
-    if (name != small)
-        free(name);
-    return done;
-}
-
-static bool read_object(struct scan *s, int depth, struct json_object *object)
-{
-    bool more = !is_empty(s, '}');
-    while (more) {
-        if (!read_member(s, depth, object) || !read_separator(s, '}', &more))
-            return false;
-    }
+    s->document->nodes[index].key = key.ptr;
+    s->document->nodes[index].key_len = (uint32_t)key.len;
+    ++*n_members;
     return true;
 }
 
-static bool read_container(struct scan *s, int depth, struct json_object **out)
+static bool read_element(struct scan *s, int depth, uint32_t *n_elements)
 {
-    bool is_object = *s->at == '{';
+    ++*n_elements;
+    return read_value(s, depth);
+}
+
+static bool read_container(struct scan *s, int depth)
+{
+    bool is_object = *s->at == '{', more;
+    char closing = is_object ? '}' : ']';
+    uint32_t index = s->n_nodes, count = 0;
     if (depth == s->reader->max_depth)
         return refuse(s, AL_ERANGE, "nested too deep");
-    *out = is_object ? json_object_new_object() : json_object_new_array();
-    if (*out == NULL)
-        return refuse(s, AL_ENOMEM, "out of memory");
-    if (is_object ? read_object(s, depth + 1, *out) : read_array(s, depth + 1, *out))
-        return true;
-    json_object_put(*out);
-    *out = NULL;
-    return false;
-}
-
-static bool read_text(struct scan *s, struct json_object **out)
-{
-    struct slice text;
-    if (!read_string(s, &text))
+    if (add_node(s, is_object ? KIND_OBJECT : KIND_ARRAY) == NULL)
         return false;
-    *out = json_object_new_string_len(text.ptr, (int)text.len);
-    return *out != NULL || refuse(s, AL_ENOMEM, "out of memory");
+    for (more = !is_empty(s, closing); more;) {
+        if (!(is_object ? read_member : read_element)(s, depth + 1, &count) ||
+            !read_separator(s, closing, &more))
+            return false;
+    }
+    s->document->nodes[index].len = count;
+    s->document->nodes[index].n_nodes = s->n_nodes - index;
+    return true;
 }
 
-static bool read_value(struct scan *s, int depth, struct json_object **out)
+static bool read_value(struct scan *s, int depth)
 {
     if (s->at == s->end)
         return refuse(s, AL_EPARSE, "the text ends where a value should be");
     switch (*s->at) {
     case '{':
     case '[':
-        return read_container(s, depth, out);
+        return read_container(s, depth);
     case '"':
-        return read_text(s, out);
+        return read_text(s);
     case 't':
-        return read_word(s, "true", NULL, out) && (*out = json_object_new_boolean(1)) != NULL;
+        return read_word(s, "true", KIND_BOOL);
     case 'f':
-        return read_word(s, "false", NULL, out) && (*out = json_object_new_boolean(0)) != NULL;
+        return read_word(s, "false", KIND_BOOL);
     case 'n':
-        return read_word(s, "null", NULL, out);
+        return read_word(s, "null", KIND_NULL);
     default:
         if (*s->at == '-' || is_digit(s->at, s->end))
-            return read_number(s, out);
+            return read_number(s);
         return length_at(s->at, s->end) == 0 ? refuse(s, AL_EINVAL, "not UTF-8")
                                              : refuse(s, AL_EPARSE, "not a value");
     }
 }
 
-enum al_err json_read(struct json_reader *reader, struct slice text, struct json_object **out)
+/* ---- documents ---- */
+
+/* Enough nodes for the most part: a value with its key and quotes is seldom shorter. */
+static uint32_t guess_nodes(size_t n_bytes)
 {
-    struct scan s = {reader, text.ptr, text.ptr, text.ptr + text.len, AL_OK};
-    *out = NULL;
-    if (text.len > reader->max_bytes)
-        return err_set(AL_EFULL, "%zu bytes, at most %zu are read", text.len, reader->max_bytes);
-    skip_blanks(&s);
-    if (!read_value(&s, 0, out))
-        return s.err;
-    skip_blanks(&s);
-    if (s.at == s.end)
-        return AL_OK;
-    json_object_put(*out);
-    *out = NULL;
-    refuse(&s, length_at(s.at, s.end) == 0 ? AL_EINVAL : AL_EPARSE,
-           "something follows the document");
-    return s.err;
+    return (uint32_t)(n_bytes / 16 + 8);
 }
 
-struct slice json_serialized(struct json_object *node)
+static void document_destroy(struct document *document)
 {
-    size_t length;
-    const char *text = json_object_to_json_string_length(node, JSON_C_TO_STRING_PLAIN, &length);
-    return (struct slice){text, length};
+    if (document != NULL)
+        free(document->text);
+    free(document);
 }
 
-void json_put(struct json_object *node)
+static struct document *document_create(struct slice text, uint32_t n_nodes)
 {
-    json_object_put(node);
+    struct document *document = malloc(sizeof *document + n_nodes * sizeof *document->nodes);
+    if (document == NULL)
+        return NULL;
+    document->text = malloc(text.len + WORD);
+    if (document->text == NULL) {
+        document_destroy(document);
+        return NULL;
+    }
+    if (text.len > 0)
+        memcpy(document->text, text.ptr, text.len);
+    memset(document->text + text.len, 0, WORD);
+    return document;
 }
 
-struct json_object *json_get(struct json_object *object, const char *key)
+/* One value and nothing behind it. */
+static bool read_root(struct scan *s)
 {
-    struct json_object *value = NULL;
-    json_object_object_get_ex(object, key, &value);
-    return value;
-}
-
-bool json_is_object(struct json_object *node)
-{
-    return json_object_is_type(node, json_type_object);
-}
-
-bool json_is_array(struct json_object *node)
-{
-    return json_object_is_type(node, json_type_array);
-}
-
-bool json_is_string(struct json_object *node)
-{
-    return json_object_is_type(node, json_type_string);
-}
-
-bool json_is_number(struct json_object *node)
-{
-    return json_object_is_type(node, json_type_double) || json_object_is_type(node, json_type_int);
-}
-
-bool json_is_bool(struct json_object *node)
-{
-    return json_object_is_type(node, json_type_boolean);
-}
-
-size_t json_length(struct json_object *array)
-{
-    return json_is_array(array) ? json_object_array_length(array) : 0;
-}
-
-struct json_object *json_at(struct json_object *array, size_t index)
-{
-    return index < json_length(array) ? json_object_array_get_idx(array, index) : NULL;
-}
-
-bool json_walk(struct json_object *object, struct json_cursor *cursor)
-{
-    struct lh_entry *entry = NULL;
-    if (!json_is_object(object))
+    skip_blanks(s);
+    if (!read_value(s, 0))
         return false;
-    if (!cursor->begun)
-        entry = json_object_get_object(object)->head;
-    else if (cursor->entry != NULL)
-        entry = ((struct lh_entry *)cursor->entry)->next;
-    cursor->begun = true;
-    cursor->entry = entry;
-    if (entry == NULL)
-        return false;
-    cursor->key = lh_entry_k(entry);
-    cursor->value = lh_entry_v(entry);
+    char *end_of_value = s->at;
+    skip_blanks(s);
+    if (s->at < s->end)
+        return refuse(s, length_at(s->at, s->end) == 0 ? AL_EINVAL : AL_EPARSE,
+                      "something follows the document");
+    *end_of_value = '\0';
     return true;
 }
 
-struct slice json_text(struct json_object *node)
+enum al_err json_read(struct json_reader *reader, struct slice text, struct json_node **out)
 {
-    if (json_is_string(node))
-        return (struct slice){json_object_get_string(node),
-                              (size_t)json_object_get_string_len(node)};
-    if (!json_is_number(node))
-        return (struct slice){"", 0};
-    const char *source = json_object_get_userdata(node);
-    return slice_of(source != NULL ? source : json_object_to_json_string(node));
+    struct scan s = {.reader = reader, .nodes_max = guess_nodes(text.len)};
+    *out = NULL;
+    if (text.len > reader->max_bytes)
+        return err_set(AL_EFULL, "%zu bytes, at most %zu are read", text.len, reader->max_bytes);
+    s.document = document_create(text, s.nodes_max);
+    if (s.document == NULL)
+        return err_set(AL_ENOMEM, "a document of %zu bytes", text.len);
+    s.at = s.document->text;
+    s.end = s.at + text.len;
+    if (read_root(&s) && s.document->nodes[0].kind != KIND_NULL)
+        *out = s.document->nodes;
+    else
+        document_destroy(s.document);
+    return s.err;
 }
 
-bool json_is_true(struct json_object *node)
+void json_put(struct json_node *root)
 {
-    return json_is_bool(node) && json_object_get_boolean(node);
+    if (root != NULL)
+        document_destroy((struct document *)((char *)root - offsetof(struct document, nodes)));
 }
 
-enum al_err json_double(struct json_object *node, double *out)
+/* ---- looking ---- */
+
+static bool is_kind(const struct json_node *node, enum kind kind)
+{
+    return node != NULL && node->kind == kind;
+}
+
+static struct json_node *null_is_none(struct json_node *node)
+{
+    return is_kind(node, KIND_NULL) ? NULL : node;
+}
+
+struct json_node *json_get(struct json_node *object, const char *key)
+{
+    size_t key_len = strlen(key);
+    struct json_node *found = NULL;
+    if (!json_is_object(object))
+        return NULL;
+    struct json_node *end = object + object->n_nodes;
+    for (struct json_node *member = object + 1; member < end; member += member->n_nodes) {
+        if (member->key_len == key_len && memcmp(member->key, key, key_len) == 0)
+            found = member;
+    }
+    return null_is_none(found);
+}
+
+bool json_is_object(struct json_node *node)
+{
+    return is_kind(node, KIND_OBJECT);
+}
+
+bool json_is_array(struct json_node *node)
+{
+    return is_kind(node, KIND_ARRAY);
+}
+
+bool json_is_string(struct json_node *node)
+{
+    return is_kind(node, KIND_STRING);
+}
+
+bool json_is_number(struct json_node *node)
+{
+    return is_kind(node, KIND_NUMBER);
+}
+
+bool json_is_bool(struct json_node *node)
+{
+    return is_kind(node, KIND_BOOL);
+}
+
+size_t json_length(struct json_node *array)
+{
+    return json_is_array(array) ? array->len : 0;
+}
+
+struct json_node *json_at(struct json_node *array, size_t index)
+{
+    if (index >= json_length(array))
+        return NULL;
+    struct json_node *node = array + 1;
+    if (array->n_nodes == 1 + array->len) /* nothing but simple values */
+        return null_is_none(node + index);
+    for (; index > 0; index--)
+        node += node->n_nodes;
+    return null_is_none(node);
+}
+
+bool json_walk(struct json_node *container, struct json_cursor *cursor)
+{
+    if (!json_is_object(container) && !json_is_array(container))
+        return false;
+    struct json_node *node = cursor->next == NULL ? container + 1 : cursor->next;
+    if (node == container + container->n_nodes)
+        return false;
+    cursor->next = node + node->n_nodes;
+    cursor->key = node->key;
+    cursor->value = null_is_none(node);
+    return true;
+}
+
+struct slice json_text(struct json_node *node)
+{
+    if (json_is_string(node) || json_is_number(node))
+        return (struct slice){node->text, node->len};
+    return (struct slice){"", 0};
+}
+
+bool json_is_true(struct json_node *node)
+{
+    return json_is_bool(node) && node->text[0] == 't';
+}
+
+enum al_err json_double(struct json_node *node, double *out)
 {
     if (!json_is_number(node))
         return err_set(AL_EPARSE, "not a number");
-    double value = json_object_get_double(node);
+    double value = strtod(node->text, NULL);
     if (!isfinite(value))
         return err_set(AL_EPARSE, "too large a number");
     *out = value;
@@ -535,7 +612,7 @@ static bool is_number_text(const char *at, const char *end)
     return any_digit && at == end;
 }
 
-enum al_err json_number_or_text(struct json_object *node, double *out)
+enum al_err json_number_or_text(struct json_node *node, double *out)
 {
     if (!json_is_string(node))
         return json_double(node, out);
@@ -549,7 +626,7 @@ enum al_err json_number_or_text(struct json_object *node, double *out)
     return AL_OK;
 }
 
-enum al_err json_i64(struct json_object *node, int64_t *out)
+enum al_err json_i64(struct json_node *node, int64_t *out)
 {
     double value = 0;
     char *end;
@@ -568,7 +645,7 @@ enum al_err json_i64(struct json_object *node, int64_t *out)
     return AL_OK;
 }
 
-enum al_err json_u64_text(struct json_object *node, uint64_t *out)
+enum al_err json_u64_text(struct json_node *node, uint64_t *out)
 {
     struct slice text = json_text(node);
     uint64_t value = 0;
@@ -584,7 +661,7 @@ enum al_err json_u64_text(struct json_object *node, uint64_t *out)
     return AL_OK;
 }
 
-bool json_chars(struct json_object *node, char *out, size_t out_size)
+bool json_chars(struct json_node *node, char *out, size_t out_size)
 {
     struct slice text = json_text(node);
     if (!json_is_string(node) || text.len >= out_size || memchr(text.ptr, '\0', text.len) != NULL)

@@ -192,7 +192,7 @@ void json_w_raw(struct json_writer *w, struct slice json)
     buf_append(w->out, json.ptr, json.len);
 }
 
-void json_w_node(struct json_writer *w, struct json_object *node)
+void json_w_node(struct json_writer *w, struct json_node *node)
 {
     struct json_cursor cursor = {0};
     if (json_is_object(node)) {
@@ -204,8 +204,8 @@ void json_w_node(struct json_writer *w, struct json_object *node)
         json_w_end_object(w);
     } else if (json_is_array(node)) {
         json_w_array(w);
-        for (size_t i = 0; i < json_length(node); i++)
-            json_w_node(w, json_at(node, i));
+        while (json_walk(node, &cursor))
+            json_w_node(w, cursor.value);
         json_w_end_array(w);
     } else if (json_is_string(node)) {
         json_w_string(w, json_text(node));

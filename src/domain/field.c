@@ -32,7 +32,7 @@ static bool refuse_document(struct order_event_refusal *refusal,
 
 bool document_read(struct json_reader *reader,
                    struct slice body,
-                   struct json_object **out,
+                   struct json_node **out,
                    struct order_event_refusal *refusal)
 {
     enum al_err err = json_read(reader, body, out);
@@ -44,7 +44,7 @@ bool document_read(struct json_reader *reader,
 }
 
 /* Text of a bad value for people: at most EXCERPT_MAX bytes, nothing but printable ASCII. */
-static void excerpt(struct json_object *node, char out[EXCERPT_MAX + 8])
+static void excerpt(struct json_node *node, char out[EXCERPT_MAX + 8])
 {
     if (node == NULL || json_is_bool(node) || json_is_object(node) || json_is_array(node)) {
         const char *word = node == NULL           ? "nothing"
@@ -67,7 +67,7 @@ bool refuse_field(struct order_event_refusal *refusal,
                   enum reason reason,
                   const char *path,
                   const char *expected,
-                  struct json_object *node)
+                  struct json_node *node)
 {
     char found[EXCERPT_MAX + 8];
     excerpt(node, found);
@@ -78,7 +78,7 @@ bool refuse_field(struct order_event_refusal *refusal,
     return false;
 }
 
-bool field_number(struct json_object *node, double *out)
+bool field_number(struct json_node *node, double *out)
 {
     double value;
     if (node == NULL || json_number_or_text(node, &value) != AL_OK || !isfinite(value))
@@ -87,12 +87,12 @@ bool field_number(struct json_object *node, double *out)
     return true;
 }
 
-struct json_object *field_first(struct json_object *object,
-                                const char *const *names,
-                                const char **found)
+struct json_node *field_first(struct json_node *object,
+                              const char *const *names,
+                              const char **found)
 {
     for (; *names != NULL; names++) {
-        struct json_object *node = json_get(object, *names);
+        struct json_node *node = json_get(object, *names);
         if (node == NULL)
             continue;
         if (found != NULL)
@@ -102,7 +102,7 @@ struct json_object *field_first(struct json_object *object,
     return NULL;
 }
 
-uint32_t field_trace(struct json_object *node, struct slice header_trace, struct trace_id *out)
+uint32_t field_trace(struct json_node *node, struct slice header_trace, struct trace_id *out)
 {
     memset(out, 0, sizeof *out);
     if (json_is_string(node) && trace_id_parse(json_text(node), out))

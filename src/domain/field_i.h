@@ -9,7 +9,7 @@
 /* One JSON document within the bounds of contract 3.1; *out is given, NULL after a refusal. `null` is refused. */
 bool document_read(struct json_reader *reader,
                    struct slice body,
-                   struct json_object **out,
+                   struct json_node **out,
                    struct order_event_refusal *refusal);
 
 /* Fill *refusal: "<path>: expected <expected>, found <excerpt of node>". The reason is field_missing when node is NULL and
@@ -18,17 +18,17 @@ bool refuse_field(struct order_event_refusal *refusal,
                   enum reason reason,
                   const char *path,
                   const char *expected,
-                  struct json_object *node);
+                  struct json_node *node);
 
 /* A finite number, as a number or as text of one. False for anything else (NULL, booleans, blanks, NaN). */
-bool field_number(struct json_object *node, double *out);
+bool field_number(struct json_node *node, double *out);
 
 /* The first member that is there and not null; its name in *found (may be NULL). The list ends with NULL. */
-struct json_object *field_first(struct json_object *object,
-                                const char *const *names,
-                                const char **found);
+struct json_node *field_first(struct json_node *object,
+                              const char *const *names,
+                              const char **found);
 
 /* A trace id: the body's if it is one, else the header's, else "". Returns how many bad ones were dropped. */
-uint32_t field_trace(struct json_object *node, struct slice header_trace, struct trace_id *out);
+uint32_t field_trace(struct json_node *node, struct slice header_trace, struct trace_id *out);
 
 #endif

@@ -22,10 +22,10 @@ const char *market_kind_name(enum market_kind kind)
 }
 
 struct reading {
-    struct json_object *payload; /* object or array */
-    struct slice topic;          /* empty when none */
-    struct slice type;           /* what names a snapshot or delta; empty when nothing does */
-    struct json_object *symbol, *trace;
+    struct json_node *payload; /* object or array */
+    struct slice topic;        /* empty when none */
+    struct slice type;         /* what names a snapshot or delta; empty when nothing does */
+    struct json_node *symbol, *trace;
     struct market_event *event;
     struct order_event_refusal *refusal;
 };
@@ -72,7 +72,7 @@ static bool time_from_text(struct slice text, int64_t *ts_ns)
 }
 
 /* *ts_ns is only touched by a time after 1970. */
-static bool read_time(struct json_object *node, int64_t *ts_ns)
+static bool read_time(struct json_node *node, int64_t *ts_ns)
 {
     int64_t read_ns = 0;
     bool is_text = json_is_string(node) || json_is_number(node);
@@ -84,9 +84,9 @@ static bool read_time(struct json_object *node, int64_t *ts_ns)
 
 /* ---- unwrapping ---- */
 
-static void note_text(struct json_object *level, const char *name, struct slice *out)
+static void note_text(struct json_node *level, const char *name, struct slice *out)
 {
-    struct json_object *node = json_get(level, name);
+    struct json_node *node = json_get(level, name);
     if (json_is_string(node))
         *out = json_text(node);
 }
@@ -99,7 +99,7 @@ static bool says_what_it_is(struct slice text)
             slice_is_nocase((struct slice){text.ptr + text.len - 8, 8}, "snapshot"));
 }
 
-static void note_type(struct json_object *level, struct slice *out)
+static void note_type(struct json_node *level, struct slice *out)
 {
     static const char *const names[] = {"event_type", "type", NULL};
     for (size_t i = 0; names[i] != NULL; i++) {
@@ -110,12 +110,12 @@ static void note_type(struct json_object *level, struct slice *out)
     }
 }
 
-static void note_level(struct reading *r, struct json_object *level)
+static void note_level(struct reading *r, struct json_node *level)
 {
     static const char *const symbols[] = {"symbol", "s", NULL};
     static const char *const times[] = {"timestamp", "ts", "time", NULL};
-    struct json_object *symbol = field_first(level, symbols, NULL);
-    struct json_object *trace = json_get(level, "trace_id");
+    struct json_node *symbol = field_first(level, symbols, NULL);
+    struct json_node *trace = json_get(level, "trace_id");
     note_text(level, "topic", &r->topic);
     note_type(level, &r->type);
     if (symbol != NULL)
@@ -128,12 +128,12 @@ static void note_level(struct reading *r, struct json_object *level)
     }
 }
 
-static void unwrap(struct reading *r, struct json_object *root)
+static void unwrap(struct reading *r, struct json_node *root)
 {
     static const char *const wrappers[] = {"payload", "data", NULL};
     r->payload = root;
     for (int i = 0; i < WRAPPERS_MAX && json_is_object(r->payload); i++) {
-        struct json_object *inner = field_first(r->payload, wrappers, NULL);
+        struct json_node *inner = field_first(r->payload, wrappers, NULL);
         note_level(r, r->payload);
         if (!json_is_object(inner) && !json_is_array(inner))
             return;
@@ -175,9 +175,25 @@ static size_t count_items(const struct reading *r)
     return json_is_array(r->payload) ? json_length(r->payload) : 1;
 }
 
-static struct json_object *item_at(const struct reading *r, size_t index)
+static struct json_node *first_item(const struct reading *r)
 {
-    return json_is_array(r->payload) ? json_at(r->payload, index) : r->payload;
+    return json_is_array(r->payload) ? json_at(r->payload, 0) : r->payload;
+}
+
+/* As often as there are items. */
+static struct json_node *next_item(const struct reading *r, struct json_cursor *items)
+{
+    if (!json_is_array(r->payload))
+        return r->payload;
+    return json_walk(r->payload, items) ? items->value : NULL;
+}
+
+static struct json_cursor items_after(const struct reading *r, size_t n_skipped)
+{
+    struct json_cursor items = {0};
+    while (n_skipped-- > 0)
+        next_item(r, &items);
+    return items;
 }
 
 /* ---- numbers ---- */
@@ -192,7 +208,7 @@ static bool is_wanted(double value, enum wanted wanted)
 static bool refuse_number(struct reading *r,
                           const char *name,
                           enum wanted wanted,
-                          struct json_object *node)
+                          struct json_node *node)
 {
     const char *expected =
         wanted == ABOVE_0 ? "a finite number above 0" : "a finite number not below 0";
@@ -201,25 +217,25 @@ static bool refuse_number(struct reading *r,
 
 /* The first of `names` that is there. Absent: false, with the field named. */
 static bool read_number(struct reading *r,
-                        struct json_object *item,
+                        struct json_node *item,
                         const char *const *names,
                         enum wanted wanted,
                         double *out)
 {
     const char *found = names[0];
-    struct json_object *node = field_first(item, names, &found);
+    struct json_node *node = field_first(item, names, &found);
     return (field_number(node, out) && is_wanted(*out, wanted)) ||
            refuse_number(r, found, wanted, node);
 }
 
 /* Absent, or empty text: NaN. */
 static bool read_optional(struct reading *r,
-                          struct json_object *item,
+                          struct json_node *item,
                           const char *const *names,
                           enum wanted wanted,
                           double *out)
 {
-    struct json_object *node = field_first(item, names, NULL);
+    struct json_node *node = field_first(item, names, NULL);
     *out = NAN;
     if (node == NULL || (json_is_string(node) && json_text(node).len == 0))
         return true;
@@ -232,7 +248,7 @@ static bool read_optional(struct reading *r,
 
 static bool read_ticker(struct reading *r)
 {
-    struct json_object *item = item_at(r, 0);
+    struct json_node *item = first_item(r);
     struct ticker_update *ticker = &r->event->ticker;
     if (!json_is_object(item))
         return refuse_field(r->refusal, REASON_field_invalid, "payload", "an object", item);
@@ -247,11 +263,11 @@ static bool read_ticker(struct reading *r)
 
 /* ---- order book ---- */
 
-static bool read_level(struct json_object *node, struct book_level *level)
+static bool read_level(struct json_node *node, struct book_level *level)
 {
     bool is_pair = json_is_array(node);
-    struct json_object *price = is_pair ? json_at(node, 0) : json_get(node, "price");
-    struct json_object *qty = is_pair ? json_at(node, 1) : json_get(node, "size");
+    struct json_node *price = is_pair ? json_at(node, 0) : json_get(node, "price");
+    struct json_node *qty = is_pair ? json_at(node, 1) : json_get(node, "size");
     return field_number(price, &level->price) && level->price > 0 &&
            field_number(qty, &level->qty) && level->qty >= 0;
 }
@@ -263,17 +279,18 @@ static bool read_levels(struct reading *r,
                         size_t *n_levels)
 {
     const char *found = names[0];
-    struct json_object *list = field_first(item_at(r, 0), names, &found);
+    struct json_node *list = field_first(first_item(r), names, &found);
     *n_levels = 0;
     if (list != NULL && !json_is_array(list))
         return refuse_field(r->refusal, REASON_field_invalid, found, "an array of levels", list);
-    for (size_t i = 0; i < json_length(list) && *n_levels < BOOK_DEPTH_MAX; i++) {
-        char path[64];
-        snprintf(path, sizeof path, "%s[%zu]", found, i);
-        if (!read_level(json_at(list, i), &levels[*n_levels]))
+    for (struct json_cursor level = {0}; *n_levels < BOOK_DEPTH_MAX && json_walk(list, &level);
+         ++*n_levels) {
+        if (!read_level(level.value, &levels[*n_levels])) {
+            char path[64];
+            snprintf(path, sizeof path, "%s[%zu]", found, *n_levels);
             return refuse_field(r->refusal, REASON_field_invalid, path,
-                                "price above 0 and size not below 0", json_at(list, i));
-        ++*n_levels;
+                                "price above 0 and size not below 0", level.value);
+        }
     }
     return true;
 }
@@ -291,7 +308,7 @@ static bool has_zero(const struct book_level *levels, size_t n_levels)
 static bool guess_delta(const struct reading *r)
 {
     const struct market_event *event = r->event;
-    struct json_object *update = json_get(item_at(r, 0), "u");
+    struct json_node *update = json_get(first_item(r), "u");
     struct slice depth_text = topic_part(r->topic, 1);
     struct decimal depth;
     int64_t update_id;
@@ -310,13 +327,13 @@ static bool guess_delta(const struct reading *r)
 static bool read_book(struct reading *r)
 {
     struct market_event *event = r->event;
-    if (!json_is_object(item_at(r, 0)))
+    if (!json_is_object(first_item(r)))
         return refuse_field(r->refusal, REASON_field_invalid, "payload", "an object",
-                            item_at(r, 0));
+                            first_item(r));
     if (!read_levels(r, NAMES("bids", "b"), event->book.bids, &event->book.n_bids) ||
         !read_levels(r, NAMES("asks", "a"), event->book.asks, &event->book.n_asks))
         return false;
-    if (field_first(item_at(r, 0), NAMES("bids", "b", "asks", "a"), NULL) == NULL)
+    if (field_first(first_item(r), NAMES("bids", "b", "asks", "a"), NULL) == NULL)
         return refuse_field(r->refusal, REASON_field_missing, "bids", "bids or asks", NULL);
     struct slice tail = {r->type.ptr + (r->type.len > 5 ? r->type.len - 5 : 0),
                          r->type.len > 5 ? 5 : r->type.len};
@@ -351,19 +368,19 @@ int64_t candle_interval_parse(struct slice text)
     return count <= 366 || unit_ns <= NS_PER_MIN ? count * unit_ns : 0;
 }
 
-static bool read_interval(struct reading *r, struct json_object *item, int64_t *out)
+static bool read_interval(struct reading *r, struct json_node *item, int64_t *out)
 {
-    struct json_object *node = json_get(item, "interval");
+    struct json_node *node = json_get(item, "interval");
     struct slice text = node == NULL ? topic_part(r->topic, 1) : json_text(node);
     *out = candle_interval_parse(text);
     return *out > 0 || refuse_field(r->refusal, REASON_field_invalid, "interval",
                                     "minutes, or like 1m, 4h, D", node);
 }
 
-static bool read_candle(struct reading *r, struct json_object *item, struct kline *out)
+static bool read_candle(struct reading *r, struct json_node *item, struct kline *out)
 {
     struct candle *candle = &out->candle;
-    struct json_object *start = field_first(item, NAMES("start", "t"), NULL);
+    struct json_node *start = field_first(item, NAMES("start", "t"), NULL);
     if (!json_is_object(item))
         return refuse_field(r->refusal, REASON_field_invalid, "payload", "an object", item);
     if (!read_time(start, &candle->ts_open_ns))
@@ -392,11 +409,12 @@ static bool read_kline(struct reading *r)
     if (n_items == 0)
         return refuse_field(r->refusal, REASON_field_missing, "payload", "at least one candle",
                             NULL);
+    struct json_cursor items = items_after(r, first);
     for (size_t i = first; i + 1 < n_items; i++) {
-        if (!read_candle(r, item_at(r, i), &event->kline.earlier[event->kline.n_earlier++]))
+        if (!read_candle(r, next_item(r, &items), &event->kline.earlier[event->kline.n_earlier++]))
             return false;
     }
-    if (!read_candle(r, item_at(r, n_items - 1), &newest))
+    if (!read_candle(r, next_item(r, &items), &newest))
         return false;
     event->kline.candle = newest.candle;
     event->kline.confirmed = newest.confirmed;
@@ -405,10 +423,10 @@ static bool read_kline(struct reading *r)
 
 /* ---- trades ---- */
 
-static bool read_trade(struct reading *r, struct json_object *item, struct trade *trade)
+static bool read_trade(struct reading *r, struct json_node *item, struct trade *trade)
 {
-    struct json_object *time = field_first(item, NAMES("T", "timestamp", "ts", "time"), NULL);
-    struct json_object *side = field_first(item, NAMES("S", "side"), NULL);
+    struct json_node *time = field_first(item, NAMES("T", "timestamp", "ts", "time"), NULL);
+    struct json_node *side = field_first(item, NAMES("S", "side"), NULL);
     if (!json_is_object(item))
         return refuse_field(r->refusal, REASON_field_invalid, "payload", "an object", item);
     trade->ts_event_ns = r->event->ts_event_ns;
@@ -431,9 +449,10 @@ static bool read_trades(struct reading *r)
         return refuse_field(r->refusal, REASON_field_missing, "payload", "at least one trade",
                             NULL);
     event->trades.n_dropped = n_items > MARKET_TRADES_MAX ? n_items - MARKET_TRADES_MAX : 0;
+    struct json_cursor items = items_after(r, event->trades.n_dropped);
     for (size_t i = event->trades.n_dropped; i < n_items; i++) {
         struct trade *trade = &event->trades.trades[event->trades.n_trades];
-        if (!read_trade(r, item_at(r, i), trade))
+        if (!read_trade(r, next_item(r, &items), trade))
             return false;
         event->trades.n_trades++;
         newest_ns = trade->ts_event_ns > newest_ns ? trade->ts_event_ns : newest_ns;
@@ -459,7 +478,7 @@ bool market_event_parse(struct json_reader *reader,
                         struct order_event_refusal *refusal)
 {
     struct reading r = {.topic = {"", 0}, .type = {"", 0}, .event = event, .refusal = refusal};
-    struct json_object *root;
+    struct json_node *root;
     memset(event, 0, sizeof *event);
     memset(refusal, 0, sizeof *refusal);
     event->kind = kind;

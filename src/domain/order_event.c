@@ -41,7 +41,7 @@ static const struct shape flat_shape = {"", "execution_quantity", "execution_pri
 
 struct reading {
     const struct shape *shape;
-    struct json_object *root, *order; /* the same in the flat shape */
+    struct json_node *root, *order; /* the same in the flat shape */
     struct order_event *event;
     struct order_event_refusal *refusal;
 };
@@ -59,15 +59,15 @@ static bool refuse_order_field(struct reading *r,
 }
 
 /* The text of a member; an empty slice when it is not a string, which no reader accepts. */
-static struct slice text_of(struct json_object *object, const char *name)
+static struct slice text_of(struct json_node *object, const char *name)
 {
-    struct json_object *node = json_get(object, name);
+    struct json_node *node = json_get(object, name);
     return json_is_string(node) ? json_text(node) : (struct slice){"", 0};
 }
 
 static bool read_event_id(struct reading *r)
 {
-    struct json_object *node = json_get(r->root, "event_id");
+    struct json_node *node = json_get(r->root, "event_id");
     if (node == NULL && r->event->flat)
         return true; /* derived when everything else is known */
     if (uuid_parse(text_of(r->root, "event_id"), &r->event->event_id) != AL_OK)
@@ -77,7 +77,7 @@ static bool read_event_id(struct reading *r)
 
 static bool read_type(struct reading *r)
 {
-    struct json_object *node = json_get(r->root, "event_type");
+    struct json_node *node = json_get(r->root, "event_type");
     struct slice text = text_of(r->root, "event_type");
     if (node == NULL && r->event->flat) {
         r->event->type = ORDER_EVENT_filled;
@@ -122,7 +122,7 @@ static bool read_side(struct reading *r)
 
 static bool read_decimal(struct reading *r, const char *name, struct decimal *out)
 {
-    struct json_object *node = json_get(r->order, name);
+    struct json_node *node = json_get(r->order, name);
     if (!json_is_string(node) && !json_is_number(node))
         return refuse_order_field(r, REASON_field_invalid, name,
                                   "a decimal number, as text or number");
@@ -156,7 +156,7 @@ static bool read_quantity(struct reading *r)
 /* Without a filled quantity a price means nothing: a bad one is context. */
 static bool read_unused_price(struct reading *r)
 {
-    struct json_object *node = json_get(r->order, r->shape->price);
+    struct json_node *node = json_get(r->order, r->shape->price);
     struct decimal ignored;
     bool is_text = json_is_string(node) || json_is_number(node);
     if (node != NULL && (!is_text || decimal_parse(json_text(node), &ignored) != AL_OK))
@@ -190,11 +190,11 @@ static bool read_fees(struct reading *r)
 
 /* A time that may be missing or bad: then the next source is asked. */
 static bool context_time(struct reading *r,
-                         struct json_object *object,
+                         struct json_node *object,
                          const char *name,
                          int64_t *out)
 {
-    struct json_object *node = json_get(object, name);
+    struct json_node *node = json_get(object, name);
     int64_t ts_ns;
     if (node == NULL)
         return false;
@@ -264,9 +264,9 @@ static bool (*const strict_fields[])(struct reading *r) = {
 
 /* A number not below `min`, or NaN; bad ones are counted. */
 static double context_number(
-    struct reading *r, struct json_object *object, const char *name, double min, bool open)
+    struct reading *r, struct json_node *object, const char *name, double min, bool open)
 {
-    struct json_object *node = json_get(object, name);
+    struct json_node *node = json_get(object, name);
     double value;
     if (node == NULL)
         return NAN;
@@ -277,9 +277,9 @@ static double context_number(
 }
 
 /* An object, or NULL; something else is counted. */
-static struct json_object *context_object(struct reading *r, const char *name)
+static struct json_node *context_object(struct reading *r, const char *name)
 {
-    struct json_object *node = json_get(r->root, name);
+    struct json_node *node = json_get(r->root, name);
     if (node == NULL || json_is_object(node))
         return node;
     r->event->n_context_dropped++;
@@ -288,7 +288,7 @@ static struct json_object *context_object(struct reading *r, const char *name)
 
 static void read_market_conditions(struct reading *r)
 {
-    struct json_object *market = context_object(r, "market_conditions");
+    struct json_node *market = context_object(r, "market_conditions");
     r->event->market.price = context_number(r, market, "price", 0, true);
     r->event->market.spread = context_number(r, market, "spread", 0, false);
     r->event->market.volume_24h = context_number(r, market, "volume_24h", 0, false);
@@ -298,8 +298,8 @@ static void read_market_conditions(struct reading *r)
 static void read_claims(struct reading *r)
 {
     struct order_event *event = r->event;
-    struct json_object *signal = event->flat ? r->root : context_object(r, "signal");
-    struct json_object *strategy = json_get(signal, "strategy_id");
+    struct json_node *signal = event->flat ? r->root : context_object(r, "signal");
+    struct json_node *strategy = json_get(signal, "strategy_id");
     if (strategy != NULL &&
         !strategy_id_parse(text_of(signal, "strategy_id"), &event->claimed_strategy_id))
         event->n_context_dropped++;
@@ -312,7 +312,7 @@ static void read_claims(struct reading *r)
 
 static void read_dry_run(struct reading *r)
 {
-    struct json_object *node = json_get(r->order, "is_dry_run");
+    struct json_node *node = json_get(r->order, "is_dry_run");
     r->event->is_dry_run = json_is_true(node);
     if (node != NULL && !json_is_bool(node))
         r->event->n_context_dropped++;
@@ -321,7 +321,7 @@ static void read_dry_run(struct reading *r)
 static void read_context(struct reading *r, struct slice header_trace)
 {
     struct order_event *event = r->event;
-    struct json_object *rejection = json_get(r->root, "rejection_reason");
+    struct json_node *rejection = json_get(r->root, "rejection_reason");
     event->n_context_dropped +=
         field_trace(json_get(r->root, "trace_id"), header_trace, &event->trace_id);
     read_market_conditions(r);
@@ -339,7 +339,7 @@ static void read_context(struct reading *r, struct slice header_trace)
 
 static bool find_shape(struct reading *r)
 {
-    struct json_object *order = json_get(r->root, "order");
+    struct json_node *order = json_get(r->root, "order");
     bool has_flat_parts =
         json_get(r->root, "order_id") != NULL || json_get(r->root, "execution_quantity") != NULL;
     bool is_nested = order != NULL || (json_get(r->root, "event_type") != NULL && !has_flat_parts);
@@ -366,7 +366,7 @@ bool order_event_parse(struct json_reader *reader,
                        struct slice header_trace,
                        int64_t ts_recv_ns,
                        struct order_event *event,
-                       struct json_object **doc,
+                       struct json_node **doc,
                        struct order_event_refusal *refusal)
 {
     struct reading r = {.event = event, .refusal = refusal};

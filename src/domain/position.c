@@ -8,13 +8,13 @@
 #define POSITION_SIZE_TEXT "a signed decimal number of at most 12 integer digits"
 
 struct reading {
-    struct json_object *root;
+    struct json_node *root;
     struct position_update *update;
     struct order_event_refusal *refusal;
 };
 
 /* Text of 1 to `size` - 1 bytes without control characters, zero-padded. */
-static bool keep_text(struct json_object *node, char *out, size_t size)
+static bool keep_text(struct json_node *node, char *out, size_t size)
 {
     struct slice text = json_is_string(node) ? json_text(node) : (struct slice){"", 0};
     if (text.len == 0 || text.len >= size)
@@ -29,7 +29,7 @@ static bool keep_text(struct json_object *node, char *out, size_t size)
 
 static bool read_position_id(struct reading *r)
 {
-    struct json_object *node = json_get(r->root, "position_id");
+    struct json_node *node = json_get(r->root, "position_id");
     return keep_text(node, r->update->position_id, sizeof r->update->position_id) ||
            refuse_field(r->refusal, REASON_field_invalid, "position_id", "1 to 63 bytes of text",
                         node);
@@ -39,14 +39,14 @@ static bool read_asset(struct reading *r)
 {
     static const char *const names[] = {"asset", "symbol", "trading_pair", NULL};
     const char *found = names[0];
-    struct json_object *node = field_first(r->root, names, &found);
+    struct json_node *node = field_first(r->root, names, &found);
     return (json_is_string(node) && asset_parse(json_text(node), &r->update->asset)) ||
            refuse_field(r->refusal, REASON_field_invalid, found, "3 to 20 of A-Z0-9", node);
 }
 
 static bool read_size(struct reading *r)
 {
-    struct json_object *node = json_get(r->root, "size");
+    struct json_node *node = json_get(r->root, "size");
     bool is_text = json_is_string(node) || json_is_number(node);
     return (is_text && decimal_parse(json_text(node), &r->update->size) == AL_OK) ||
            refuse_field(r->refusal, REASON_field_invalid, "size", POSITION_SIZE_TEXT, node);
@@ -70,7 +70,7 @@ static double work_out_pnl_pct(const struct position_update *update)
 static void read_context(struct reading *r, struct slice header_trace)
 {
     struct position_update *update = r->update;
-    struct json_object *time = json_get(r->root, "timestamp");
+    struct json_node *time = json_get(r->root, "timestamp");
     int64_t ts_ns;
     update->unrealized_pnl = context_number(r, "unrealized_pnl", -INFINITY);
     update->realized_pnl = context_number(r, "realized_pnl", -INFINITY);

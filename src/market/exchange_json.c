@@ -11,7 +11,7 @@ static enum al_err bad_field(const char *field, const char *wanted)
     return err_set(AL_EPARSE, "signal: %s: %s expected", field, wanted);
 }
 
-static enum al_err read_numbers(struct json_object *root, struct exchange_signal *signal)
+static enum al_err read_numbers(struct json_node *root, struct exchange_signal *signal)
 {
     double amount;
     if (json_double(json_get(root, "amount"), &amount) != AL_OK || !(amount > 0) ||
@@ -26,7 +26,7 @@ static enum al_err read_numbers(struct json_object *root, struct exchange_signal
     return AL_OK;
 }
 
-static enum al_err read_names(struct json_object *root, struct exchange_signal *signal)
+static enum al_err read_names(struct json_node *root, struct exchange_signal *signal)
 {
     if (uuid_parse(json_text(json_get(root, "signal_id")), &signal->signal_id) != AL_OK)
         return bad_field("signal_id", "a UUID");
@@ -36,7 +36,7 @@ static enum al_err read_names(struct json_object *root, struct exchange_signal *
         return bad_field("asset", "4 to 20 of A-Z0-9");
     if (!strategy_id_parse(json_text(json_get(root, "strategy_id")), &signal->strategy_id))
         return bad_field("strategy_id", "1 to 100 characters");
-    struct json_object *version = json_get(root, "model_version");
+    struct json_node *version = json_get(root, "model_version");
     if (version != NULL && !model_version_id_parse(json_text(version), &signal->model_version))
         return bad_field("model_version", "null or v1, v2.1");
     if (!trace_id_parse(json_text(json_get(root, "trace_id")), &signal->trace_id))
@@ -44,7 +44,7 @@ static enum al_err read_names(struct json_object *root, struct exchange_signal *
     return AL_OK;
 }
 
-static enum al_err read_members(struct json_object *root, struct exchange_signal *signal)
+static enum al_err read_members(struct json_node *root, struct exchange_signal *signal)
 {
     if (!json_is_object(root))
         return bad_field("body", "one object");
@@ -65,7 +65,7 @@ enum al_err exchange_read_signal(struct json_reader *reader,
                                  struct slice body,
                                  struct exchange_signal *signal)
 {
-    struct json_object *root = NULL;
+    struct json_node *root = NULL;
     memset(signal, 0, sizeof *signal);
     enum al_err err = json_read(reader, body, &root);
     if (err != AL_OK)

@@ -270,9 +270,9 @@ void calibration_write(const struct calibration *calibration, struct json_writer
 }
 
 static enum al_err read_number(
-    struct json_object *object, const char *name, double min, double max, double *out)
+    struct json_node *object, const char *name, double min, double max, double *out)
 {
-    struct json_object *node = json_get(object, name);
+    struct json_node *node = json_get(object, name);
     if (node == NULL || json_double(node, out) != AL_OK)
         return err_set(AL_EPARSE, "calibration.%s is missing or no number", name);
     if (!(*out >= min && *out <= max))
@@ -281,7 +281,7 @@ static enum al_err read_number(
     return AL_OK;
 }
 
-enum al_err calibration_read(struct json_object *object, struct calibration *out)
+enum al_err calibration_read(struct json_node *object, struct calibration *out)
 {
     int64_t n_rows = 0;
     enum al_err err = AL_OK;

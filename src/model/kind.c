@@ -68,7 +68,7 @@ enum al_err model_params_check(const struct model_kind *kind, const struct model
 
 static enum al_err read_param(const struct model_kind *kind,
                               const char *name,
-                              struct json_object *node,
+                              struct json_node *node,
                               struct model_params *out)
 {
     for (size_t i = 0; i < kind->n_params; i++) {
@@ -83,7 +83,7 @@ static enum al_err read_param(const struct model_kind *kind,
 }
 
 enum al_err model_params_read(const struct model_kind *kind,
-                              struct json_object *object,
+                              struct json_node *object,
                               struct model_params *out)
 {
     model_params_default(kind, out);

@@ -100,7 +100,7 @@ static void write_fields(
     json_w_end_object(w);
 }
 
-static enum al_err read_u64(struct json_object *node, uint64_t *out)
+static enum al_err read_u64(struct json_node *node, uint64_t *out)
 {
     int64_t value;
     if (node == NULL || json_i64(node, &value) != AL_OK || value < 0)
@@ -109,12 +109,12 @@ static enum al_err read_u64(struct json_object *node, uint64_t *out)
     return AL_OK;
 }
 
-static enum al_err read_time(struct json_object *node, int64_t *out)
+static enum al_err read_time(struct json_node *node, int64_t *out)
 {
     return json_is_string(node) ? timestamp_parse(json_text(node), out) : AL_EPARSE;
 }
 
-static enum al_err read_value(struct json_object *node, enum field_type type, void *out)
+static enum al_err read_value(struct json_node *node, enum field_type type, void *out)
 {
     switch (type) {
     case FIELD_F64:
@@ -133,9 +133,9 @@ static enum al_err read_value(struct json_object *node, enum field_type type, vo
 }
 
 static enum al_err read_fields(
-    struct json_object *root, const char *key, const struct field *fields, size_t n, void *base)
+    struct json_node *root, const char *key, const struct field *fields, size_t n, void *base)
 {
-    struct json_object *object = json_get(root, key);
+    struct json_node *object = json_get(root, key);
     if (!json_is_object(object))
         return err_set(AL_EPARSE, "manifest: %s is missing or no object", key);
     for (size_t i = 0; i < n; i++) {
@@ -276,7 +276,7 @@ static enum al_err wrong(const char *field)
     return err_set(AL_EPARSE, "manifest: %s is missing or wrong", field);
 }
 
-static enum al_err read_strings(struct json_object *root, struct manifest *m)
+static enum al_err read_strings(struct json_node *root, struct manifest *m)
 {
     uint64_t n_rounds;
     if (!model_version_id_parse(json_text(json_get(root, "version")), &m->version))
@@ -300,9 +300,9 @@ static enum al_err read_strings(struct json_object *root, struct manifest *m)
     return json_u64_text(json_get(root, "seed"), &m->seed) == AL_OK ? AL_OK : wrong("seed");
 }
 
-static enum al_err read_features(struct json_object *root, struct manifest *m)
+static enum al_err read_features(struct json_node *root, struct manifest *m)
 {
-    struct json_object *list = json_get(root, "features");
+    struct json_node *list = json_get(root, "features");
     double timeframe_seconds;
     if (!sha256_parse(json_text(json_get(root, "schema_hash")), &m->schema_hash))
         return wrong("schema_hash");
@@ -332,7 +332,7 @@ static bool metric_type_parse(struct slice name, enum metric_type *out)
     return false;
 }
 
-static enum al_err read_metric(struct json_object *node, struct manifest_metric *out)
+static enum al_err read_metric(struct json_node *node, struct manifest_metric *out)
 {
     if (!json_chars(json_get(node, "name"), out->name, sizeof out->name) || out->name[0] == '\0')
         return wrong("metrics[].name");
@@ -346,9 +346,9 @@ static enum al_err read_metric(struct json_object *node, struct manifest_metric 
     return read_u64(json_get(node, "n"), &out->n) == AL_OK ? AL_OK : wrong("metrics[].n");
 }
 
-static enum al_err read_metrics(struct json_object *root, struct manifest *m)
+static enum al_err read_metrics(struct json_node *root, struct manifest *m)
 {
-    struct json_object *list = json_get(root, "metrics");
+    struct json_node *list = json_get(root, "metrics");
     if (!json_is_array(list) || json_length(list) > MANIFEST_METRICS_MAX)
         return wrong("metrics");
     m->n_metrics = json_length(list);
@@ -360,7 +360,7 @@ static enum al_err read_metrics(struct json_object *root, struct manifest *m)
     return AL_OK;
 }
 
-static enum al_err read_gate_numbers(struct json_object *object, struct manifest_gate *gate)
+static enum al_err read_gate_numbers(struct json_node *object, struct manifest_gate *gate)
 {
     struct json_cursor cursor = {0};
     if (!json_is_object(object))
@@ -379,7 +379,7 @@ static enum al_err read_gate_numbers(struct json_object *object, struct manifest
     return AL_OK;
 }
 
-static enum al_err read_gate(struct json_object *object, struct manifest_gate *gate)
+static enum al_err read_gate(struct json_node *object, struct manifest_gate *gate)
 {
     if (!json_is_object(object))
         return wrong("gate");
@@ -400,15 +400,16 @@ static bool file_name_is_plain(const char *name)
            strcmp(name, MANIFEST_FILE_NAME) != 0 && strlen(name) < MANIFEST_NAME_MAX;
 }
 
-static enum al_err read_files(struct json_object *root, struct manifest *m)
+static enum al_err read_files(struct json_node *root, struct manifest *m)
 {
-    struct json_object *object = json_get(root, "files");
+    struct json_node *object = json_get(root, "files");
     struct json_cursor cursor = {0};
     if (!json_is_object(object))
         return wrong("files");
     while (json_walk(object, &cursor)) {
         struct manifest_file *file = &m->files[m->n_files];
-        if (m->n_files == MANIFEST_FILES_MAX || !file_name_is_plain(cursor.key))
+        if (m->n_files == MANIFEST_FILES_MAX || !file_name_is_plain(cursor.key) ||
+            manifest_find_file(m, cursor.key) != NULL)
             return wrong("files");
         memcpy(file->name, cursor.key, strlen(cursor.key) + 1);
         if (read_u64(json_get(cursor.value, "bytes"), &file->n_bytes) != AL_OK ||
@@ -419,15 +420,15 @@ static enum al_err read_files(struct json_object *root, struct manifest *m)
     return AL_OK;
 }
 
-static enum al_err read_params(struct json_object *root, struct manifest *m)
+static enum al_err read_params(struct json_node *root, struct manifest *m)
 {
-    struct json_object *object = json_get(root, "parameters");
+    struct json_node *object = json_get(root, "parameters");
     if (!json_is_object(object))
         return wrong("parameters");
     return model_params_read(model_kind_find(slice_of(m->kind)), object, &m->params);
 }
 
-static enum al_err read_root(struct json_object *root, struct manifest *m)
+static enum al_err read_root(struct json_node *root, struct manifest *m)
 {
     int64_t format = 0;
     if (json_get(root, "format") == NULL || json_i64(json_get(root, "format"), &format) != AL_OK)
@@ -455,7 +456,7 @@ static enum al_err read_root(struct json_object *root, struct manifest *m)
 
 enum al_err manifest_read(struct slice text, struct manifest *out)
 {
-    struct json_object *root = NULL;
+    struct json_node *root = NULL;
     struct json_reader *reader = json_reader_create(MANIFEST_BYTES_MAX, 8);
     enum al_err err = json_read(reader, text, &root);
     memset(out, 0, sizeof *out);

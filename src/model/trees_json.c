@@ -11,10 +11,7 @@
 #define MODEL_JSON_MAX   (1024U * 1024 * 1024)
 #define MODEL_JSON_DEPTH 32
 
-static enum al_err read_u32(struct json_object *node,
-                            const char *field,
-                            uint32_t max,
-                            uint32_t *out)
+static enum al_err read_u32(struct json_node *node, const char *field, uint32_t max, uint32_t *out)
 {
     char text[24];
     struct slice source = json_text(node);
@@ -31,7 +28,7 @@ static enum al_err read_u32(struct json_object *node,
 }
 
 /* A number, or text of one, in later versions of the library also text of a list of one ("[5E-1]"). */
-static enum al_err read_float(struct json_object *node, const char *field, float *out)
+static enum al_err read_float(struct json_node *node, const char *field, float *out)
 {
     char text[40];
     struct slice source = json_text(node);
@@ -49,7 +46,7 @@ static enum al_err read_float(struct json_object *node, const char *field, float
     return AL_OK;
 }
 
-static struct json_object *member(struct json_object *node, const char *path)
+static struct json_node *member(struct json_node *node, const char *path)
 {
     char name[64];
     while (node != NULL && *path != '\0') {
@@ -63,14 +60,14 @@ static struct json_object *member(struct json_object *node, const char *path)
 }
 
 struct tree_arrays {
-    struct json_object *left, *right, *features, *values, *default_left, *split_type;
+    struct json_node *left, *right, *features, *values, *default_left, *split_type;
 };
 
-static enum al_err find_arrays(struct json_object *tree, uint32_t n_nodes, struct tree_arrays *out)
+static enum al_err find_arrays(struct json_node *tree, uint32_t n_nodes, struct tree_arrays *out)
 {
     const struct {
         const char *name;
-        struct json_object **into;
+        struct json_node **into;
     } wanted[] = {
         {"left_children", &out->left},        {"right_children", &out->right},
         {"split_indices", &out->features},    {"split_conditions", &out->values},
@@ -86,7 +83,7 @@ static enum al_err find_arrays(struct json_object *tree, uint32_t n_nodes, struc
 }
 
 /* Whether default_left says left: 1, true, or 0, false. */
-static bool is_true(struct json_object *node)
+static bool is_true(struct json_node *node)
 {
     return json_is_true(node) || slice_is(json_text(node), "1");
 }
@@ -117,7 +114,7 @@ static enum al_err read_node(const struct tree_arrays *arrays,
     return err;
 }
 
-static enum al_err read_tree(struct json_object *tree, struct tree_list *list, uint32_t tree_index)
+static enum al_err read_tree(struct json_node *tree, struct tree_list *list, uint32_t tree_index)
 {
     struct tree_arrays arrays;
     uint32_t n_nodes = 0, n_deleted = 0;
@@ -143,7 +140,7 @@ static enum al_err read_tree(struct json_object *tree, struct tree_list *list, u
     return err;
 }
 
-static enum al_err check_head(struct json_object *learner)
+static enum al_err check_head(struct json_node *learner)
 {
     uint32_t n_class = 0, n_target = 1;
     struct slice booster = json_text(member(learner, "gradient_booster.name"));
@@ -159,7 +156,7 @@ static enum al_err check_head(struct json_object *learner)
 }
 
 /* The margin of a probability, in float, as the library computes it. */
-static enum al_err read_base_margin(struct json_object *learner, float *out)
+static enum al_err read_base_margin(struct json_node *learner, float *out)
 {
     float p;
     enum al_err err =
@@ -171,9 +168,9 @@ static enum al_err read_base_margin(struct json_object *learner, float *out)
     return err;
 }
 
-static enum al_err read_learner(struct json_object *learner, struct tree_list *list)
+static enum al_err read_learner(struct json_node *learner, struct tree_list *list)
 {
-    struct json_object *trees = member(learner, "gradient_booster.model.trees");
+    struct json_node *trees = member(learner, "gradient_booster.model.trees");
     enum al_err err = check_head(learner);
     if (err == AL_OK)
         err = read_base_margin(learner, &list->base_margin);
@@ -188,14 +185,15 @@ static enum al_err read_learner(struct json_object *learner, struct tree_list *l
     list->tree_nodes = calloc(list->n_trees, sizeof *list->tree_nodes);
     if (list->tree_nodes == NULL)
         return err_set(AL_ENOMEM, "%u trees", list->n_trees);
-    for (uint32_t i = 0; i < list->n_trees && err == AL_OK; i++)
-        err = read_tree(json_at(trees, i), list, i);
+    struct json_cursor tree = {0};
+    for (uint32_t i = 0; err == AL_OK && json_walk(trees, &tree); i++)
+        err = read_tree(tree.value, list, i);
     return err;
 }
 
 enum al_err trees_flatten(struct slice model_json, struct buf *out)
 {
-    struct json_object *root = NULL;
+    struct json_node *root = NULL;
     struct tree_list list = {0};
     struct json_reader *reader = json_reader_create(MODEL_JSON_MAX, MODEL_JSON_DEPTH);
     enum al_err err = json_read(reader, model_json, &root);

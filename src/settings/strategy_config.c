@@ -147,7 +147,7 @@ static const char *path_of(const struct row *row)
 }
 
 /* The value as JSON text, cut where it is long. */
-static const char *value_text(struct json_object *value)
+static const char *value_text(struct json_node *value)
 {
     static _Thread_local char text[VALUE_TEXT_MAX];
     struct json_writer w;
@@ -161,21 +161,21 @@ static const char *value_text(struct json_object *value)
 
 static void refuse_number(struct reading *r,
                           const struct row *row,
-                          struct json_object *value,
+                          struct json_node *value,
                           const char *what)
 {
     problem(r, "%s: %s is not %s in %.15g..%.15g%s%s", path_of(row), value_text(value), what,
             row->min, row->max, row->unit[0] == '\0' ? "" : ", ", row->unit);
 }
 
-static bool number_in_range(const struct row *row, struct json_object *value, double *out)
+static bool number_in_range(const struct row *row, struct json_node *value, double *out)
 {
     return json_double(value, out) == AL_OK && *out >= row->min && *out <= row->max;
 }
 
 static void read_whole(struct reading *r,
                        const struct row *row,
-                       struct json_object *value,
+                       struct json_node *value,
                        uint32_t *to)
 {
     int64_t whole;
@@ -185,10 +185,7 @@ static void read_whole(struct reading *r,
         refuse_number(r, row, value, "a whole number");
 }
 
-static void read_number(struct reading *r,
-                        const struct row *row,
-                        struct json_object *value,
-                        void *to)
+static void read_number(struct reading *r, const struct row *row, struct json_node *value, void *to)
 {
     double number;
     if (row->kind == KIND_optional && value == NULL)
@@ -203,7 +200,7 @@ static void read_number(struct reading *r,
 
 static void read_choice(struct reading *r,
                         const struct row *row,
-                        struct json_object *value,
+                        struct json_node *value,
                         uint32_t *to)
 {
     for (uint32_t i = 0; json_is_string(value) && i < word_count(row->unit); i++) {
@@ -219,7 +216,7 @@ static void read_choice(struct reading *r,
 
 static void read_assets(struct reading *r,
                         const struct row *row,
-                        struct json_object *value,
+                        struct json_node *value,
                         struct strategy_config *out)
 {
     out->n_assets = 0;
@@ -253,7 +250,7 @@ static bool is_feature_text(struct slice text)
 
 static void read_features(struct reading *r,
                           const struct row *row,
-                          struct json_object *value,
+                          struct json_node *value,
                           struct strategy_config *out)
 {
     out->n_features = 0;
@@ -274,7 +271,7 @@ static void read_features(struct reading *r,
     }
 }
 
-static void read_array(struct reading *r, const struct row *row, struct json_object *value)
+static void read_array(struct reading *r, const struct row *row, struct json_node *value)
 {
     size_t count = json_length(value);
     if (!json_is_array(value) || (double)count < row->min || (double)count > row->max) {
@@ -291,7 +288,7 @@ static void read_array(struct reading *r, const struct row *row, struct json_obj
 static void read_weight(struct reading *r,
                         const struct row *row,
                         const char *name,
-                        struct json_object *value)
+                        struct json_node *value)
 {
     for (size_t i = 0; i < STRATEGY_HEURISTICS; i++) {
         if (strcmp(name, heuristics[i]) != 0)
@@ -304,7 +301,7 @@ static void read_weight(struct reading *r,
     problem(r, "%s.%.40s: no such heuristic", row->name, name);
 }
 
-static void read_weights(struct reading *r, const struct row *row, struct json_object *value)
+static void read_weights(struct reading *r, const struct row *row, struct json_node *value)
 {
     struct json_cursor cursor = {0};
     if (!json_is_object(value)) {
@@ -320,7 +317,7 @@ static void read_weights(struct reading *r, const struct row *row, struct json_o
 
 static void read_object(struct reading *r,
                         const struct row *row,
-                        struct json_object *value,
+                        struct json_node *value,
                         char to[STRATEGY_PARAMETERS_MAX])
 {
     struct buf text = BUF_INIT(STRATEGY_PARAMETERS_MAX - 1);
@@ -338,7 +335,7 @@ static void read_object(struct reading *r,
 
 static void read_schedule(struct reading *r,
                           const struct row *row,
-                          struct json_object *value,
+                          struct json_node *value,
                           char to[SETTING_TEXT_MAX])
 {
     struct slice text = json_text(value);
@@ -352,7 +349,7 @@ static void read_schedule(struct reading *r,
     to[text.len] = '\0';
 }
 
-static void read_field(struct reading *r, const struct row *row, struct json_object *value)
+static void read_field(struct reading *r, const struct row *row, struct json_node *value)
 {
     void *to = (char *)r->out + row->offset;
     switch (row->kind) {
@@ -416,7 +413,7 @@ static bool is_remark(const char *name)
     return false;
 }
 
-static void read_members(struct reading *r, const char *object, struct json_object *node)
+static void read_members(struct reading *r, const char *object, struct json_node *node)
 {
     struct json_cursor cursor = {0};
     while (json_walk(node, &cursor)) {
@@ -455,7 +452,7 @@ enum al_err strategy_config_parse(struct json_reader *reader,
                                   struct buf *problems)
 {
     struct reading r = {out, problems, 0};
-    struct json_object *node = NULL;
+    struct json_node *node = NULL;
     memset(out, 0, sizeof *out);
     out->strategy_id = *strategy_id;
     fall_back(s, out);

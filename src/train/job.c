@@ -142,7 +142,7 @@ static enum al_err wrong(const char *field)
     return err_set(AL_EPARSE, "training job: %s is missing or wrong", field);
 }
 
-static enum al_err read_whole(const struct field *field, struct json_object *node, int64_t *out)
+static enum al_err read_whole(const struct field *field, struct json_node *node, int64_t *out)
 {
     if (node == NULL || json_i64(node, out) != AL_OK)
         return wrong(field->name);
@@ -152,7 +152,7 @@ static enum al_err read_whole(const struct field *field, struct json_object *nod
     return AL_OK;
 }
 
-static enum al_err read_f64(const struct field *field, struct json_object *node, double *out)
+static enum al_err read_f64(const struct field *field, struct json_node *node, double *out)
 {
     if (node == NULL || json_double(node, out) != AL_OK)
         return wrong(field->name);
@@ -162,7 +162,7 @@ static enum al_err read_f64(const struct field *field, struct json_object *node,
     return AL_OK;
 }
 
-static enum al_err read_field(const struct field *field, struct json_object *node, char *out)
+static enum al_err read_field(const struct field *field, struct json_node *node, char *out)
 {
     int64_t whole = 0;
     enum al_err err;
@@ -186,9 +186,9 @@ static enum al_err read_field(const struct field *field, struct json_object *nod
     return wrong(field->name);
 }
 
-static enum al_err read_names(struct json_object *root, struct train_job *job)
+static enum al_err read_names(struct json_node *root, struct train_job *job)
 {
-    struct json_object *list = json_get(root, "features");
+    struct json_node *list = json_get(root, "features");
     if (!strategy_id_parse(json_text(json_get(root, "strategy_id")), &job->strategy_id))
         return wrong("strategy_id");
     if (!model_version_id_parse(json_text(json_get(root, "version")), &job->version))
@@ -208,7 +208,7 @@ static enum al_err read_names(struct json_object *root, struct train_job *job)
     return json_u64_text(json_get(root, "seed"), &job->seed) == AL_OK ? AL_OK : wrong("seed");
 }
 
-static enum al_err read_root(struct json_object *root, struct train_job *job)
+static enum al_err read_root(struct json_node *root, struct train_job *job)
 {
     enum al_err err = read_names(root, job);
     if (err == AL_OK)
@@ -224,7 +224,7 @@ static enum al_err read_root(struct json_object *root, struct train_job *job)
     return job->output[0] != '\0' ? AL_OK : wrong("output");
 }
 
-static enum al_err read_document(struct slice text, size_t max_bytes, struct json_object **root)
+static enum al_err read_document(struct slice text, size_t max_bytes, struct json_node **root)
 {
     struct json_reader *reader = json_reader_create(max_bytes, 8);
     enum al_err err = json_read(reader, text, root);
@@ -234,7 +234,7 @@ static enum al_err read_document(struct slice text, size_t max_bytes, struct jso
 
 enum al_err train_job_read(struct slice text, struct train_job *out)
 {
-    struct json_object *root = NULL;
+    struct json_node *root = NULL;
     memset(out, 0, sizeof *out);
     enum al_err err = read_document(text, TRAIN_JOB_BYTES_MAX, &root);
     if (err != AL_OK)
@@ -261,7 +261,7 @@ const char *train_verdict_name(enum train_verdict verdict)
     return verdict_names[verdict];
 }
 
-static bool find_name(struct json_object *node, const char *const *names, size_t n_names, int *out)
+static bool find_name(struct json_node *node, const char *const *names, size_t n_names, int *out)
 {
     for (size_t i = 0; i < n_names; i++) {
         if (slice_is(json_text(node), names[i])) {
@@ -305,13 +305,13 @@ static enum al_err line_wrong(const char *field)
 }
 
 static bool read_number(
-    struct json_object *root, const char *name, double min, double max, double *out)
+    struct json_node *root, const char *name, double min, double max, double *out)
 {
-    struct json_object *node = json_get(root, name);
+    struct json_node *node = json_get(root, name);
     return node != NULL && json_double(node, out) == AL_OK && *out >= min && *out <= max;
 }
 
-static enum al_err read_end(struct json_object *root, struct train_line *line)
+static enum al_err read_end(struct json_node *root, struct train_line *line)
 {
     int verdict;
     line->kind = TRAIN_LINE_END;
@@ -329,7 +329,7 @@ static enum al_err read_end(struct json_object *root, struct train_line *line)
     return AL_OK;
 }
 
-static enum al_err read_progress(struct json_object *root, struct train_line *line)
+static enum al_err read_progress(struct json_node *root, struct train_line *line)
 {
     int stage;
     line->kind = TRAIN_LINE_PROGRESS;
@@ -341,7 +341,7 @@ static enum al_err read_progress(struct json_object *root, struct train_line *li
 
 enum al_err train_line_read(struct slice text, struct train_line *out)
 {
-    struct json_object *root = NULL;
+    struct json_node *root = NULL;
     double n_rows;
     memset(out, 0, sizeof *out);
     enum al_err err = read_document(text, 4096, &root);

@@ -12,7 +12,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n_bytes);
 
 static void check_message(void *ctx, const struct exchange_message *message)
 {
-    struct json_object *root;
+    struct json_node *root;
     enum al_err err = json_read(ctx, message->body, &root);
     assert(err == AL_OK && json_is_object(root) && message->trace_id != NULL);
     json_put(root);

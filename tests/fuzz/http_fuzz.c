@@ -102,7 +102,7 @@ static void split_head(struct slice lines, struct http_head *head)
 static void check_answer(const struct http_request *request)
 {
     const struct http_response *response = &request->response;
-    struct json_object *root;
+    struct json_node *root;
     assert(response->status >= 200 && response->status < 600);
     if (response->content_type == NULL)
         return;

@@ -41,7 +41,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n_bytes)
     struct json_reader *reader = json_reader_create(JSON_BYTES_MAX, JSON_DEPTH_MAX);
     struct order_event event;
     struct order_event_refusal refusal;
-    struct json_object *doc;
+    struct json_node *doc;
     struct slice body = {(const char *)bytes, n_bytes};
     if (order_event_parse(reader, body, SLICE("trace"), RECEIVED_NS, &event, &doc, &refusal)) {
         check_event(&event);

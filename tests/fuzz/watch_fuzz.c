@@ -20,7 +20,7 @@ static void check_screen(struct slice screen, size_t width)
     }
 }
 
-static void draw(struct json_object *root, size_t width)
+static void draw(struct json_node *root, size_t width)
 {
     struct watch_status *status = malloc(sizeof *status);
     struct watch_market market;
@@ -38,7 +38,7 @@ static void draw(struct json_object *root, size_t width)
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n_bytes)
 {
-    struct json_object *root;
+    struct json_node *root;
     if (n_bytes == 0)
         return 0;
     struct json_reader *reader = json_reader_create(1 << 20, JSON_DEPTH_MAX);

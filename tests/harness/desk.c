@@ -199,7 +199,7 @@ static void take_order_event(struct desk_run *desk, const struct exchange_messag
 {
     struct order_event event;
     struct order_event_refusal refusal;
-    struct json_object *doc;
+    struct json_node *doc;
     if (!order_event_parse(desk->reader, message->body, slice_of(message->trace_id), message->ts_ns,
                            &event, &doc, &refusal)) {
         fprintf(stderr, "desk: %s %s\n", refusal.field, refusal.detail);

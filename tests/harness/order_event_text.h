@@ -72,7 +72,7 @@ static inline void order_event_text(struct json_reader *reader,
 {
     struct order_event event;
     struct order_event_refusal refusal;
-    struct json_object *doc;
+    struct json_node *doc;
     if (order_event_parse(reader, body, header_trace, ts_recv_ns, &event, &doc, &refusal)) {
         text_event(out, &event);
         buf_puts(out, " ");

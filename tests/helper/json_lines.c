@@ -7,7 +7,7 @@
 
 static void answer(struct json_reader *reader, struct slice text)
 {
-    struct json_object *node;
+    struct json_node *node;
     struct buf out = BUF_INIT(16 * JSON_BYTES_MAX);
     struct json_writer w;
     enum al_err err = json_read(reader, text, &node);

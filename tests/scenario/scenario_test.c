@@ -258,7 +258,7 @@ static void send_order(const char *text)
 {
     struct order_event event;
     struct order_event_refusal refusal;
-    struct json_object *doc;
+    struct json_node *doc;
     struct execution execution;
     bool conflict;
     struct buf body = BUF_INIT(JSON_BYTES_MAX);

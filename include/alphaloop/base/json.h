@@ -1,10 +1,9 @@
 /* Reading JSON from outside, strictly, and writing it.
  *
- * The tree is json-c's, the parser is ours, because json-c lets through what we refuse: anything that is not RFC 8259
- * (NaN, Infinity, single quotes, raw control characters in strings, `1.`, leading zeros), bytes that are not UTF-8, lone
- * surrogates, anything before or after the document, more than `max_depth` levels, more than `max_bytes`. Of duplicate
- * keys the last one counts; a member whose key holds NUL is dropped. Every number is a node that keeps its source text,
- * so decimals never pass through double and whole numbers of any length survive.
+ * The reader refuses anything that is not RFC 8259 (NaN, Infinity, single quotes, raw control characters in strings, `1.`,
+ * leading zeros), bytes that are not UTF-8, lone surrogates, anything before or after the document, more than `max_depth`
+ * levels, more than `max_bytes`. Of duplicate keys the last one counts; a member whose key holds NUL is dropped. Every
+ * number keeps its source text, so decimals never pass through double and whole numbers of any length survive.
  */
 #ifndef ALPHALOOP_BASE_JSON_H
 #define ALPHALOOP_BASE_JSON_H
@@ -19,8 +18,8 @@
 #define JSON_DEPTH_MAX 64
 #define JSON_BYTES_MAX (1024 * 1024)
 
-struct json_object; /* json-c's node */
-struct json_reader; /* reusable parser and its bounds */
+struct json_node;   /* one value of a document */
+struct json_reader; /* the bounds */
 
 struct json_reader *json_reader_create(size_t max_bytes, int max_depth);
 void json_reader_destroy(struct json_reader *reader);
@@ -29,42 +28,41 @@ void json_reader_destroy(struct json_reader *reader);
  * AL_EPARSE not JSON, AL_EINVAL not UTF-8, AL_ERANGE too deep, AL_EFULL too many bytes; "at byte N: ..." in err_text(). */
 MUST_CHECK enum al_err json_read(struct json_reader *reader,
                                  struct slice text,
-                                 struct json_object **out);
-void json_put(struct json_object *node); /* NULL is fine */
-/* The node as compact JSON text; borrows until the node is serialised again or put. */
-struct slice json_serialized(struct json_object *node);
+                                 struct json_node **out);
+void json_put(struct json_node *root); /* the whole document; NULL is fine */
 
-/* Lookups borrow. A missing member and an explicit null both give NULL. */
-struct json_object *json_get(struct json_object *object, const char *key);
-bool json_is_object(struct json_object *node);
-bool json_is_array(struct json_object *node);
-bool json_is_string(struct json_object *node);
-bool json_is_number(struct json_object *node);
-bool json_is_bool(struct json_object *node);
-size_t json_length(struct json_object *array); /* 0 when it is not an array */
-struct json_object *json_at(struct json_object *array, size_t index);
+/* Lookups borrow from the document. A missing member and an explicit null both give NULL. They search: a member among its
+ * siblings, an element of an array that holds containers from the first one on (walk those instead). */
+struct json_node *json_get(struct json_node *object, const char *key);
+bool json_is_object(struct json_node *node);
+bool json_is_array(struct json_node *node);
+bool json_is_string(struct json_node *node);
+bool json_is_number(struct json_node *node);
+bool json_is_bool(struct json_node *node);
+size_t json_length(struct json_node *array); /* 0 when it is not an array */
+struct json_node *json_at(struct json_node *array, size_t index);
 
-/* Walk an object's members in document order: start with a zeroed cursor, go on while it returns true. Borrows. */
+/* Walk an object's members or an array's elements in document order: start with a zeroed cursor, go on while it returns
+ * true. Borrows. Duplicate keys are visited one by one, so the one that counts comes last. */
 struct json_cursor {
-    const char *key;
-    struct json_object *value;
-    void *entry; /* private */
-    bool begun;  /* private */
+    const char *key; /* NULL in an array */
+    struct json_node *value;
+    struct json_node *next; /* private */
 };
-bool json_walk(struct json_object *object, struct json_cursor *cursor);
+bool json_walk(struct json_node *container, struct json_cursor *cursor);
 
-/* Text of a string node (borrows, may hold NUL bytes), or source text of a number node; both NUL-terminated. Others "". */
-struct slice json_text(struct json_object *node);
-bool json_is_true(struct json_object *node); /* the boolean true; anything else is false */
+/* Text of a string (may hold NUL bytes), or source text of a number; both NUL-terminated. Others "". Borrows. */
+struct slice json_text(struct json_node *node);
+bool json_is_true(struct json_node *node); /* the boolean true; anything else is false */
 /* AL_EPARSE unless a finite number or, for json_number_or_text, a string of one in the grammar of decimal_parse.
  * json_i64 takes `1e3` and `2.0` too: what counts is that the value is whole and fits. */
-MUST_CHECK enum al_err json_double(struct json_object *node, double *out);
-MUST_CHECK enum al_err json_number_or_text(struct json_object *node, double *out);
-MUST_CHECK enum al_err json_i64(struct json_object *node, int64_t *out);
+MUST_CHECK enum al_err json_double(struct json_node *node, double *out);
+MUST_CHECK enum al_err json_number_or_text(struct json_node *node, double *out);
+MUST_CHECK enum al_err json_i64(struct json_node *node, int64_t *out);
 /* A whole number written as a string of digits, as one of 64 bits must be: many readers keep 53 of a JSON number. */
-MUST_CHECK enum al_err json_u64_text(struct json_object *node, uint64_t *out);
+MUST_CHECK enum al_err json_u64_text(struct json_node *node, uint64_t *out);
 /* A string that fits, without NUL bytes, into an array whose rest becomes zero; false leaves it alone. */
-MUST_CHECK bool json_chars(struct json_object *node, char *out, size_t out_size);
+MUST_CHECK bool json_chars(struct json_node *node, char *out, size_t out_size);
 
 /* Writing: a tiny streaming writer over a buf. Commas and quoting are its business; finite numbers only (asserted).
  * json_w_key then one value inside objects; values one after another inside arrays. Bytes that are not UTF-8 become
@@ -91,7 +89,7 @@ void json_w_null(struct json_writer *w);
 void json_w_time(struct json_writer *w, int64_t ts_ns);    /* TIMESTAMP_NONE writes null */
 void json_w_raw(struct json_writer *w, struct slice json); /* one valid JSON value, as is */
 void json_w_node(struct json_writer *w,
-                 struct json_object *node); /* what was read, numbers by their source text */
+                 struct json_node *node); /* what was read, numbers by their source text */
 /* The same document with line breaks and two blanks a level. `json` is valid JSON. */
 void json_pretty(struct slice json, struct buf *out);
 

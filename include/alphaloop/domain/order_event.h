@@ -54,9 +54,9 @@ struct order_event {
     double claimed_signal_price;  /* NaN when absent */
     int64_t claimed_signal_ts_ns; /* TIMESTAMP_NONE when absent */
     struct market_conditions market;
-    struct slice rejection_reason;   /* borrows from the document; empty when absent */
-    struct json_object *performance; /* borrows; NULL when absent */
-    uint32_t n_context_dropped;      /* bad context values */
+    struct slice rejection_reason; /* borrows from the document; empty when absent */
+    struct json_node *performance; /* borrows; NULL when absent */
+    uint32_t n_context_dropped;    /* bad context values */
 };
 
 /* Why a message cannot be an order event. Texts live inside the struct. */
@@ -81,7 +81,7 @@ bool order_event_parse(struct json_reader *reader,
                        struct slice header_trace,
                        int64_t ts_recv_ns,
                        struct order_event *event,
-                       struct json_object **doc,
+                       struct json_node **doc,
                        struct order_event_refusal *refusal);
 
 #endif

@@ -78,9 +78,9 @@ void http_server_close(struct http_server *server,
 const struct http_route *http_request_route(const struct http_request *request);
 const char *http_request_trace_id(const struct http_request *request);
 struct slice http_request_header(const struct http_request *request,
-                                 const char *name);                        /* or empty */
-struct slice http_request_body(const struct http_request *request);        /* raw bytes */
-struct json_object *http_request_json(const struct http_request *request); /* NULL without a body */
+                                 const char *name);                      /* or empty */
+struct slice http_request_body(const struct http_request *request);      /* raw bytes */
+struct json_node *http_request_json(const struct http_request *request); /* NULL without a body */
 /* The client asks for HTML before JSON (a browser). */
 bool http_request_wants_html(const struct http_request *request);
 
@@ -94,8 +94,8 @@ double http_number(const struct http_request *request, const char *name);
 bool http_bool(const struct http_request *request, const char *name);
 int64_t http_time_ns(const struct http_request *request,
                      const char *name); /* TIMESTAMP_NONE if absent */
-struct json_object *http_member(const struct http_request *request,
-                                const char *name); /* ARRAY, OBJECT */
+struct json_node *http_member(const struct http_request *request,
+                              const char *name); /* ARRAY, OBJECT */
 
 /* ---- response ---- */
 

@@ -71,7 +71,7 @@ MUST_CHECK enum al_err calibration_fit(const float *margins,
 struct prediction calibration_apply(const struct calibration *calibration, double margin);
 
 void calibration_write(const struct calibration *calibration, struct json_writer *w);
-MUST_CHECK enum al_err calibration_read(struct json_object *object,
+MUST_CHECK enum al_err calibration_read(struct json_node *object,
                                         struct calibration *out); /* finite, in range */
 
 #endif

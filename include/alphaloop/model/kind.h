@@ -94,7 +94,7 @@ void model_params_default(const struct model_kind *kind, struct model_params *ou
 /* Members of a JSON object over the defaults; NULL gives the defaults. AL_EINVAL or AL_ERANGE with the parameter, its value
  * and what is allowed in err_text(). */
 MUST_CHECK enum al_err model_params_read(const struct model_kind *kind,
-                                         struct json_object *object,
+                                         struct json_node *object,
                                          struct model_params *out);
 MUST_CHECK enum al_err model_params_check(const struct model_kind *kind,
                                           const struct model_params *params);

@@ -82,7 +82,7 @@ struct http_value {
     int64_t i64;
     double number;
     bool flag;
-    struct json_object *json;
+    struct json_node *json;
 };
 
 struct http_response {
@@ -115,9 +115,10 @@ struct http_request {
     bool head_only; /* HEAD: as GET, without the bytes */
     char trace_id[HTTP_TRACE_MAX];
     struct buf body;
-    struct json_object *json;
+    struct json_node *json;
     struct http_value values[HTTP_PARAMS_MAX];
-    struct json_object *problems; /* what 422 will say; NULL while there is none */
+    struct buf problems; /* what 422 will say, as JSON values with commas between */
+    size_t n_problems;
     struct http_response response;
 };
 

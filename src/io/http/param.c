@@ -9,8 +9,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <json-c/json.h>
-
 #include "http_i.h"
 
 #include "alphaloop/base/timestamp.h"
@@ -202,19 +200,24 @@ void http_problem(struct http_request *request,
                   const char *type,
                   const char *message)
 {
-    if (request->problems == NULL)
-        request->problems = json_object_new_array();
-    if (json_object_array_length(request->problems) >= HTTP_PROBLEMS_MAX)
+    struct json_writer w;
+    if (request->n_problems == HTTP_PROBLEMS_MAX)
         return;
-    struct json_object *loc = json_object_new_array();
-    json_object_array_add(loc, json_object_new_string(in));
+    if (request->n_problems++ > 0)
+        buf_putc(&request->problems, ',');
+    json_w_init(&w, &request->problems);
+    json_w_object(&w);
+    json_w_key(&w, "loc");
+    json_w_array(&w);
+    json_w_str(&w, in);
     if (name != NULL)
-        json_object_array_add(loc, json_object_new_string(name));
-    struct json_object *problem = json_object_new_object();
-    json_object_object_add(problem, "loc", loc);
-    json_object_object_add(problem, "msg", json_object_new_string(message));
-    json_object_object_add(problem, "type", json_object_new_string(type));
-    json_object_array_add(request->problems, problem);
+        json_w_str(&w, name);
+    json_w_end_array(&w);
+    json_w_key(&w, "msg");
+    json_w_str(&w, message);
+    json_w_key(&w, "type");
+    json_w_str(&w, type);
+    json_w_end_object(&w);
 }
 
 static const char *place_name(enum http_in in)
@@ -262,7 +265,7 @@ static void take_query(struct http_request *request,
 }
 
 /* In a body the JSON type must be right too: "5" is not 5. */
-static bool json_type_fits(const struct http_param *param, struct json_object *node)
+static bool json_type_fits(const struct http_param *param, struct json_node *node)
 {
     switch (param->type) {
     case HTTP_INTEGER:
@@ -300,7 +303,7 @@ static void take_member(struct http_request *request,
                         const struct http_param *param,
                         struct http_value *value)
 {
-    struct json_object *node = request->json == NULL ? NULL : json_get(request->json, param->name);
+    struct json_node *node = request->json == NULL ? NULL : json_get(request->json, param->name);
     if (node == NULL)
         return;
     char message[160];
@@ -387,5 +390,5 @@ bool http_params_read(struct http_request *request, struct json_reader *reader)
         if (params[i].in != HTTP_BODY || body_is_fine)
             take_param(request, &params[i], &request->values[i]);
     }
-    return request->problems == NULL && request->response.status == 0;
+    return request->n_problems == 0 && request->response.status == 0;
 }

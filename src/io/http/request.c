@@ -5,7 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <json-c/json.h>
 #include <sodium.h>
 
 #include "http_i.h"
@@ -14,6 +13,7 @@ void http_request_init(struct http_request *request, size_t body_bytes_max)
 {
     memset(request, 0, sizeof *request);
     request->body = BUF_INIT(body_bytes_max);
+    request->problems = BUF_INIT(HTTP_ANSWER_MAX);
     request->response.body = BUF_INIT(HTTP_ANSWER_MAX);
     request->match.label = "unmatched";
 }
@@ -21,8 +21,8 @@ void http_request_init(struct http_request *request, size_t body_bytes_max)
 void http_request_deinit(struct http_request *request)
 {
     json_put(request->json);
-    json_put(request->problems);
     buf_deinit(&request->body);
+    buf_deinit(&request->problems);
     buf_deinit(&request->response.body);
     free(request->target_text);
 }
@@ -147,8 +147,9 @@ static void answer_problems(struct http_request *request)
     struct json_writer *w = http_json(request, 422);
     json_w_object(w);
     json_w_key(w, "detail");
-    json_w_raw(w,
-               slice_of(json_object_to_json_string_ext(request->problems, JSON_C_TO_STRING_PLAIN)));
+    json_w_array(w);
+    json_w_raw(w, buf_slice(&request->problems));
+    json_w_end_array(w);
     json_w_end_object(w);
 }
 
@@ -186,7 +187,7 @@ struct slice http_request_body(const struct http_request *request)
     return buf_slice(&request->body);
 }
 
-struct json_object *http_request_json(const struct http_request *request)
+struct json_node *http_request_json(const struct http_request *request)
 {
     return request->json;
 }
@@ -246,7 +247,7 @@ int64_t http_time_ns(const struct http_request *request, const char *name)
     return value->given ? value->i64 : INT64_MIN;
 }
 
-struct json_object *http_member(const struct http_request *request, const char *name)
+struct json_node *http_member(const struct http_request *request, const char *name)
 {
     return value_of(request, name, 1U << HTTP_ARRAY | 1U << HTTP_OBJECT)->json;
 }

@@ -189,7 +189,7 @@ static void test_parameters_are_checked_by_name_and_range(const struct model_kin
                  {AL_ERANGE, "max_depth", 2.5},
                  {AL_OK, "max_depth", 3}};
     for (size_t i = 0; i < COUNT_OF(cases); i++) {
-        struct json_object *object = NULL;
+        struct json_node *object = NULL;
         snprintf(text, sizeof text, "{\"%s\":%g}", cases[i].name, cases[i].value);
         check_ok(json_read(reader, slice_of(text), &object));
         check_err(model_params_read(kind, object, &params), cases[i].expected);

@@ -29,7 +29,7 @@ struct shown {
 static void show(struct shown *shown, const char *text, size_t width)
 {
     struct json_reader *reader = json_reader_create(65536, 16);
-    struct json_object *root;
+    struct json_node *root;
     check_ok(json_read(reader, slice_of(text), &root));
     watch_read_status(root, &shown->status);
     shown->screen = shown->line = BUF_INIT(65536);

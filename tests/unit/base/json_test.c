@@ -28,7 +28,7 @@ static int teardown(void **state)
 
 static enum al_err read_bytes(struct slice text)
 {
-    struct json_object *node;
+    struct json_node *node;
     enum al_err err = json_read(reader, text, &node);
     json_put(node);
     return err;
@@ -177,7 +177,7 @@ static void test_numbers_keep_their_source_text(void **state)
     (void)state;
     for (size_t i = 0; i < COUNT_OF(numbers); i++) {
         char text[128];
-        struct json_object *node;
+        struct json_node *node;
         snprintf(text, sizeof text, "[%s]", numbers[i]);
         assert_int_equal(json_read(reader, slice_of(text), &node), AL_OK);
         assert_true(json_is_number(json_at(node, 0)));
@@ -189,7 +189,7 @@ static void test_numbers_keep_their_source_text(void **state)
 
 static void test_strings_are_decoded(void **state)
 {
-    struct json_object *node;
+    struct json_node *node;
     (void)state;
     const char *text = "\"a\\\"\\\\\\/\\b\\f\\n\\r\\t\\u0041\\u00e9\\u20ac\\ud83d\\ude00\\u0000z\"";
     assert_int_equal(json_read(reader, slice_of(text), &node), AL_OK);
@@ -198,21 +198,103 @@ static void test_strings_are_decoded(void **state)
     json_put(node);
 }
 
+/* Strings are looked at eight bytes at a time: whatever ends a run of plain bytes is seen at each place of a word. */
+static void test_strings_are_decoded_at_every_place(void **state)
+{
+    static const struct {
+        const char *source;
+        struct slice decoded; /* empty: refused */
+    } pieces[] = {
+        {"\\\"", {"\"", 1}},
+        {"\\\\", {"\\", 1}},
+        {"\\u0000", {"\0", 1}},
+        {"\\u00e9", {"\xc3\xa9", 2}},
+        {"\xe2\x82\xac", {"\xe2\x82\xac", 3}},
+        {"\x7f", {"\x7f", 1}},
+        {"\x1f", {"", 0}},
+        {"\x80", {"", 0}},
+        {"\"", {"", 0}},
+    };
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(pieces); i++) {
+        for (int before = 0; before <= 17; before++) {
+            char text[64], expected[64];
+            struct json_node *node;
+            struct slice decoded = pieces[i].decoded;
+            snprintf(text, sizeof text, "[\"%.*s%s0123456789\",\"next\"]", before,
+                     "abcdefghijklmnopq", pieces[i].source);
+            enum al_err err = json_read(reader, slice_of(text), &node);
+            if (decoded.len == 0) {
+                assert_true(err == AL_EPARSE || err == AL_EINVAL);
+                continue;
+            }
+            assert_int_equal(err, AL_OK);
+            memcpy(expected, "abcdefghijklmnopq", (size_t)before);
+            memcpy(expected + before, decoded.ptr, decoded.len);
+            memcpy(expected + (size_t)before + decoded.len, "0123456789", 11);
+            struct slice found = json_text(json_at(node, 0));
+            assert_int_equal(found.len, (size_t)before + decoded.len + 10);
+            assert_memory_equal(found.ptr, expected, found.len + 1);
+            assert_string_equal(json_text(json_at(node, 1)).ptr, "next");
+            json_put(node);
+        }
+    }
+}
+
 static void test_last_of_duplicate_keys_counts(void **state)
 {
-    struct json_object *node;
+    struct json_node *node;
+    struct json_cursor cursor = {0};
+    char seen[16] = "";
     double value;
     (void)state;
     assert_int_equal(
-        json_read(reader, slice_of("{\"a\":1,\"b\":2,\"a\":3,\"a\\u0000x\":4}"), &node), AL_OK);
+        json_read(reader, slice_of("{\"a\":1,\"b\":[2],\"a\":3,\"a\\u0000x\":[4,[5]],\"c\":6}"),
+                  &node),
+        AL_OK);
     assert_int_equal(json_double(json_get(node, "a"), &value), AL_OK);
     assert_true(value == 3);
+    while (json_walk(node, &cursor))
+        strcat(seen, cursor.key);
+    assert_string_equal(seen, "abac");
+    json_put(node);
+}
+
+/* More values than the reader expects of a text of that length, simple ones and containers. */
+static void test_elements_are_found_by_index_and_by_walking(void **state)
+{
+    enum { N = 3000 };
+    struct buf text = BUF_INIT(64 * 1024);
+    struct json_node *node;
+    struct json_cursor cursor = {0};
+    int64_t value;
+    (void)state;
+    buf_puts(&text, "{\"simple\":[0");
+    for (int i = 1; i < N; i++)
+        buf_printf(&text, ",%d", i % 10);
+    buf_puts(&text, "],\"mixed\":[[],{\"a\":[1,[2]]},null,3]}");
+    assert_int_equal(json_read(reader, buf_slice(&text), &node), AL_OK);
+    buf_deinit(&text);
+    struct json_node *simple = json_get(node, "simple"), *mixed = json_get(node, "mixed");
+    assert_int_equal(json_length(simple), N);
+    for (size_t i = 0; json_walk(simple, &cursor); i++) {
+        assert_null(cursor.key);
+        assert_ptr_equal(cursor.value, json_at(simple, i));
+        assert_int_equal(json_i64(cursor.value, &value), AL_OK);
+        assert_int_equal(value, i % 10);
+    }
+    assert_null(json_at(simple, N));
+    assert_int_equal(json_length(mixed), 4);
+    assert_true(json_is_array(json_at(mixed, 0)));
+    assert_int_equal(json_length(json_get(json_at(mixed, 1), "a")), 2);
+    assert_null(json_at(mixed, 2));
+    assert_string_equal(json_text(json_at(mixed, 3)).ptr, "3");
     json_put(node);
 }
 
 static void test_lookups_of_absent_things_give_nothing(void **state)
 {
-    struct json_object *node;
+    struct json_node *node;
     (void)state;
     assert_int_equal(
         json_read(reader, slice_of("{\"n\":null,\"l\":[1],\"b\":true,\"s\":\"true\"}"), &node),
@@ -231,7 +313,7 @@ static void test_lookups_of_absent_things_give_nothing(void **state)
 
 static void test_walk_visits_members_in_order(void **state)
 {
-    struct json_object *node;
+    struct json_node *node;
     struct json_cursor cursor = {0};
     char seen[16] = "";
     (void)state;
@@ -247,7 +329,7 @@ static void test_walk_visits_members_in_order(void **state)
 static enum al_err item(const char *text, double *number, double *lenient, int64_t *whole)
 {
     char array[128];
-    struct json_object *node;
+    struct json_node *node;
     snprintf(array, sizeof array, "[%s]", text);
     assert_int_equal(json_read(reader, slice_of(array), &node), AL_OK);
     enum al_err err = AL_OK;
@@ -299,7 +381,7 @@ static void test_whole_numbers_fit_64_bits(void **state)
 static void test_digits_in_a_string_are_64_bits(void **state)
 {
     static const char *const wrong[] = {"18446744073709551616", "", "-1", "1.0", " 1", "1\\u0000"};
-    struct json_object *node;
+    struct json_node *node;
     uint64_t value = 7;
     char text[160];
     (void)state;
@@ -319,7 +401,7 @@ static void test_digits_in_a_string_are_64_bits(void **state)
 
 static void test_strings_become_arrays_of_chars(void **state)
 {
-    struct json_object *node;
+    struct json_node *node;
     char out[4] = "zzz";
     (void)state;
     assert_int_equal(json_read(reader, slice_of("[\"a\",\"abc\",\"abcd\",\"a\\u0000\",1]"), &node),
@@ -403,7 +485,9 @@ int main(void)
         cmocka_unit_test(test_error_names_the_byte),
         cmocka_unit_test(test_numbers_keep_their_source_text),
         cmocka_unit_test(test_strings_are_decoded),
+        cmocka_unit_test(test_strings_are_decoded_at_every_place),
         cmocka_unit_test(test_last_of_duplicate_keys_counts),
+        cmocka_unit_test(test_elements_are_found_by_index_and_by_walking),
         cmocka_unit_test(test_lookups_of_absent_things_give_nothing),
         cmocka_unit_test(test_walk_visits_members_in_order),
         cmocka_unit_test(test_doubles_are_finite_numbers_only),

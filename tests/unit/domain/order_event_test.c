@@ -158,7 +158,7 @@ static void test_order_event_reads_every_vector(void **state)
 
 static bool parse(const char *body, struct order_event *event, struct order_event_refusal *refusal)
 {
-    struct json_object *doc;
+    struct json_node *doc;
     bool done =
         order_event_parse(reader, slice_of(body), SLICE(""), RECEIVED_NS, event, &doc, refusal);
     assert_true(done == (doc != NULL));
@@ -239,7 +239,7 @@ static void refuse_with(const char *body, size_t len, enum reason reason)
 {
     struct order_event event;
     struct order_event_refusal refusal;
-    struct json_object *doc;
+    struct json_node *doc;
     assert_false(order_event_parse(reader, (struct slice){body, len}, SLICE(""), RECEIVED_NS,
                                    &event, &doc, &refusal));
     check_str(reason_name(refusal.reason), reason_name(reason));

@@ -251,7 +251,7 @@ static void test_signal_body_is_json_whatever_the_texts_hold(void **state)
 {
     (void)state;
     struct json_reader *reader = json_reader_create(JSON_BYTES_MAX, JSON_DEPTH_MAX);
-    struct json_object *doc;
+    struct json_node *doc;
     struct buf out = BUF_INIT(SIGNAL_BODY_MAX);
     extra.reasoning = "line\nbreak \"quoted\" \\ \x01 \xff";
     signal_body_write(&decision, &extra, &out);

@@ -35,7 +35,7 @@ static void test_feature_catalog_json_is_json(void **state)
 {
     struct buf text = BUF_INIT(1024 * 1024);
     struct json_reader *reader = json_reader_create(JSON_BYTES_MAX, JSON_DEPTH_MAX);
-    struct json_object *root;
+    struct json_node *root;
     (void)state;
     feature_catalog_json(&text);
     check_ok(json_read(reader, buf_slice(&text), &root));

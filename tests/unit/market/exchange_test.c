@@ -20,7 +20,7 @@ struct heard {
     char last_order[16384], last_position[4096];
 };
 
-static char *text_of(struct json_object *node, char *out, size_t size)
+static char *text_of(struct json_node *node, char *out, size_t size)
 {
     struct slice text = json_text(node);
     snprintf(out, size, "%.*s", (int)text.len, text.ptr);
@@ -41,7 +41,7 @@ static void hear(void *ctx, const struct exchange_message *message)
     snprintf(heard->last_order, sizeof heard->last_order, "%.*s", (int)message->body.len,
              message->body.ptr);
     struct json_reader *reader = json_reader_create(JSON_BYTES_MAX, JSON_DEPTH_MAX);
-    struct json_object *root;
+    struct json_node *root;
     char type[32];
     check_ok(json_read(reader, message->body, &root));
     buf_printf(&heard->order_types, "%s ",
@@ -381,7 +381,7 @@ static void read_back(void *ctx, const struct exchange_message *message)
     struct order_event_refusal refusal;
     if (message->kind == EXCHANGE_ORDER_EVENT) {
         struct order_event event;
-        struct json_object *doc;
+        struct json_node *doc;
         if (!order_event_parse(reader, message->body, slice_of(""), message->ts_ns, &event, &doc,
                                &refusal))
             fail_msg("%s: %s", refusal.field, refusal.detail);

@@ -167,7 +167,7 @@ static void test_json_gives_back_the_same_numbers(void **state)
     struct calibration c, back;
     struct buf text = BUF_INIT(4096);
     struct json_writer w;
-    struct json_object *node = NULL;
+    struct json_node *node = NULL;
     struct json_reader *reader = json_reader_create(4096, 4);
     (void)state;
     draw(8);

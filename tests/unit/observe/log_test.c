@@ -42,7 +42,7 @@ static int setup(void **state)
 static void assert_is_json(const char *line)
 {
     struct json_reader *reader = json_reader_create(JSON_BYTES_MAX, 4);
-    struct json_object *node;
+    struct json_node *node;
     assert_int_equal(json_read(reader, slice_of(line), &node), AL_OK);
     assert_true(json_is_object(node));
     json_put(node);

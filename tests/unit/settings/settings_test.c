@@ -249,7 +249,7 @@ static void test_json_of_settings_is_json(void **state)
 {
     struct buf out = BUF_INIT(1 << 20);
     struct json_reader *reader = json_reader_create(1 << 20, 8);
-    struct json_object *node;
+    struct json_node *node;
     (void)state;
     check_ok(read_lines("", 0));
     settings_print_json(&settings, &out);
