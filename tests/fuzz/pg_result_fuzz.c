@@ -9,24 +9,13 @@
 #include "../../src/io/pg/types_i.h"
 #include "alphaloop/base/timestamp.h"
 #include "alphaloop/io/pg_result.h"
+#include "harness/pg_value.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n_bytes);
 
 static const Oid oids[] = {PG_BOOL_OID,    PG_I64_OID,   PG_I32_OID,  PG_OID_I16,
                            PG_DOUBLE_OID,  PG_OID_REAL,  PG_UUID_OID, PG_TIME_OID,
                            PG_DECIMAL_OID, PG_JSONB_OID, PG_TEXT_OID, PG_BYTEA_OID};
-
-static PGresult *make(Oid oid, const char *value, size_t len)
-{
-    char copy[512], name[] = "v";
-    PGresAttDesc column = {.name = name, .format = 1, .typid = oid, .typlen = -1};
-    PGresult *made = PQmakeEmptyPGresult(NULL, PGRES_TUPLES_OK);
-    assert(made != NULL && len <= sizeof copy);
-    memcpy(copy, value, len);
-    int done = PQsetResultAttrs(made, 1, &column) && PQsetvalue(made, 0, 0, copy, (int)len);
-    assert(done);
-    return made;
-}
 
 static void read_bytea(const struct pg_result *r, size_t len)
 {
@@ -85,7 +74,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n_bytes)
     if (n_bytes == 0 || n_bytes > 512)
         return 0;
     Oid oid = oids[bytes[0] % COUNT_OF(oids)];
-    PGresult *made = make(oid, (const char *)bytes + 1, n_bytes - 1);
+    PGresult *made = pg_value_new(oid, (const char *)bytes + 1, n_bytes - 1);
     read_value((const struct pg_result *)made, oid, n_bytes - 1);
     PQclear(made);
     return 0;

@@ -16,6 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "alphaloop/base/backoff.h"
 #include "alphaloop/observe/log.h"
 #include "alphaloop/observe/metric.h"
 
@@ -126,11 +127,7 @@ void conn_fail(struct amqp_conn *conn, enum al_err code, const char *format, ...
 
 uint32_t conn_jitter(struct amqp_conn *conn, uint32_t *delay_ms)
 {
-    uint32_t delay = *delay_ms;
-    uint32_t twice =
-        delay > conn->options.backoff_max_ms / 2 ? conn->options.backoff_max_ms : delay * 2;
-    *delay_ms = twice;
-    return delay / 2 + (uint32_t)rng_below(&conn->rng, delay / 2 + 1);
+    return backoff_jittered(&conn->rng, delay_ms, conn->options.backoff_max_ms);
 }
 
 static void log_loss(struct amqp_conn *conn, uint32_t delay_ms)

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "alphaloop/base/backoff.h"
 #include "alphaloop/observe/log.h"
 #include "alphaloop/observe/metric.h"
 #include "client_i.h"
@@ -92,10 +93,7 @@ void pg_connection_drop(struct pg_client *client)
 
 static uint32_t next_backoff(struct pg_client *client)
 {
-    uint32_t full = client->backoff_ms;
-    client->backoff_ms =
-        full > client->options.backoff_max_ms / 2 ? client->options.backoff_max_ms : 2 * full;
-    return full / 2 + (uint32_t)rng_below(&client->rng, full / 2 + 1);
+    return backoff_jittered(&client->rng, &client->backoff_ms, client->options.backoff_max_ms);
 }
 
 static void report_loss(struct pg_client *client, uint32_t wait_ms)

@@ -1,5 +1,6 @@
 /* Values of a result: their widths, and what is read of one that has not the width of its type. */
 #include "harness/check.h"
+#include "harness/pg_value.h"
 
 #include <math.h>
 #include <string.h>
@@ -10,53 +11,41 @@
 #include "alphaloop/base/timestamp.h"
 #include "alphaloop/io/pg_result.h"
 
-/* One row, one column. */
-static PGresult *make(Oid oid, const char *value, int len)
+static int64_t i64_of(Oid oid, const char *value, size_t len)
 {
-    char copy[64], name[] = "v";
-    PGresAttDesc column = {.name = name, .format = 1, .typid = oid, .typlen = -1};
-    PGresult *made = PQmakeEmptyPGresult(NULL, PGRES_TUPLES_OK);
-    assert_non_null(made);
-    memcpy(copy, value, (size_t)len);
-    assert_true(PQsetResultAttrs(made, 1, &column) && PQsetvalue(made, 0, 0, copy, len));
-    return made;
-}
-
-static int64_t i64_of(Oid oid, const char *value, int len)
-{
-    PGresult *made = make(oid, value, len);
+    PGresult *made = pg_value_new(oid, value, len);
     int64_t read = pg_result_i64((const struct pg_result *)made, 0, 0);
     PQclear(made);
     return read;
 }
 
-static double double_of(Oid oid, const char *value, int len)
+static double double_of(Oid oid, const char *value, size_t len)
 {
-    PGresult *made = make(oid, value, len);
+    PGresult *made = pg_value_new(oid, value, len);
     double read = pg_result_double((const struct pg_result *)made, 0, 0);
     PQclear(made);
     return read;
 }
 
-static bool bool_of(const char *value, int len)
+static bool bool_of(const char *value, size_t len)
 {
-    PGresult *made = make(PG_BOOL_OID, value, len);
+    PGresult *made = pg_value_new(PG_BOOL_OID, value, len);
     bool read = pg_result_bool((const struct pg_result *)made, 0, 0);
     PQclear(made);
     return read;
 }
 
-static struct uuid uuid_of(const char *value, int len)
+static struct uuid uuid_of(const char *value, size_t len)
 {
-    PGresult *made = make(PG_UUID_OID, value, len);
+    PGresult *made = pg_value_new(PG_UUID_OID, value, len);
     struct uuid read = pg_result_uuid((const struct pg_result *)made, 0, 0);
     PQclear(made);
     return read;
 }
 
-static int64_t time_of(const char *value, int len)
+static int64_t time_of(const char *value, size_t len)
 {
-    PGresult *made = make(PG_TIME_OID, value, len);
+    PGresult *made = pg_value_new(PG_TIME_OID, value, len);
     int64_t read = pg_result_time((const struct pg_result *)made, 0, 0);
     PQclear(made);
     return read;
