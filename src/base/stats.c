@@ -5,6 +5,11 @@
 
 #define TWO_PI 6.28318530717958647692
 
+double stats_normal_cdf(double x)
+{
+    return 0.5 * erfc(-x / sqrt(2));
+}
+
 double stats_normal_upper(double a)
 {
     assert(a > 0 && a <= 0.5);

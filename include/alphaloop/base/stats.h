@@ -1,6 +1,9 @@
-/* Quantiles of distributions. */
+/* Distributions and their quantiles. */
 #ifndef ALPHALOOP_BASE_STATS_H
 #define ALPHALOOP_BASE_STATS_H
+
+/* P(Z <= x) for a standard normal Z, by the C library's erfc: good in both tails. */
+double stats_normal_cdf(double x);
 
 /* z with P(Z > z) = a for a standard normal Z, 0 < a <= 1/2. Abramowitz and Stegun 26.2.23, then Newton's method on erfc:
  * exact to about 1e-14. */

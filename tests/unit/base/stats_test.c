@@ -13,6 +13,17 @@ static void test_normal_quantiles(void **state)
     check_near(stats_normal_upper(1e-9), 5.997807015007773, 1e-9);
 }
 
+/* The same points from the other side, and one far out in a tail. */
+static void test_normal_distribution(void **state)
+{
+    (void)state;
+    check_near(stats_normal_cdf(0), 0.5, 1e-15);
+    check_near(stats_normal_cdf(1.6448536269514722), 0.95, 1e-15);
+    check_near(stats_normal_cdf(-1.959963984540054), 0.025, 1e-15);
+    check_near(stats_normal_cdf(-5.997807015007773) / 1e-9, 1, 1e-9);
+    check_near(stats_normal_cdf(40), 1, 0);
+}
+
 static void test_student_quantiles(void **state)
 {
     (void)state;
@@ -27,6 +38,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_normal_quantiles),
+        cmocka_unit_test(test_normal_distribution),
         cmocka_unit_test(test_student_quantiles),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
