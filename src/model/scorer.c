@@ -227,3 +227,14 @@ enum al_err scorer_predict(const struct scorer *scorer,
         *out = calibration_apply(&scorer->manifest.calibration, (double)margin);
     return err;
 }
+
+bool scorer_contributions(const struct scorer *scorer,
+                          const float *oriented_row,
+                          double *contributions,
+                          double *bias)
+{
+    if (scorer->trees == NULL || !trees_contributions(scorer->trees, oriented_row, contributions))
+        return false;
+    *bias = trees_bias(scorer->trees);
+    return true;
+}

@@ -35,10 +35,11 @@ struct trees {
     uint32_t n_trees, n_features, n_groups;
     float base_margin;
     struct lane_group *groups;
+    struct shap *shap; /* NULL without covers */
 };
 
-/* Splits between root and the deepest leaf; TREES_DEPTH_MAX + 1 when there are more. Children come after parents, so one
- * pass from the root fills in every depth. */
+/* Splits between root and the deepest leaf; TREES_DEPTH_MAX + 1 when there are more, or when two ways lead to one node, so
+ * that it is no tree. Children come after parents, so one pass from the root fills in every depth. */
 static uint32_t tree_depth(const struct tree_node *nodes, uint32_t n_nodes, uint8_t *depths)
 {
     uint32_t deepest = 0;
@@ -48,9 +49,10 @@ static uint32_t tree_depth(const struct tree_node *nodes, uint32_t n_nodes, uint
             deepest = depths[i];
         if (nodes[i].feature == TREE_LEAF)
             continue;
-        if (depths[i] >= TREES_DEPTH_MAX)
+        uint8_t *left = &depths[nodes[i].left], *right = &depths[nodes[i].right];
+        if (depths[i] >= TREES_DEPTH_MAX || left == right || *left != 0 || *right != 0)
             return TREES_DEPTH_MAX + 1;
-        depths[nodes[i].left] = depths[nodes[i].right] = (uint8_t)(depths[i] + 1);
+        *left = *right = (uint8_t)(depths[i] + 1);
     }
     return deepest;
 }
@@ -110,7 +112,7 @@ static enum al_err group_measure(struct lane_group *group,
     for (uint32_t lane = 0; lane < group->n_trees; lane++) {
         uint32_t depth = tree_depth(nodes + *n_nodes, tree_nodes[lane], depths);
         if (depth > TREES_DEPTH_MAX)
-            return err_set(AL_ERANGE, "a tree is deeper than %d", TREES_DEPTH_MAX);
+            return err_set(AL_ERANGE, "a tree is deeper than %d, or none", TREES_DEPTH_MAX);
         if (depth > group->depth)
             group->depth = depth;
         *n_nodes += tree_nodes[lane];
@@ -154,6 +156,8 @@ static enum al_err trees_build(const struct tree_list *list, struct trees **out)
         trees->n_groups = (list->n_trees + LANES - 1) / LANES;
         err = build_groups(trees, list, depths);
     }
+    if (err == AL_OK && list->has_covers)
+        err = shap_create(list, &trees->shap);
     free(depths);
     if (err != AL_OK)
         trees_destroy(trees);
@@ -182,6 +186,7 @@ void trees_destroy(struct trees *trees)
         free(trees->groups[g].leaves);
     }
     free(trees->groups);
+    shap_destroy(trees->shap);
     free(trees);
 }
 
@@ -241,4 +246,22 @@ void trees_score_rows(const struct trees *trees, const float *x, size_t n_rows, 
 {
     for (size_t i = 0; i < n_rows; i++)
         margins[i] = trees_score(trees, x + i * trees->n_features);
+}
+
+bool trees_has_contributions(const struct trees *trees)
+{
+    return trees->shap != NULL;
+}
+
+double trees_bias(const struct trees *trees)
+{
+    return trees->shap == NULL ? 0 : shap_bias(trees->shap);
+}
+
+bool trees_contributions(const struct trees *trees, const float *row, double *contributions)
+{
+    if (trees->shap == NULL)
+        return false;
+    shap_contributions(trees->shap, row, contributions);
+    return true;
 }

@@ -8,7 +8,7 @@
 #include "alphaloop/base/hash.h"
 
 #define HEAD_BYTES 24
-#define NODE_BYTES 16
+#define NODE_BYTES 20 /* of format 1, which has no covers: 16 */
 
 static const char magic[4] = {'A', 'L', 'T', 'R'};
 
@@ -65,6 +65,7 @@ void tree_list_write(const struct tree_list *list, struct buf *out)
         put_f32(out, list->nodes[i].value);
         put_u32(out, list->nodes[i].left);
         put_u32(out, list->nodes[i].right);
+        put_f32(out, list->nodes[i].cover);
     }
     if (!buf_ok(out))
         return;
@@ -77,17 +78,24 @@ static enum al_err check_sum(struct slice bytes)
     struct sha256 hash;
     if (bytes.len < HEAD_BYTES + sizeof hash.bytes || memcmp(bytes.ptr, magic, sizeof magic) != 0)
         return err_set(AL_EVERIFY, "not a file of trees");
-    if (get_u32(bytes.ptr + 4) != TREES_VERSION)
-        return err_set(AL_EVERSION, "trees of format %u, this program reads %d",
-                       get_u32(bytes.ptr + 4), TREES_VERSION);
+    uint32_t version = get_u32(bytes.ptr + 4);
+    if (version != 1 && version != TREES_VERSION)
+        return err_set(AL_EVERSION, "trees of format %u, this program reads 1 and %d", version,
+                       TREES_VERSION);
     sha256_of(bytes.ptr, bytes.len - sizeof hash.bytes, &hash);
     if (memcmp(hash.bytes, bytes.ptr + bytes.len - sizeof hash.bytes, sizeof hash.bytes) != 0)
         return err_set(AL_EVERIFY, "the checksum of the trees does not hold");
     return AL_OK;
 }
 
+static size_t node_bytes(const struct tree_list *list)
+{
+    return list->has_covers ? NODE_BYTES : NODE_BYTES - 4;
+}
+
 static enum al_err read_head(struct slice bytes, struct tree_list *list)
 {
+    list->has_covers = get_u32(bytes.ptr + 4) > 1;
     list->n_trees = get_u32(bytes.ptr + 8);
     list->n_features = get_u32(bytes.ptr + 12);
     list->base_margin = get_f32(bytes.ptr + 16);
@@ -97,7 +105,7 @@ static enum al_err read_head(struct slice bytes, struct tree_list *list)
         !isfinite(list->base_margin))
         return err_set(AL_EVERIFY, "the head of the trees is out of bounds");
     size_t n_bytes =
-        HEAD_BYTES + 4 * (size_t)list->n_trees + NODE_BYTES * (size_t)list->n_nodes + 32;
+        HEAD_BYTES + 4 * (size_t)list->n_trees + node_bytes(list) * (size_t)list->n_nodes + 32;
     if (bytes.len != n_bytes)
         return err_set(AL_EVERIFY, "the trees have %zu bytes instead of %zu", bytes.len, n_bytes);
     list->tree_nodes = malloc(list->n_trees * sizeof *list->tree_nodes);
@@ -110,7 +118,7 @@ static bool node_is_sound(const struct tree_list *list,
                           uint32_t index,
                           uint32_t n_nodes)
 {
-    if (!isfinite(node->value))
+    if (!isfinite(node->value) || !isfinite(node->cover) || node->cover < 0)
         return false;
     if (node->feature == TREE_LEAF)
         return true;
@@ -131,9 +139,9 @@ static enum al_err read_nodes(const char *at, struct tree_list *list)
         return err_set(AL_EVERIFY, "the trees' nodes do not add up");
     struct tree_node *node = list->nodes;
     for (uint32_t i = 0; i < list->n_trees; i++) {
-        for (uint32_t k = 0; k < list->tree_nodes[i]; k++, node++, at += NODE_BYTES) {
-            *node =
-                (struct tree_node){get_u32(at), get_f32(at + 4), get_u32(at + 8), get_u32(at + 12)};
+        for (uint32_t k = 0; k < list->tree_nodes[i]; k++, node++, at += node_bytes(list)) {
+            *node = (struct tree_node){get_u32(at), get_f32(at + 4), get_u32(at + 8),
+                                       get_u32(at + 12), list->has_covers ? get_f32(at + 16) : 0};
             if (!node_is_sound(list, node, k, list->tree_nodes[i]))
                 return err_set(AL_EVERIFY, "node %u of tree %u is out of bounds", k, i);
         }

@@ -60,7 +60,7 @@ static struct json_node *member(struct json_node *node, const char *path)
 }
 
 struct tree_arrays {
-    struct json_node *left, *right, *features, *values, *default_left, *split_type;
+    struct json_node *left, *right, *features, *values, *default_left, *split_type, *covers;
 };
 
 static enum al_err find_arrays(struct json_node *tree, uint32_t n_nodes, struct tree_arrays *out)
@@ -72,6 +72,7 @@ static enum al_err find_arrays(struct json_node *tree, uint32_t n_nodes, struct 
         {"left_children", &out->left},        {"right_children", &out->right},
         {"split_indices", &out->features},    {"split_conditions", &out->values},
         {"default_left", &out->default_left}, {"split_type", &out->split_type},
+        {"sum_hessian", &out->covers},
     };
     for (size_t i = 0; i < COUNT_OF(wanted); i++) {
         *wanted[i].into = json_get(tree, wanted[i].name);
@@ -95,10 +96,14 @@ static enum al_err read_node(const struct tree_arrays *arrays,
                              struct tree_node *out)
 {
     enum al_err err = read_float(json_at(arrays->values, index), "split_conditions", &out->value);
+    if (err == AL_OK)
+        err = read_float(json_at(arrays->covers, index), "sum_hessian", &out->cover);
     if (err != AL_OK)
         return err;
+    if (out->cover < 0)
+        return err_set(AL_ERANGE, "model JSON: a sum_hessian below 0");
     if (slice_is(json_text(json_at(arrays->left, index)), "-1")) {
-        *out = (struct tree_node){.feature = TREE_LEAF, .value = out->value};
+        *out = (struct tree_node){.feature = TREE_LEAF, .value = out->value, .cover = out->cover};
         return AL_OK;
     }
     if (!slice_is(json_text(json_at(arrays->split_type, index)), "0"))

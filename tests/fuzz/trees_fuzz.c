@@ -1,6 +1,7 @@
 /* Any bytes go through the reader of trees, under a checksum that holds, so that what lies behind it is reached; what it
- * accepts is walked. */
+ * accepts is walked and explained. */
 #include <assert.h>
+#include <math.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -22,6 +23,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n_bytes)
         float *row = calloc(trees_n_features(trees), sizeof *row);
         volatile float margin = trees_score(trees, row);
         (void)margin;
+        double *contributions = calloc(trees_n_features(trees), sizeof *contributions);
+        if (trees_contributions(trees, row, contributions))
+            assert(isfinite(contributions[0]) && isfinite(trees_bias(trees)));
+        free(contributions);
         free(row);
         trees_destroy(trees);
     }

@@ -47,6 +47,13 @@ MUST_CHECK enum al_err scorer_margins(const struct scorer *scorer,
                                       size_t n_rows,
                                       float *margins);
 
+/* What each feature adds to the margin of one oriented row (trees.h), and the mean it is added to. False when nothing exact can
+ * be said: the folder is of a version that kept no covers, or the library serves. */
+bool scorer_contributions(const struct scorer *scorer,
+                          const float *oriented_row,
+                          double *contributions,
+                          double *bias);
+
 /* Write probe.bin. */
 void probe_write(
     const float *x, size_t n_rows, size_t n_cols, const float *margins, struct buf *out);

@@ -1,6 +1,7 @@
 /* What every kind of model must do: all rows of model_kinds.def are walked. */
 #include "harness/check.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -115,6 +116,67 @@ static void test_the_walker_gives_the_same_bits(const struct model_kind *kind)
     kind->destroy(model);
 }
 
+/* The library's own numbers, asked for past all our code: [n][N_COLS + 1], the mean last. */
+static void library_contributions(const struct model_kind *kind,
+                                  const struct model *model,
+                                  size_t n,
+                                  float *out)
+{
+    const struct xgb *xgb;
+    struct buf bytes = saved(kind, model);
+    void *booster = NULL, *matrix = NULL;
+    const uint64_t *shape;
+    uint64_t n_dims;
+    const float *borrowed;
+    char array[200];
+    check_ok(xgb_load(&xgb));
+    snprintf(array, sizeof array,
+             "{\"data\":[%zu,true],\"shape\":[%zu,%d],\"typestr\":\"<f4\",\"version\":3}",
+             (size_t)rows.x, n, N_COLS);
+    assert_true(xgb->XGBoosterCreate(NULL, 0, &booster) == 0);
+    assert_true(xgb->XGBoosterLoadModelFromBuffer(booster, bytes.ptr, bytes.len) == 0);
+    assert_true(xgb->XGDMatrixCreateFromDense(array, "{\"missing\":NaN}", &matrix) == 0);
+    assert_true(xgb->XGBoosterPredictFromDMatrix(
+                    booster, matrix,
+                    "{\"type\":2,\"training\":false,\"iteration_begin\":0,\"iteration_end\":0,"
+                    "\"strict_shape\":false}",
+                    &shape, &n_dims, &borrowed) == 0);
+    assert_true(n_dims == 2 && shape[0] == n && shape[1] == N_COLS + 1);
+    memcpy(out, borrowed, n * (N_COLS + 1) * sizeof *out);
+    xgb->XGDMatrixFree(matrix);
+    xgb->XGBoosterFree(booster);
+    buf_deinit(&bytes);
+}
+
+static void test_contributions_are_the_librarys(const struct model_kind *kind)
+{
+    enum { N = 200 };
+    static float expected[N][N_COLS + 1], margins[N];
+    struct model *model = fit_default(kind, 7);
+    struct trees *trees = NULL;
+    struct buf bytes = BUF_INIT(TREES_BYTES_MAX);
+    double largest = 0;
+    check_ok(kind->flatten(model, &bytes));
+    check_ok(trees_load(buf_slice(&bytes), &trees));
+    check_ok(kind->predict(model, rows.x, N, N_COLS, margins));
+    library_contributions(kind, model, N, &expected[0][0]);
+    for (size_t i = 0; i < N; i++) {
+        double got[N_COLS], sum = trees_bias(trees);
+        assert_true(trees_contributions(trees, rows.x + i * N_COLS, got));
+        for (size_t k = 0; k < N_COLS; k++) {
+            check_near(got[k], (double)expected[i][k], 5e-6);
+            largest = fmax(largest, fabs(got[k]));
+            sum += got[k];
+        }
+        check_near(trees_bias(trees), (double)expected[i][N_COLS], 5e-6);
+        check_near(sum, (double)margins[i], 5e-6);
+    }
+    assert_true(largest > 0.1);
+    trees_destroy(trees);
+    buf_deinit(&bytes);
+    kind->destroy(model);
+}
+
 static bool cancel_at_once(void *ctx, const struct model_round *round)
 {
     *(size_t *)ctx = round->round;
@@ -208,6 +270,7 @@ static void (*const contract[])(const struct model_kind *kind) = {
     test_it_finds_the_edge,
     test_missing_is_a_value_of_its_own,
     test_the_walker_gives_the_same_bits,
+    test_contributions_are_the_librarys,
     test_cancel_stops_between_rounds,
     test_outcomes_all_alike_are_refused,
     test_infinite_features_are_refused,

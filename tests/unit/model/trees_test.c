@@ -13,10 +13,12 @@ static const char json_text_of_two[] =
     "{\"tree_param\":{\"num_nodes\":\"5\",\"num_deleted\":\"0\"},\"left_children\":[1,-1,3,-1,-1],"
     "\"right_children\":[2,-1,4,-1,-1],\"split_indices\":[0,0,1,0,0],\"split_conditions\":[1E0,2."
     "5E-1,-2E0,5E-1,1E0],"
-    "\"default_left\":[0,0,1,0,0],\"split_type\":[0,0,0,0,0]},"
+    "\"default_left\":[0,0,1,0,0],\"split_type\":[0,0,0,0,0],"
+    "\"sum_hessian\":[10E0,4E0,6E0,1.5E0,4.5E0]},"
     "{\"tree_param\":{\"num_nodes\":\"1\",\"num_deleted\":\"0\"},\"left_children\":[-1],\"right_"
     "children\":[-1],"
-    "\"split_indices\":[0],\"split_conditions\":[1.25E-1],\"default_left\":[0],\"split_type\":[0]}]"
+    "\"split_indices\":[0],\"split_conditions\":[1.25E-1],\"default_left\":[0],\"split_type\":[0],"
+    "\"sum_hessian\":[10E0]}]"
     "}},"
     "\"learner_model_param\":{\"base_score\":\"5E-1\",\"num_class\":\"0\",\"num_feature\":\"2\","
     "\"num_target\":\"1\"}}}";
@@ -62,6 +64,8 @@ static void test_what_the_walker_does_not_know_is_refused(void **state)
         {"\"default_left\":[0,0,1,0,0]", "\"default_left\":[0,0,1,0]  ", AL_EPARSE},
         {"2.5E-1", "2.5E99", AL_EPARSE},
         {"\"5E-1\"", "\"2E00\"", AL_ERANGE},
+        {"\"sum_hessian\":[10E0,", "\"sum_hessian\":[-1E0,", AL_ERANGE},
+        {"sum_hessian", "sum_hissian", AL_EPARSE},
     };
     (void)state;
     for (size_t i = 0; i < COUNT_OF(cases); i++) {
@@ -74,6 +78,26 @@ static void test_what_the_walker_does_not_know_is_refused(void **state)
         check_err(trees_flatten(slice_of(text), &out), cases[i].expected);
         buf_deinit(&out);
     }
+}
+
+/* Put a right checksum under changed bytes, so that the checks behind it are reached. */
+static void sign(struct buf *bytes)
+{
+    struct sha256 hash;
+    sha256_of(bytes->ptr, bytes->len - 32, &hash);
+    memcpy(bytes->ptr + bytes->len - 32, hash.bytes, 32);
+}
+
+static void test_two_ways_to_one_node_are_no_tree(void **state)
+{
+    struct buf bytes = BUF_INIT(TREES_BYTES_MAX);
+    struct trees *trees = NULL;
+    (void)state;
+    check_ok(trees_flatten(slice_of(json_text_of_two), &bytes));
+    bytes.ptr[24 + 2 * 4 + 8] = 3; /* the root's left child, which the second split has already */
+    sign(&bytes);
+    check_err(trees_load(buf_slice(&bytes), &trees), AL_ERANGE);
+    buf_deinit(&bytes);
 }
 
 static void test_a_base_score_in_a_list_is_read(void **state)
@@ -90,14 +114,6 @@ static void test_a_base_score_in_a_list_is_read(void **state)
     buf_deinit(&a);
     buf_deinit(&b);
     buf_deinit(&text);
-}
-
-/* Put a right checksum under changed bytes, so that the checks behind it are reached. */
-static void sign(struct buf *bytes)
-{
-    struct sha256 hash;
-    sha256_of(bytes->ptr, bytes->len - 32, &hash);
-    memcpy(bytes->ptr + bytes->len - 32, hash.bytes, 32);
 }
 
 static void test_every_changed_byte_is_refused(void **state)
@@ -126,14 +142,15 @@ static void test_a_signed_file_cannot_leave_its_bounds(void **state)
         size_t at;
         unsigned char value;
     } cases[] = {
-        {8, 9},                /* trees */
-        {12, 0},               /* features */
-        {20, 200},             /* nodes */
-        {24, 6},               /* nodes of the first tree */
-        {first_node, 7},       /* feature of the root */
-        {first_node + 8, 0},   /* its left child: itself */
-        {first_node + 12, 5},  /* its right child: in the next tree */
-        {first_node + 7, 0x7f} /* a threshold that is not finite, with the byte below */
+        {8, 9},                  /* trees */
+        {12, 0},                 /* features */
+        {20, 200},               /* nodes */
+        {24, 6},                 /* nodes of the first tree */
+        {first_node, 7},         /* feature of the root */
+        {first_node + 8, 0},     /* its left child: itself */
+        {first_node + 12, 5},    /* its right child: in the next tree */
+        {first_node + 7, 0x7f},  /* a threshold that is not finite, with the byte below */
+        {first_node + 19, 0xc1}, /* a cover below 0 */
     };
     (void)state;
     for (size_t i = 0; i < COUNT_OF(cases); i++) {
@@ -151,6 +168,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_walk_goes_where_the_nodes_say),
         cmocka_unit_test(test_what_the_walker_does_not_know_is_refused),
+        cmocka_unit_test(test_two_ways_to_one_node_are_no_tree),
         cmocka_unit_test(test_a_base_score_in_a_list_is_read),
         cmocka_unit_test(test_every_changed_byte_is_refused),
         cmocka_unit_test(test_a_signed_file_cannot_leave_its_bounds),
