@@ -115,6 +115,123 @@ static void test_embargo_is_at_least_the_horizon(void **state)
     check_i64(holdout.embargo_ns, 4990 * NS_PER_MS); /* 1 % of 499 s */
 }
 
+/* ---- combinatorial ---- */
+
+/* Some labels last much longer than others, some are known very late. */
+static void begin_combinatorial(struct split *untouched, struct cpcv *cpcv)
+{
+    struct split folds[FOLDS];
+    struct rng rng;
+    rng_seed(&rng, 4);
+    for (size_t i = 0; i < ROWS; i++) {
+        if (rng_below(&rng, 50) == 0)
+            spans[i].t1_ns = spans[i].available_at_ns =
+                spans[i].t0_ns + (int64_t)rng_below(&rng, 60) * NS_PER_S;
+    }
+    check_ok(split_walk_forward(&rule, spans, ROWS, folds, untouched));
+    check_ok(split_combinatorial(untouched, spans, cpcv));
+}
+
+/* The rule for two rows alone, whatever groups they are in. */
+static bool too_close(const struct label_span *a, const struct label_span *b, int64_t embargo_ns)
+{
+    return a->t1_ns >= b->t0_ns - embargo_ns && a->t0_ns <= b->t1_ns + embargo_ns;
+}
+
+static bool is_among(const uint32_t *rows, size_t n, size_t row)
+{
+    for (size_t i = 0; i < n; i++) {
+        if (rows[i] == row)
+            return true;
+    }
+    return false;
+}
+
+/* Every row before the untouched block that is not judged teaches exactly if it keeps off every row of the judged groups. */
+static void test_teachers_keep_off_every_judged_row(void **state)
+{
+    struct split untouched;
+    struct cpcv cpcv;
+    size_t n_purged = 0;
+    (void)state;
+    begin_combinatorial(&untouched, &cpcv);
+    for (size_t s = 0; s < CPCV_SPLITS; s++) {
+        unsigned tested = cpcv_tested(s), all = (1U << CPCV_GROUPS) - 1;
+        size_t n = cpcv_rows(&cpcv, spans, all & ~tested, tested, teachers);
+        for (size_t i = 0; i < untouched.test_begin; i++) {
+            bool may = spans[i].available_at_ns <= untouched.cut_ns, judged = false;
+            for (size_t g = 0; g < CPCV_GROUPS; g++) {
+                const struct cpcv_group *group = &cpcv.groups[g];
+                for (size_t k = group->begin; k < group->end && tested >> g & 1; k++) {
+                    may = may && !too_close(&spans[i], &spans[k], cpcv.embargo_ns);
+                    judged = judged || i == k;
+                }
+            }
+            assert_int_equal(is_among(teachers, n, i), may);
+            n_purged += !may && !judged;
+        }
+    }
+    assert_true(n_purged > 100);
+}
+
+static void test_every_row_is_judged_once_on_each_path(void **state)
+{
+    struct split untouched;
+    struct cpcv cpcv;
+    unsigned times[ROWS][CPCV_PATHS] = {0};
+    size_t n_left_out = 0;
+    (void)state;
+    begin_combinatorial(&untouched, &cpcv);
+    for (size_t s = 0; s < CPCV_SPLITS; s++) {
+        size_t n_groups = 0;
+        for (size_t g = 0; g < CPCV_GROUPS; g++) {
+            if (!(cpcv_tested(s) >> g & 1))
+                continue;
+            n_groups++;
+            size_t n = cpcv_rows(&cpcv, spans, 1U << g, 0, teachers);
+            for (size_t i = 0; i < n; i++)
+                times[teachers[i]][cpcv_path(s, g)]++;
+        }
+        check_i64((int64_t)n_groups, 2);
+    }
+    for (size_t i = 0; i < ROWS; i++) {
+        bool takes_part = i < untouched.test_begin && spans[i].available_at_ns <= untouched.cut_ns;
+        for (size_t path = 0; path < CPCV_PATHS; path++)
+            check_i64(times[i][path], takes_part);
+        n_left_out += i < untouched.test_begin && !takes_part;
+    }
+    assert_true(n_left_out > 5);
+}
+
+static void test_groups_are_alike_and_never_cut_an_instant(void **state)
+{
+    struct split untouched;
+    struct cpcv cpcv;
+    (void)state;
+    begin_combinatorial(&untouched, &cpcv);
+    for (size_t g = 0; g < CPCV_GROUPS; g++) {
+        const struct cpcv_group *group = &cpcv.groups[g];
+        check_near((double)(group->end - group->begin), 800.0 / CPCV_GROUPS, 2);
+        if (g > 0) {
+            check_i64((int64_t)group->begin, (int64_t)cpcv.groups[g - 1].end);
+            assert_true(spans[group->begin].t0_ns > spans[group->begin - 1].t0_ns);
+        }
+    }
+    check_i64((int64_t)cpcv.groups[CPCV_GROUPS - 1].end, (int64_t)untouched.test_begin);
+}
+
+static void test_too_few_rows_make_no_groups(void **state)
+{
+    const struct label_span few[] = {{0, 0, 0}, {1, 1, 1}, {2, 2, 2}, {3, 3, 3}, {4, 4, 4},
+                                     {5, 5, 5}, {6, 6, 6}, {7, 7, 7}, {8, 8, 8}};
+    struct split untouched = split_at(few, 8, 9, 0);
+    struct cpcv cpcv;
+    (void)state;
+    check_ok(split_combinatorial(&untouched, few, &cpcv));
+    untouched = split_at(few, 5, 6, 0);
+    check_err(split_combinatorial(&untouched, few, &cpcv), AL_ESHORT);
+}
+
 static void test_quality_sees_holes_and_constants(void **state)
 {
     const float x[] = {1, NAN, 5, NAN, 2, 7, 5, NAN, 3, 7, NAN, NAN, 4, 7, INFINITY, NAN};
@@ -142,6 +259,10 @@ int main(void)
         cmocka_unit_test(test_overlap_and_embargo_are_purged),
         cmocka_unit_test(test_too_few_rows_are_told),
         cmocka_unit_test(test_embargo_is_at_least_the_horizon),
+        cmocka_unit_test_setup(test_teachers_keep_off_every_judged_row, setup),
+        cmocka_unit_test_setup(test_every_row_is_judged_once_on_each_path, setup),
+        cmocka_unit_test_setup(test_groups_are_alike_and_never_cut_an_instant, setup),
+        cmocka_unit_test_setup(test_too_few_rows_make_no_groups, setup),
         cmocka_unit_test(test_quality_sees_holes_and_constants),
     };
     return cmocka_run_group_tests(tests, setup, NULL);
