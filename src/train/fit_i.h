@@ -61,15 +61,34 @@ void fitted_deinit(struct fitted *fitted);
 
 #define TRAIN_FOLDS_MAX 20
 
+/* Out-of-fold predictions of all folds, one after the other. */
+struct predictions {
+    size_t n;
+    uint32_t *rows; /* index in the table */
+    float *margins, *labels, *weights, *net;
+    double n_independent;
+};
+
 struct fold_report {
     size_t n_teach, n_validation, n_test, n_rounds;
     double validation_loss, test_loss, test_auc;
+};
+
+#define CALIBRATION_N_EFF_MIN 1000 /* below, two numbers are all that can be fitted */
+
+/* Which method calibrates, and why: the log loss of each on rows it was not fitted on (NaN: not known). */
+struct calibration_choice {
+    enum calibration_method method;
+    double n_eff;
+    size_t n_judged;
+    double log_loss[CALIBRATION_METHOD_COUNT];
 };
 
 /* What comes of the folds: out-of-fold predictions and how many rounds to train for. */
 struct fold_outcome {
     size_t n_folds, n_rounds; /* 0: the kind has no early stopping */
     struct fold_report folds[TRAIN_FOLDS_MAX];
+    struct calibration_choice choice;
     struct calibration calibration;
     struct evaluation evaluation; /* of the calibrated out-of-fold predictions */
     size_t n_rows;                /* out of fold */
@@ -97,6 +116,11 @@ bool training_is_cancelled(const struct training *t);
 /* folds.c */
 MUST_CHECK enum al_err train_folds(struct training *t);
 MUST_CHECK enum al_err train_final(struct training *t);
+/* calibrate.c */
+MUST_CHECK enum al_err train_calibrate(struct training *t, const struct predictions *p);
+MUST_CHECK enum al_err train_choose_calibration(const struct training *t,
+                                                const struct predictions *p,
+                                                struct calibration_choice *out);
 /* judge.c */
 MUST_CHECK enum al_err train_judge(struct training *t, const struct scorer *incumbent);
 /* result.c */

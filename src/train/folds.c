@@ -133,15 +133,9 @@ static enum al_err fit_teachers(struct training *t,
     return err;
 }
 
-/* Out-of-fold predictions of all folds, one after the other. */
-struct predictions {
-    size_t n;
-    float *margins, *labels, *weights, *net;
-    double n_independent;
-};
-
 static void predictions_deinit(struct predictions *p)
 {
+    free(p->rows);
     free(p->margins);
     free(p->labels);
     free(p->weights);
@@ -150,11 +144,13 @@ static void predictions_deinit(struct predictions *p)
 
 static enum al_err predictions_init(struct predictions *p, size_t n_max)
 {
-    *p = (struct predictions){.margins = malloc((n_max + 1) * sizeof(float)),
+    *p = (struct predictions){.rows = malloc((n_max + 1) * sizeof(uint32_t)),
+                              .margins = malloc((n_max + 1) * sizeof(float)),
                               .labels = malloc((n_max + 1) * sizeof(float)),
                               .weights = malloc((n_max + 1) * sizeof(float)),
                               .net = malloc((n_max + 1) * sizeof(float))};
-    if (p->margins != NULL && p->labels != NULL && p->weights != NULL && p->net != NULL)
+    if (p->rows != NULL && p->margins != NULL && p->labels != NULL && p->weights != NULL &&
+        p->net != NULL)
         return AL_OK;
     predictions_deinit(p);
     return err_set(AL_ENOMEM, "predictions");
@@ -197,8 +193,10 @@ static enum al_err predict_fold(struct training *t,
         memcpy(p->labels + p->n, part.labels, n * sizeof(float));
         memcpy(p->weights + p->n, part.weights, n * sizeof(float));
         memcpy(p->net + p->n, part.net, n * sizeof(float));
-        for (size_t i = 0; i < n; i++)
+        for (size_t i = 0; i < n; i++) {
+            p->rows[p->n + i] = (uint32_t)(fold->test_begin + i);
             p->n_independent += t->table.unique[fold->test_begin + i];
+        }
         p->n += n;
     }
     train_part_deinit(&part);
@@ -241,30 +239,6 @@ static size_t median_rounds(const struct fold_outcome *oof)
     return rounds[n / 2];
 }
 
-static enum al_err calibrate(struct training *t, const struct predictions *p)
-{
-    struct fold_outcome *oof = &t->oof;
-    enum al_err err = calibration_fit(p->margins, p->labels, p->net, p->weights, p->n,
-                                      p->n_independent, t->job->value_z, &oof->calibration);
-    float *q = malloc((p->n + 1) * sizeof *q), *v = malloc((p->n + 1) * sizeof *v);
-    if (err == AL_OK && (q == NULL || v == NULL))
-        err = err_set(AL_ENOMEM, "calibration");
-    for (size_t i = 0; i < p->n && err == AL_OK; i++) {
-        struct prediction prediction = calibration_apply(&oof->calibration, (double)p->margins[i]);
-        q[i] = (float)prediction.q;
-        v[i] = (float)prediction.v;
-    }
-    evaluation_clear(&oof->evaluation);
-    if (err == AL_OK)
-        err = evaluate_classification(q, p->net, p->weights, p->n, &oof->evaluation);
-    if (err == AL_OK)
-        err = evaluate_regression(v, p->net, p->weights, p->n, &oof->evaluation);
-    free(q);
-    free(v);
-    oof->n_rows = p->n;
-    return err;
-}
-
 enum al_err train_folds(struct training *t)
 {
     struct predictions p;
@@ -279,7 +253,7 @@ enum al_err train_folds(struct training *t)
         err = run_fold(t, &t->folds[i], &p, &t->oof.folds[i]);
     }
     if (err == AL_OK)
-        err = calibrate(t, &p);
+        err = train_calibrate(t, &p);
     if (err == AL_OK && stops_early(t->kind))
         t->oof.n_rounds = median_rounds(&t->oof);
     predictions_deinit(&p);

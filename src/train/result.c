@@ -104,6 +104,22 @@ static void write_evaluation(struct json_writer *w,
     json_w_end_object(w);
 }
 
+static void write_calibration(struct json_writer *w, const struct calibration_choice *choice)
+{
+    json_w_key(w, "calibration");
+    json_w_object(w);
+    json_w_key(w, "method");
+    json_w_str(w, calibration_method_name(choice->method));
+    write_number(w, "n_eff", choice->n_eff);
+    write_count(w, "judged_on", choice->n_judged);
+    json_w_key(w, "log_loss");
+    json_w_object(w);
+    for (size_t i = 0; i < CALIBRATION_METHOD_COUNT; i++)
+        write_number(w, calibration_method_name((enum calibration_method)i), choice->log_loss[i]);
+    json_w_end_object(w);
+    json_w_end_object(w);
+}
+
 static void write_report(const struct training *t, struct buf *out)
 {
     const struct weight_summary *weight = &t->table.weight;
@@ -132,6 +148,7 @@ static void write_report(const struct training *t, struct buf *out)
     for (size_t i = 0; i < t->oof.n_folds; i++)
         write_fold(&w, &t->oof.folds[i]);
     json_w_end_array(&w);
+    write_calibration(&w, &t->oof.choice);
     write_evaluation(&w, "out_of_fold", &t->oof.evaluation);
     write_evaluation(&w, "untouched_block", &t->evaluation);
     json_w_key(&w, "gate");

@@ -1,8 +1,18 @@
 /* From a margin to the two numbers a decision needs: q, a probability that means what it says, and v, what the action is
  * worth on average. Both are fitted on out-of-fold predictions only, so no row judges a model that has seen it.
  *
- * q: Platt's sigmoid q = 1 / (1 + exp(a f + b)) (Platt 1999), fitted by Newton's method with backtracking on smoothed
- * targets (Lin, Lin & Weng 2007), weighted.
+ * q, by one of three methods; each keeps the order of the margins and is weighted:
+ *
+ *   platt     q = 1 / (1 + exp(a f + b)) (Platt 1999), by Newton's method with backtracking on smoothed targets (Lin, Lin &
+ *             Weng 2007)
+ *   beta      log(q / (1 - q)) = a log s - b log(1 - s) + c with s = 1 / (1 + exp(-f)) and a, b >= 0 (Kull, Silva Filho &
+ *             Flach 2017): a logistic regression on two features, on the same smoothed targets. Where a or b would be
+ *             negative it is left out and the rest fitted again, as there. Platt's sigmoid is a = b
+ *   isotonic  the monotone steps nearest to the outcomes in weighted squares, by pooling adjacent violators (Ayer et al.
+ *             1955), and between their centres a line: centred isotonic regression (Oron & Flournoy 2017), because equal q
+ *             for unequal margins would make two actions alike that the model can tell apart
+ *
+ * Which one serves is chosen by train/calibrate.c.
  *
  * v: a straight line in q, v = alpha + beta q. For an outcome that wins W or loses L on average, E[r | q] = q W - (1 - q) L
  * is a line whatever W and L are, so the line is the payoff identity, not an approximation; it uses every row, keeps the
@@ -21,8 +31,30 @@
 #include "alphaloop/base/err.h"
 #include "alphaloop/base/json.h"
 
+#define ISOTONIC_KNOTS_MAX 128
+
+#define CALIBRATION_METHODS(METHOD) METHOD(platt) METHOD(beta) METHOD(isotonic)
+enum calibration_method {
+#define METHOD(name) CALIBRATION_##name,
+    CALIBRATION_METHODS(METHOD)
+#undef METHOD
+        CALIBRATION_METHOD_COUNT
+};
+const char *calibration_method_name(enum calibration_method method);
+
 struct platt {
     double a, b; /* q = 1 / (1 + exp(a f + b)); a <= 0 when a higher margin means more */
+};
+
+struct beta_map {
+    double a, b, c; /* log-odds of q = a log s - b log(1 - s) + c; a, b >= 0 */
+};
+
+struct isotonic {
+    size_t n_knots;                    /* 1..ISOTONIC_KNOTS_MAX */
+    double margin[ISOTONIC_KNOTS_MAX]; /* increasing */
+    double q
+        [ISOTONIC_KNOTS_MAX]; /* never falling, inside (0, 1); constant beyond the first and the last */
 };
 
 struct value_line {
@@ -33,7 +65,12 @@ struct value_line {
 };
 
 struct calibration {
-    struct platt platt;
+    enum calibration_method method;
+    union { /* by method */
+        struct platt platt;
+        struct beta_map beta;
+        struct isotonic isotonic;
+    };
     struct value_line value;
     size_t n_rows;        /* fitted on */
     double n_independent; /* what they are worth */
@@ -45,29 +82,43 @@ struct prediction {
     double v_low; /* lower bound of v */
 };
 
-/* margins, labels (0 or 1), weights (NULL: 1) of n rows. AL_ESHORT without both classes; AL_EMODEL when not converging. */
-MUST_CHECK enum al_err platt_fit(
-    const float *margins, const float *labels, const float *weights, size_t n, struct platt *out);
-double platt_apply(const struct platt *platt, double margin);
+/* What a calibration is fitted on: n out-of-fold predictions with their outcomes. Borrows. */
+struct calibration_rows {
+    const float *margins;
+    const float *labels;  /* 0 or 1 */
+    const float *net;     /* net returns as fractions; only v asks for them */
+    const float *weights; /* NULL: 1 */
+    size_t n;
+    double n_independent; /* what they are worth; only v asks */
+};
 
-/* q: platt_apply()'s, net: net returns as fractions. AL_ESHORT with fewer than 3 rows. With all q equal the line is flat. */
+/* AL_ESHORT without both classes; AL_EMODEL when not converging; AL_ENOMEM. */
+MUST_CHECK enum al_err platt_fit(const struct calibration_rows *rows, struct platt *out);
+MUST_CHECK enum al_err beta_fit(const struct calibration_rows *rows, struct beta_map *out);
+/* Of more distinct margins than knots_max <= ISOTONIC_KNOTS_MAX, neighbours are first pooled into so many of like weight. */
+MUST_CHECK enum al_err isotonic_fit(const struct calibration_rows *rows,
+                                    size_t knots_max,
+                                    struct isotonic *out);
+double platt_apply(const struct platt *platt, double margin);
+double beta_apply(const struct beta_map *beta, double margin);
+double isotonic_apply(const struct isotonic *isotonic, double margin);
+
+/* q: as calibrated. AL_ESHORT with fewer than 3 rows. With all q equal the line is flat. */
 MUST_CHECK enum al_err value_line_fit(const double *q,
-                                      const float *net,
-                                      const float *weights,
-                                      size_t n,
-                                      double n_independent,
+                                      const struct calibration_rows *rows,
                                       double z,
                                       struct value_line *out);
 
 /* Both, one after the other. */
-MUST_CHECK enum al_err calibration_fit(const float *margins,
-                                       const float *labels,
-                                       const float *net,
-                                       const float *weights,
-                                       size_t n,
-                                       double n_independent,
+MUST_CHECK enum al_err calibration_fit(enum calibration_method method,
+                                       const struct calibration_rows *rows,
                                        double z,
                                        struct calibration *out);
+/* q alone: out->value is left empty. */
+MUST_CHECK enum al_err calibration_fit_q(enum calibration_method method,
+                                         const struct calibration_rows *rows,
+                                         struct calibration *out);
+double calibration_q(const struct calibration *calibration, double margin);
 struct prediction calibration_apply(const struct calibration *calibration, double margin);
 
 void calibration_write(const struct calibration *calibration, struct json_writer *w);

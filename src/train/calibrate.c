@@ -1,0 +1,176 @@
+/* From out-of-fold margins to probabilities: which method, and how good.
+ *
+ * Platt's two numbers when the rows are worth fewer than 1000; of more, isotonic or beta calibration, whichever has the smaller
+ * log loss on rows it was not fitted on: fitted on those whose label was available when the newest third began, judged on
+ * that third. The chosen one is fitted again on all of them. */
+#include "fit_i.h"
+
+#include <assert.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define JUDGED_SHARE    (1.0 / 3)
+#define JUDGED_ROWS_MIN 100
+
+/* Out-of-fold rows, some of them side by side. */
+struct part {
+    struct calibration_rows rows;
+    float *margins, *labels, *weights;
+};
+
+static void part_deinit(struct part *part)
+{
+    free(part->margins);
+    free(part->labels);
+    free(part->weights);
+}
+
+static enum al_err part_init(struct part *part, size_t n_max)
+{
+    *part = (struct part){.margins = malloc((n_max + 1) * sizeof(float)),
+                          .labels = malloc((n_max + 1) * sizeof(float)),
+                          .weights = malloc((n_max + 1) * sizeof(float))};
+    part->rows = (struct calibration_rows){
+        .margins = part->margins, .labels = part->labels, .weights = part->weights};
+    if (part->margins != NULL && part->labels != NULL && part->weights != NULL)
+        return AL_OK;
+    part_deinit(part);
+    return err_set(AL_ENOMEM, "calibration");
+}
+
+static void part_add(struct part *part, const struct predictions *p, size_t i)
+{
+    part->margins[part->rows.n] = p->margins[i];
+    part->labels[part->rows.n] = p->labels[i];
+    part->weights[part->rows.n++] = p->weights[i];
+}
+
+static int by_time(const void *a, const void *b)
+{
+    int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
+    return (x > y) - (x < y);
+}
+
+/* When the newest share of the rows begins. */
+static enum al_err find_cut(const struct training *t, const struct predictions *p, int64_t *cut_ns)
+{
+    int64_t *times = malloc((p->n + 1) * sizeof *times);
+    if (times == NULL)
+        return err_set(AL_ENOMEM, "calibration");
+    for (size_t i = 0; i < p->n; i++)
+        times[i] = t->table.spans[p->rows[i]].t0_ns;
+    qsort(times, p->n, sizeof *times, by_time);
+    *cut_ns = times[p->n - 1 - (size_t)((double)(p->n - 1) * JUDGED_SHARE)];
+    free(times);
+    return AL_OK;
+}
+
+static double log_loss(const struct calibration *calibration, const struct calibration_rows *rows)
+{
+    double sum = 0, weight = 0;
+    for (size_t i = 0; i < rows->n; i++) {
+        double q = calibration_q(calibration, (double)rows->margins[i]),
+               w = (double)rows->weights[i];
+        sum -= w * log(rows->labels[i] > 0 ? fmax(q, 1e-15) : fmax(1 - q, 1e-15));
+        weight += w;
+    }
+    return weight > 0 ? sum / weight : NAN;
+}
+
+static void judge(const struct part *taught,
+                  const struct part *judged,
+                  struct calibration_choice *out)
+{
+    struct calibration calibration;
+    for (size_t i = 0; i < CALIBRATION_METHOD_COUNT; i++) {
+        if (calibration_fit_q((enum calibration_method)i, &taught->rows, &calibration) == AL_OK)
+            out->log_loss[i] = log_loss(&calibration, &judged->rows);
+    }
+}
+
+/* Losses stay NaN where there are too few rows on either side. */
+static enum al_err compare(const struct training *t,
+                           const struct predictions *p,
+                           struct calibration_choice *out)
+{
+    struct part taught, judged;
+    int64_t cut_ns = 0;
+    enum al_err err = find_cut(t, p, &cut_ns);
+    if (err == AL_OK)
+        err = part_init(&taught, p->n);
+    if (err != AL_OK)
+        return err;
+    err = part_init(&judged, p->n);
+    for (size_t i = 0; i < p->n && err == AL_OK; i++) {
+        const struct label_span *span = &t->table.spans[p->rows[i]];
+        if (span->t0_ns >= cut_ns)
+            part_add(&judged, p, i);
+        else if (span->available_at_ns <= cut_ns)
+            part_add(&taught, p, i);
+    }
+    if (err == AL_OK) {
+        out->n_judged = judged.rows.n;
+        if (judged.rows.n >= JUDGED_ROWS_MIN && taught.rows.n >= JUDGED_ROWS_MIN)
+            judge(&taught, &judged, out);
+        part_deinit(&judged);
+    }
+    part_deinit(&taught);
+    return err;
+}
+
+static enum calibration_method choose(const struct calibration_choice *choice)
+{
+    double beta = choice->log_loss[CALIBRATION_beta],
+           isotonic = choice->log_loss[CALIBRATION_isotonic];
+    if (!(choice->n_eff >= CALIBRATION_N_EFF_MIN) || isnan(beta) || isnan(isotonic))
+        return CALIBRATION_platt;
+    return isotonic < beta ? CALIBRATION_isotonic : CALIBRATION_beta;
+}
+
+enum al_err train_choose_calibration(const struct training *t,
+                                     const struct predictions *p,
+                                     struct calibration_choice *out)
+{
+    *out = (struct calibration_choice){.n_eff = weight_n_eff(p->weights, p->n)};
+    for (size_t i = 0; i < CALIBRATION_METHOD_COUNT; i++)
+        out->log_loss[i] = NAN;
+    enum al_err err = p->n > 0 ? compare(t, p, out) : AL_OK;
+    out->method = choose(out);
+    return err;
+}
+
+static enum al_err evaluate(struct fold_outcome *oof, const struct predictions *p)
+{
+    float *q = malloc((p->n + 1) * sizeof *q), *v = malloc((p->n + 1) * sizeof *v);
+    enum al_err err = q == NULL || v == NULL ? err_set(AL_ENOMEM, "calibration") : AL_OK;
+    for (size_t i = 0; i < p->n && err == AL_OK; i++) {
+        struct prediction prediction = calibration_apply(&oof->calibration, (double)p->margins[i]);
+        q[i] = (float)prediction.q;
+        v[i] = (float)prediction.v;
+    }
+    evaluation_clear(&oof->evaluation);
+    if (err == AL_OK)
+        err = evaluate_classification(q, p->net, p->weights, p->n, &oof->evaluation);
+    if (err == AL_OK)
+        err = evaluate_regression(v, p->net, p->weights, p->n, &oof->evaluation);
+    free(q);
+    free(v);
+    return err;
+}
+
+enum al_err train_calibrate(struct training *t, const struct predictions *p)
+{
+    struct fold_outcome *oof = &t->oof;
+    const struct calibration_rows rows = {.margins = p->margins,
+                                          .labels = p->labels,
+                                          .net = p->net,
+                                          .weights = p->weights,
+                                          .n = p->n,
+                                          .n_independent = p->n_independent};
+    oof->n_rows = p->n;
+    enum al_err err = train_choose_calibration(t, p, &oof->choice);
+    if (err == AL_OK)
+        err = calibration_fit(oof->choice.method, &rows, t->job->value_z, &oof->calibration);
+    return err == AL_OK ? evaluate(oof, p) : err;
+}
