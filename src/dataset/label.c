@@ -64,6 +64,27 @@ enum al_err label_triple_barrier(const struct price_path *path,
     return AL_ESHORT;
 }
 
+/* The newest price at ts_ns; NaN when the path begins later. */
+static double mid_by(const struct price_path *path, int64_t ts_ns)
+{
+    size_t after = price_path_after(path, ts_ns);
+    return after == 0 ? (double)NAN : price_path_at(path, after - 1)->mid;
+}
+
+void label_span_returns(const struct price_path *path,
+                        int64_t t0_ns,
+                        int64_t t1_ns,
+                        float out[SPAN_PIECES])
+{
+    assert(t0_ns <= t1_ns);
+    double last = mid_by(path, t0_ns);
+    for (int64_t k = 0; k < SPAN_PIECES; k++) {
+        double mid = mid_by(path, t0_ns + (t1_ns - t0_ns) * (k + 1) / SPAN_PIECES);
+        out[k] = isnan(last) ? NAN : (float)log(mid / last);
+        last = isnan(last) ? last : mid;
+    }
+}
+
 #define COST_MODEL_MEMORY_FILLS 1000.0
 #define COST_MODEL_T_MAX        3.0
 

@@ -1,5 +1,6 @@
 /* Concurrency is piecewise constant between the ends of spans. Sorted by time, one walk over the ends of a group gives the
- * running integral of 1 / c(t); the uniqueness of a row is the difference of that integral at its two ends over its length. */
+ * running integral I(t) of 1 / c(t). The mean of 1 / c over any part of a span is a difference of I over the part's length: the
+ * whole span gives a row's uniqueness, its equal parts weigh the returns of its attribution. */
 #include "alphaloop/dataset/weight.h"
 
 #include <assert.h>
@@ -14,6 +15,13 @@ struct end {
     uint32_t row;
     uint32_t group;
     bool is_begin;
+    double integral; /* I, seconds, since the group's first end */
+};
+
+/* Every end of every row, sorted; the mean of 1 / c is read from it. */
+struct ends {
+    struct end *items; /* [n], by group and time */
+    size_t n;
 };
 
 /* By group and time; at one instant the order of begins and ends does not matter, because no time passes between them. */
@@ -33,18 +41,19 @@ static int64_t end_of(const struct weight_row *row)
     return row->t1_ns - row->t0_ns > SPAN_MIN_NS ? row->t1_ns : row->t0_ns + SPAN_MIN_NS;
 }
 
-static struct end *sorted_ends(const struct weight_row *rows, size_t n)
+static enum al_err sort_ends(const struct weight_row *rows, size_t n, struct ends *out)
 {
     struct end *ends = malloc((n > 0 ? 2 * n : 1) * sizeof *ends);
+    *out = (struct ends){ends, 2 * n};
     if (ends == NULL)
-        return NULL;
+        return err_set(AL_ENOMEM, "weights of %zu rows", n);
     for (size_t i = 0; i < n; i++) {
         assert(rows[i].t0_ns <= rows[i].t1_ns);
-        ends[i] = (struct end){rows[i].t0_ns, (uint32_t)i, rows[i].group, true};
-        ends[n + i] = (struct end){end_of(&rows[i]), (uint32_t)i, rows[i].group, false};
+        ends[i] = (struct end){rows[i].t0_ns, (uint32_t)i, rows[i].group, true, 0};
+        ends[n + i] = (struct end){end_of(&rows[i]), (uint32_t)i, rows[i].group, false, 0};
     }
     qsort(ends, 2 * n, sizeof *ends, end_cmp);
-    return ends;
+    return AL_OK;
 }
 
 struct walk {
@@ -70,29 +79,121 @@ static void meet_end(struct walk *walk,
     walk->alive--;
 }
 
-static enum al_err walk_ends(const struct weight_row *rows, size_t n, double *u, struct walk *walk)
+static void walk_ends(const struct weight_row *rows,
+                      struct ends *ends,
+                      double *u,
+                      struct walk *walk)
 {
-    struct end *ends = sorted_ends(rows, n);
+    struct end *at = ends->items;
     *walk = (struct walk){0};
-    if (ends == NULL)
-        return err_set(AL_ENOMEM, "weights of %zu rows", n);
-    for (size_t i = 0; i < 2 * n; i++) {
-        bool same_group = i > 0 && ends[i].group == ends[i - 1].group;
+    for (size_t i = 0; i < ends->n; i++) {
+        bool same_group = i > 0 && at[i].group == at[i - 1].group;
         if (!same_group)
             walk->integral = walk->alive = 0;
         else if (walk->alive > 0)
-            walk->integral += (double)(ends[i].ts_ns - ends[i - 1].ts_ns) / 1e9 / walk->alive;
-        meet_end(walk, &ends[i], &rows[ends[i].row], &u[ends[i].row]);
+            walk->integral += (double)(at[i].ts_ns - at[i - 1].ts_ns) / 1e9 / walk->alive;
+        at[i].integral = walk->integral;
+        meet_end(walk, &at[i], &rows[at[i].row], &u[at[i].row]);
     }
-    free(ends);
-    return AL_OK;
 }
 
 enum al_err weight_uniqueness(const struct weight_row *rows, size_t n, double *u)
 {
     struct walk walk;
-    return walk_ends(rows, n, u, &walk);
+    struct ends ends;
+    enum al_err err = sort_ends(rows, n, &ends);
+    if (err == AL_OK)
+        walk_ends(rows, &ends, u, &walk);
+    free(ends.items);
+    return err;
 }
+
+/* ---- attribution of returns ---- */
+
+/* I at an instant that lies within some span of the group: between two ends it grows evenly. */
+static double integral_at(const struct ends *ends, uint32_t group, int64_t ts_ns)
+{
+    size_t low = 0, high = ends->n; /* the first end later than the instant */
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        const struct end *end = &ends->items[middle];
+        if (end->group > group || (end->group == group && end->ts_ns > ts_ns))
+            high = middle;
+        else
+            low = middle + 1;
+    }
+    assert(low > 0 && ends->items[low - 1].group == group);
+    const struct end *before = &ends->items[low - 1];
+    if (before->ts_ns == ts_ns)
+        return before->integral;
+    assert(low < ends->n && before[1].group == group);
+    double share = (double)(ts_ns - before->ts_ns) / (double)(before[1].ts_ns - before->ts_ns);
+    return before->integral + share * (before[1].integral - before->integral);
+}
+
+static double attribution_of(const struct ends *ends, const struct weight_row *row)
+{
+    int64_t length_ns = end_of(row) - row->t0_ns;
+    double part_s = (double)length_ns / 1e9 / SPAN_PIECES, sum = 0;
+    double last = integral_at(ends, row->group, row->t0_ns);
+    for (int64_t k = 0; k < SPAN_PIECES; k++) {
+        double next = integral_at(ends, row->group, row->t0_ns + length_ns * (k + 1) / SPAN_PIECES);
+        sum += (double)row->returns[k] * (next - last) / part_s;
+        last = next;
+    }
+    return fabs(sum);
+}
+
+static bool has_returns(const struct weight_row *rows, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        if (rows[i].returns == NULL)
+            return false;
+    }
+    return true;
+}
+
+/* All 1 where nothing can be attributed. */
+static void fill_attribution(const struct weight_row *rows,
+                             size_t n,
+                             const struct ends *ends,
+                             double *a)
+{
+    bool any = false, known = has_returns(rows, n);
+    for (size_t i = 0; i < n; i++) {
+        a[i] = known ? attribution_of(ends, &rows[i]) : 0;
+        assert(isfinite(a[i]));
+        any |= a[i] > 0;
+    }
+    for (size_t i = 0; i < n && !any; i++)
+        a[i] = 1;
+}
+
+/* Ends, uniqueness and attribution in one go; u and a [n]. */
+static enum al_err measure(
+    const struct weight_row *rows, size_t n, double *u, double *a, struct walk *walk)
+{
+    struct ends ends;
+    enum al_err err = sort_ends(rows, n, &ends);
+    if (err == AL_OK) {
+        walk_ends(rows, &ends, u, walk);
+        fill_attribution(rows, n, &ends, a);
+    }
+    free(ends.items);
+    return err;
+}
+
+enum al_err weight_attribution(const struct weight_row *rows, size_t n, double *a)
+{
+    struct walk walk;
+    double *u = malloc((n + 1) * sizeof *u);
+    enum al_err err =
+        u == NULL ? err_set(AL_ENOMEM, "weights of %zu rows", n) : measure(rows, n, u, a, &walk);
+    free(u);
+    return err;
+}
+
+/* ---- weights ---- */
 
 static double raw_weight(const struct weight_rule *rule, const struct weight_row *row, double u)
 {
@@ -115,27 +216,44 @@ double weight_n_eff(const float *w, size_t n)
     return squares > 0 ? sum * sum / squares : 0;
 }
 
+/* w[i] = raw_weight times a (NULL: 1), scaled to mean 1. */
+static void scale(const struct weight_rule *rule,
+                  const struct weight_row *rows,
+                  size_t n,
+                  const double *u,
+                  const double *a,
+                  float *w)
+{
+    double sum = 0;
+    for (size_t i = 0; i < n; i++)
+        sum += raw_weight(rule, &rows[i], u[i]) * (a == NULL ? 1 : a[i]);
+    for (size_t i = 0; i < n; i++) {
+        double raw = raw_weight(rule, &rows[i], u[i]) * (a == NULL ? 1 : a[i]);
+        w[i] = sum > 0 ? (float)(raw * (double)n / sum) : 0;
+    }
+}
+
 enum al_err weight_rows(const struct weight_rule *rule,
                         const struct weight_row *rows,
                         size_t n,
-                        float *w,
-                        double *u,
+                        const struct weight_columns *out,
                         struct weight_summary *summary)
 {
     struct walk walk;
-    double sum = 0;
+    double *a = malloc((n + 1) * sizeof *a);
     *summary = (struct weight_summary){0};
-    enum al_err err = walk_ends(rows, n, u, &walk);
-    if (err != AL_OK)
-        return err;
-    for (size_t i = 0; i < n; i++) {
-        summary->n_independent += u[i];
-        sum += raw_weight(rule, &rows[i], u[i]);
+    enum al_err err = a == NULL ? err_set(AL_ENOMEM, "weights of %zu rows", n)
+                                : measure(rows, n, out->u, a, &walk);
+    if (err == AL_OK) {
+        scale(rule, rows, n, out->u, NULL, out->plain);
+        scale(rule, rows, n, out->u, a, out->teach);
+        for (size_t i = 0; i < n; i++)
+            summary->n_independent += out->u[i];
+        summary->n_eff = weight_n_eff(out->plain, n);
+        summary->n_eff_teach = weight_n_eff(out->teach, n);
+        summary->concurrency_max = walk.alive_max;
+        summary->span_rows = n > 0 ? walk.overlaps / (double)n : 0;
     }
-    for (size_t i = 0; i < n; i++)
-        w[i] = sum > 0 ? (float)(raw_weight(rule, &rows[i], u[i]) * (double)n / sum) : 0;
-    summary->n_eff = weight_n_eff(w, n);
-    summary->concurrency_max = walk.alive_max;
-    summary->span_rows = n > 0 ? walk.overlaps / (double)n : 0;
-    return AL_OK;
+    free(a);
+    return err;
 }

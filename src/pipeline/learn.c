@@ -203,6 +203,7 @@ static double fill_fraction_of(const struct open_decision *item)
 
 static void push_sample(const struct open_decision *item,
                         const struct desk *desk,
+                        const struct market_desk *market,
                         enum side side,
                         const struct outcome *outcome,
                         int64_t now_ns,
@@ -242,6 +243,7 @@ static void push_sample(const struct open_decision *item,
         .n_features = decision->n_features,
     };
     memcpy(sample->features, decision->features, decision->n_features * sizeof(float));
+    label_span_returns(&market->path, sample->t0_ns, sample->t1_ns, sample->span_returns);
     effects_push(effects, EFFECT_store_sample)->sample = sample;
 }
 
@@ -320,7 +322,7 @@ static void push_samples(struct pipeline *pipeline,
         if (!outcomes[side].known)
             continue;
         any = true;
-        push_sample(item, desk, side, &outcomes[side], now_ns, effects);
+        push_sample(item, desk, market, side, &outcomes[side], now_ns, effects);
         if (outcomes[side].evidence == EVIDENCE_OWN_FILL) {
             learn_costs(market, item, &outcomes[side].entry);
             account_own(desk, pair_of(market, desk), item, &outcomes[side].label);

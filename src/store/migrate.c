@@ -1,5 +1,5 @@
-/* The migrator. The record of what was applied is the table schema_migrations inside the schema itself; numbers run from 1
- * without gaps. Deciding is one function over two lists (what the program has, what the record says), applying is a loop.
+/* The migrator. The record of what was applied is the table schema_migrations inside the schema itself; numbers only
+ * grow. Deciding is one function over two lists (what the program has, what the record says), applying is a loop.
  *
  * The lock is a session lock on a number made of the schema's name, so several schemas of one database do not wait for each
  * other. It is taken before anything is looked at and goes with the connection. */
@@ -53,7 +53,7 @@ static void hash_of(const struct migration *file, char out[SHA256_TEXT_MAX])
     sha256_format(&hash, out);
 }
 
-/* Row `row` of the record must be file number row + 1 of the program, unchanged. */
+/* Row `row` of the record must be the file at that place in the program, unchanged. */
 static enum al_err check_row(const struct record *record,
                              const struct pg_result *result,
                              size_t row)

@@ -1,5 +1,6 @@
 /* Table samples. The same columns, in the same order, are inserted, selected and copied out. */
 #include <assert.h>
+#include <math.h>
 #include <string.h>
 
 #include "alphaloop/base/timestamp.h"
@@ -12,7 +13,7 @@
     "gross_return, cost_return,"                                                                   \
     " net_return, barrier, fill_fraction, propensity, policy_took, is_warmup, is_dry_run, "        \
     "model_version, confidence,"                                                                   \
-    " schema_hash, features"
+    " schema_hash, features, span_returns"
 
 #define COUNT                                                                                      \
     "SELECT $1::text, count(*), count(*) FILTER (WHERE evidence = 1),"                             \
@@ -23,7 +24,7 @@ static const struct pg_statement insert_statement = {
     "samples_insert",
     "INSERT INTO samples (" COLUMNS
     ") SELECT * FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14,"
-    " $15, $16, $17, $18, $19, $20, $21) ON CONFLICT DO NOTHING",
+    " $15, $16, $17, $18, $19, $20, $21, $22) ON CONFLICT DO NOTHING",
 };
 
 static const struct pg_statement count_statement = {
@@ -93,6 +94,7 @@ void samples_insert(struct pg_batch *batch, const struct sample *samples, size_t
     PUT_COLUMN(batch, PG_BYTEA, n, store_put_hash(batch, &samples[i].schema_hash));
     PUT_COLUMN(batch, PG_BYTEA, n,
                pg_put_floats(batch, samples[i].features, samples[i].n_features));
+    PUT_COLUMN(batch, PG_BYTEA, n, pg_put_floats(batch, samples[i].span_returns, SPAN_PIECES));
     settle_decisions(batch, samples, n);
 }
 
@@ -186,9 +188,18 @@ static bool decode_names(const struct pg_copy_row *row, struct sample *out)
            copy_fixed(row, 19, out->schema_hash.bytes, sizeof(out->schema_hash.bytes));
 }
 
+/* Rows from before there was such a column have none. */
+static bool decode_returns(const struct pg_copy_row *row, float out[SPAN_PIECES])
+{
+    int n = pg_copy_floats(row, 21, out, SPAN_PIECES);
+    for (size_t k = 0; k < SPAN_PIECES && n == 0; k++)
+        out[k] = NAN;
+    return n == 0 || n == SPAN_PIECES;
+}
+
 static bool decode(const struct pg_copy_row *row, struct sample *out)
 {
-    if (row->n_fields != 21 || !decode_names(row, out))
+    if (row->n_fields != 22 || !decode_names(row, out))
         return false;
     out->evidence = (enum evidence)pg_copy_i64(row, 4);
     out->t0_ns = pg_copy_i64(row, 5);
@@ -206,7 +217,7 @@ static bool decode(const struct pg_copy_row *row, struct sample *out)
     out->confidence = pg_copy_double(row, 18);
     int n_features = pg_copy_floats(row, 20, out->features, FEATURES_MAX);
     out->n_features = n_features < 0 ? 0 : (size_t)n_features;
-    return n_features >= 0;
+    return n_features >= 0 && decode_returns(row, out->span_returns);
 }
 
 static bool on_copied(void *ctx, const struct pg_copy_row *row)

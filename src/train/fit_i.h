@@ -17,7 +17,8 @@ struct train_table {
     struct label_span *spans; /* [n] */
     float *net;               /* [n] net return */
     float *labels;            /* [n] 1 when net > 0 */
-    float *weights;           /* [n] mean 1 */
+    float *weights;           /* [n] mean 1: evaluation and calibration */
+    float *teach_weights;     /* [n] mean 1: the same with attribution of returns */
     double *unique;           /* [n] uniqueness */
     struct weight_summary weight;
     size_t n_decisions, n_market;
@@ -37,12 +38,14 @@ void train_table_hash(const struct train_table *table, struct sha256 *out);
 struct train_part {
     size_t n;
     float *x, *labels, *weights, *net;
+    float *teach_weights;
 };
 MUST_CHECK enum al_err train_part_init(struct train_part *part,
                                        const struct train_table *table,
                                        const uint32_t *indices,
                                        size_t n);
 void train_part_deinit(struct train_part *part);
+/* To be taught with: the weights are those of teaching. */
 struct model_rows train_part_rows(const struct train_part *part, size_t n_cols);
 
 /* A fitted model that predicts through the walker, which is many times faster, when that gives the library's own bits. */

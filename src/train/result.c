@@ -140,6 +140,7 @@ static void write_report(const struct training *t, struct buf *out)
     write_count(&w, "taught_on", t->n_teach);
     write_count(&w, "untouched_block", t->holdout.test_end - t->holdout.test_begin);
     write_number(&w, "n_eff", weight->n_eff);
+    write_number(&w, "n_eff_teach", weight->n_eff_teach);
     write_number(&w, "n_independent", weight->n_independent);
     write_number(&w, "concurrency_max", weight->concurrency_max);
     json_w_end_object(&w);

@@ -82,6 +82,14 @@ static enum al_err check_sample(const struct train_rows *rows, const struct samp
     return AL_OK;
 }
 
+/* Where the path of the price is not known its whole move counts, as if it had come evenly. */
+static void fill_span_returns(const struct sample *s, float out[SPAN_PIECES])
+{
+    float even = (float)(log1p(fmax(side_sign(s->action) * s->gross_return, -0.99)) / SPAN_PIECES);
+    for (size_t k = 0; k < SPAN_PIECES; k++)
+        out[k] = isfinite(s->span_returns[k]) ? s->span_returns[k] : even;
+}
+
 enum al_err train_rows_add(struct train_rows *rows, const struct sample *s)
 {
     uint32_t asset = 0;
@@ -107,6 +115,7 @@ enum al_err train_rows_add(struct train_rows *rows, const struct sample *s)
         .policy_took = s->policy_took,
         .is_dry_run = s->is_dry_run,
     };
+    fill_span_returns(s, rows->rows[rows->n_rows - 1].span_returns);
     return AL_OK;
 }
 
@@ -153,9 +162,11 @@ static enum al_err allocate(struct train_table *table, size_t n)
     table->net = malloc((n + 1) * sizeof *table->net);
     table->labels = malloc((n + 1) * sizeof *table->labels);
     table->weights = malloc((n + 1) * sizeof *table->weights);
+    table->teach_weights = malloc((n + 1) * sizeof *table->teach_weights);
     table->unique = malloc((n + 1) * sizeof *table->unique);
     bool all = table->order != NULL && table->spans != NULL && table->net != NULL &&
-               table->labels != NULL && table->weights != NULL && table->unique != NULL;
+               table->labels != NULL && table->weights != NULL && table->teach_weights != NULL &&
+               table->unique != NULL;
     return all ? AL_OK : err_set(AL_ENOMEM, "%zu rows", n);
 }
 
@@ -204,11 +215,12 @@ static enum al_err weigh(struct train_table *table, const struct train_job *job)
             .propensity =
                 row->evidence == EVIDENCE_OWN_FILL && row->propensity > 0 ? row->propensity : 1.0F,
             .fill_fraction = row->fill_fraction,
+            .returns = row->span_returns,
             .group = row->asset,
         };
     }
-    enum al_err err =
-        weight_rows(&rule, rows, table->n, table->weights, table->unique, &table->weight);
+    const struct weight_columns out = {table->teach_weights, table->weights, table->unique};
+    enum al_err err = weight_rows(&rule, rows, table->n, &out, &table->weight);
     free(rows);
     return err;
 }
@@ -237,6 +249,7 @@ void train_table_deinit(struct train_table *table)
     free(table->net);
     free(table->labels);
     free(table->weights);
+    free(table->teach_weights);
     free(table->unique);
     *table = (struct train_table){0};
 }
@@ -270,7 +283,7 @@ void train_table_hash(const struct train_table *table, struct sha256 *out)
         const struct train_row *row = train_table_row(table, i);
         uint32_t bits[2];
         memcpy(&bits[0], &table->net[i], sizeof bits[0]);
-        memcpy(&bits[1], &table->weights[i], sizeof bits[1]);
+        memcpy(&bits[1], &table->teach_weights[i], sizeof bits[1]);
         buf_append(&chunk, row->decision_id.bytes, sizeof row->decision_id.bytes);
         buf_putc(&chunk, (char)row->action);
         buf_put_u64be(&chunk, (uint64_t)row->t0_ns);
@@ -298,8 +311,10 @@ enum al_err train_part_init(struct train_part *part,
                                 .x = malloc((n + 1) * n_cols * sizeof *part->x),
                                 .labels = malloc((n + 1) * sizeof *part->labels),
                                 .weights = malloc((n + 1) * sizeof *part->weights),
+                                .teach_weights = malloc((n + 1) * sizeof *part->teach_weights),
                                 .net = malloc((n + 1) * sizeof *part->net)};
-    if (part->x == NULL || part->labels == NULL || part->weights == NULL || part->net == NULL) {
+    if (part->x == NULL || part->labels == NULL || part->weights == NULL ||
+        part->teach_weights == NULL || part->net == NULL) {
         train_part_deinit(part);
         return err_set(AL_ENOMEM, "%zu rows of %zu features", n, n_cols);
     }
@@ -309,6 +324,7 @@ enum al_err train_part_init(struct train_part *part,
                        (enum side)train_table_row(table, at)->action, part->x + i * n_cols);
         part->labels[i] = table->labels[at];
         part->weights[i] = table->weights[at];
+        part->teach_weights[i] = table->teach_weights[at];
         part->net[i] = table->net[at];
     }
     return AL_OK;
@@ -319,6 +335,7 @@ void train_part_deinit(struct train_part *part)
     free(part->x);
     free(part->labels);
     free(part->weights);
+    free(part->teach_weights);
     free(part->net);
     *part = (struct train_part){0};
 }
@@ -329,5 +346,5 @@ struct model_rows train_part_rows(const struct train_part *part, size_t n_cols)
                                .n_cols = n_cols,
                                .x = part->x,
                                .labels = part->labels,
-                               .weights = part->weights};
+                               .weights = part->teach_weights};
 }

@@ -76,6 +76,8 @@ static void tell_side(const struct learnable_samples *market,
     sample->cost_return = COST;
     sample->net_return = sample->gross_return - COST;
     sample->barrier = sample->gross_return > 0 ? BARRIER_UPPER : BARRIER_LOWER;
+    for (size_t k = 0; k < SPAN_PIECES; k++)
+        sample->span_returns[k] = (float)(log1p(move) / SPAN_PIECES);
     on_sample(ctx, sample);
 }
 

@@ -780,6 +780,8 @@ static struct sample any_sample(void)
     s.confidence = any_bool() ? rng_uniform(&rng) : (double)NAN;
     any_hash(&s.schema_hash);
     s.n_features = any_features(s.features);
+    for (size_t k = 0; k < SPAN_PIECES; k++)
+        s.span_returns[k] = (float)rng_normal(&rng);
     return s;
 }
 
@@ -805,6 +807,7 @@ static void check_same_sample(const struct sample *a, const struct sample *b)
     assert_memory_equal(&a->schema_hash, &b->schema_hash, sizeof(a->schema_hash));
     assert_int_equal(a->n_features, b->n_features);
     assert_memory_equal(a->features, b->features, a->n_features * sizeof(float));
+    assert_memory_equal(a->span_returns, b->span_returns, sizeof(a->span_returns));
 }
 
 enum { N_SAMPLES = 40 };

@@ -48,6 +48,17 @@ MUST_CHECK enum al_err label_triple_barrier(const struct price_path *path,
                                             const struct label_entry *entry,
                                             struct label *label);
 
+/* What the market did in each part of a label's span: what attribution of returns is made of (weight.h).
+ *
+ *   path   mid prices                                                       borrows
+ *   out    log returns of the mid from t0 + k (t1 - t0) / SPAN_PIECES to the next such instant, each read at the newest
+ *          price that was there by then; all NaN when the path does not reach back to t0
+ */
+void label_span_returns(const struct price_path *path,
+                        int64_t t0_ns,
+                        int64_t t1_ns,
+                        float out[SPAN_PIECES]);
+
 /* What our own fills cost, measured: the price of the actions we did not take. Exponentially forgetting means
  * (memory of about 1000 fills); slippage is signed against the reference mid at the decision. */
 struct cost_model {

@@ -15,6 +15,8 @@ enum evidence {
 
 enum barrier { BARRIER_UPPER = 1, BARRIER_LOWER = 2, BARRIER_VERTICAL = 3 };
 
+#define SPAN_PIECES 8 /* equal parts of the time from t0 to t1 */
+
 struct sample {
     struct uuid decision_id;
     struct strategy_id strategy_id;
@@ -29,9 +31,11 @@ struct sample {
     double cost_return;  /* fees + half-spread at exit, fraction, > 0 is a cost */
     double net_return;   /* gross - cost: the outcome r */
     enum barrier barrier;
-    double fill_fraction; /* filled / wanted, 0..1; 1 for market evidence */
-    double propensity;    /* of the action the policy took at this point */
-    bool policy_took;     /* this row's action is the one that was taken */
+    float span_returns[SPAN_PIECES]; /* log return of the mid in each part of the span; all NaN when
+                                        the prices do not reach back to t0 */
+    double fill_fraction;            /* filled / wanted, 0..1; 1 for market evidence */
+    double propensity;               /* of the action the policy took at this point */
+    bool policy_took;                /* this row's action is the one that was taken */
     bool is_warmup;
     bool is_dry_run;
     struct model_version_id model_version; /* that decided; "" in warm-up */

@@ -8,15 +8,16 @@
 #include "alphaloop/model/scorer.h"
 #include "alphaloop/train/job.h"
 
-/* A sample without what training does not need: 100 bytes and the features, so a million rows fit. */
+/* A sample without what training does not need: about 100 bytes and the features, so a million rows fit. */
 struct train_row {
     struct uuid decision_id;
     int64_t t0_ns, t1_ns, available_at_ns;
     float net_return;
     float fill_fraction, propensity;
-    uint32_t asset;   /* index, in order of appearance */
-    uint8_t action;   /* enum side */
-    uint8_t evidence; /* enum evidence */
+    float span_returns[SPAN_PIECES]; /* log returns of the market; evenly spread when not known */
+    uint32_t asset;                  /* index, in order of appearance */
+    uint8_t action;                  /* enum side */
+    uint8_t evidence;                /* enum evidence */
     bool policy_took, is_dry_run;
 };
 

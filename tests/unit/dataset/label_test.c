@@ -129,6 +129,27 @@ static void test_label_ignores_prices_before_the_entry(void **state)
     price_path_deinit(&path);
 }
 
+/* Sixteen seconds of prices, a part every two; the price of an instant is the newest one by then. */
+static void test_span_returns_add_up_to_the_move(void **state)
+{
+    (void)state;
+    double mids[17], sum = 0;
+    for (size_t i = 0; i < 17; i++)
+        mids[i] = 100 + 3 * sin((double)i);
+    struct price_path path = path_of(mids, 17);
+    float returns[SPAN_PIECES];
+    label_span_returns(&path, T0 + NS_PER_S / 2, T0 + 16 * NS_PER_S + NS_PER_S / 2, returns);
+    for (size_t k = 0; k < SPAN_PIECES; k++) {
+        assert_near(returns[k], log(mids[2 * k + 2] / mids[2 * k]), 1e-7);
+        sum += (double)returns[k];
+    }
+    assert_near(sum, log(mids[16] / mids[0]), 1e-6);
+    label_span_returns(&path, T0 - 1, T0 + 16 * NS_PER_S, returns);
+    for (size_t k = 0; k < SPAN_PIECES; k++)
+        assert_true(isnan(returns[k]));
+    price_path_deinit(&path);
+}
+
 static void test_path_is_a_ring_without_rewriting_the_past(void **state)
 {
     (void)state;
@@ -190,6 +211,7 @@ int main(void)
         cmocka_unit_test(test_label_refuses_a_hole),
         cmocka_unit_test(test_label_refuses_a_path_that_starts_too_late),
         cmocka_unit_test(test_label_ignores_prices_before_the_entry),
+        cmocka_unit_test(test_span_returns_add_up_to_the_move),
         cmocka_unit_test(test_path_is_a_ring_without_rewriting_the_past),
         cmocka_unit_test(test_cost_model_means_and_fitness),
         cmocka_unit_test(test_cost_model_notices_that_costs_moved),
