@@ -7,13 +7,13 @@
 #include <string.h>
 
 enum {
-#define FEATURE_SET(name, bit, help) SET_##name = bit,
+#define FEATURE_SET(name, bit, also_1, also_2, help) SET_##name = bit,
 #include "alphaloop/tbl/feature_sets.def"
 #undef FEATURE_SET
 };
 
 static const struct feature_set_row sets[] = {
-#define FEATURE_SET(name, bit, help) {#name, bit, help},
+#define FEATURE_SET(name, bit, also_1, also_2, help) {#name, bit, {also_1, also_2}, help},
 #include "alphaloop/tbl/feature_sets.def"
 #undef FEATURE_SET
 };
@@ -157,6 +157,8 @@ static void write_indicator(struct json_writer *w, const struct indicator *indic
     json_w_bool(w, indicator->is_directional);
     json_w_key(w, "neutral");
     json_w_double(w, indicator->neutral);
+    json_w_key(w, "one_sided");
+    json_w_bool(w, indicator->is_one_sided);
     json_w_key(w, "min");
     json_w_double(w, indicator->min);
     json_w_key(w, "max");
@@ -195,13 +197,20 @@ void feature_catalog_json(struct buf *out)
         json_w_object(&w);
         write_text(&w, "name", sets[i].name);
         write_text(&w, "help", sets[i].help);
+        json_w_key(&w, "also_at");
+        json_w_array(&w);
+        for (size_t k = 0; k < FEATURE_SET_ALSO_MAX && sets[i].also[k] != 0; k++)
+            json_w_i64(&w, sets[i].also[k]);
+        json_w_end_array(&w);
         json_w_end_object(&w);
     }
     json_w_end_array(&w);
     json_w_end_object(&w);
 }
 
-static void write_column(struct json_writer *w, const struct feature_column *column)
+static void write_column(struct json_writer *w,
+                         const struct feature_set *set,
+                         const struct feature_column *column)
 {
     json_w_object(w);
     write_text(w, "name", column->name);
@@ -221,6 +230,8 @@ static void write_column(struct json_writer *w, const struct feature_column *col
     json_w_bool(w, column->is_oriented);
     json_w_key(w, "neutral");
     json_w_double(w, (double)column->neutral);
+    if (&set->columns[column->mirror] != column)
+        write_text(w, "mirror", set->columns[column->mirror].name);
     json_w_end_object(w);
 }
 
@@ -235,7 +246,7 @@ void feature_set_json(const struct feature_set *set, struct buf *out)
     json_w_key(&w, "columns");
     json_w_array(&w);
     for (size_t i = 0; i < set->n_columns; i++)
-        write_column(&w, &set->columns[i]);
+        write_column(&w, set, &set->columns[i]);
     json_w_end_array(&w);
     json_w_end_object(&w);
 }
@@ -249,8 +260,9 @@ static const char intro[] = "# Features\n"
                             "A strategy file lists what its models see under `features`: a set "
                             "(`\"standard\"`), columns by name (`\"rsi_14\"`), a\n"
                             "column at another timeframe than the strategy's (`\"rsi_14@300\"`, "
-                            "seconds) or an indicator with options\n"
-                            "(`\"rsi(period=21)@300\"`). The names, options, order and code "
+                            "seconds; `\"rsi_14@5x\"`, five times the\n"
+                            "strategy's) or an indicator with options "
+                            "(`\"rsi(period=21)@300\"`). The names, options, order and code\n"
                             "versions make up the schema hash that a model keeps.\n"
                             "\n"
                             "Only what was known at the decision can enter: candles that are "
@@ -258,7 +270,9 @@ static const char intro[] = "# Features\n"
                             "position as last reported. A missing value (no book, volume not "
                             "known, feed absent) is NaN, never 0. Directional\n"
                             "columns are mirrored around their neutral value when a sell is "
-                            "valued, so that buy and sell share what is learned.\n";
+                            "valued, and those of one side (an upper band, +DI)\n"
+                            "change places with those of the other, so that buy and sell share "
+                            "what is learned.\n";
 
 static const char how_to[] =
     "\n"
@@ -321,6 +335,8 @@ static void markdown_indicator(const struct indicator *indicator, struct buf *ou
                indicator_feed_name(indicator->feed), indicator->min, indicator->max);
     if (indicator->is_directional)
         buf_printf(out, ", directional around %g", indicator->neutral);
+    if (indicator->is_one_sided)
+        buf_puts(out, ", changes places with the column of the other side");
     buf_printf(
         out,
         ".\n\n    %s\n\n- source: %s\n- edge cases: %s\n- warm-up with default options: %zu inputs",
@@ -336,16 +352,26 @@ static void markdown_indicator(const struct indicator *indicator, struct buf *ou
     }
 }
 
+static size_t set_n_columns(const struct feature_set_row *set)
+{
+    size_t n_columns = 0;
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        if ((rows[i].sets & set->bit) == 0)
+            continue;
+        n_columns++;
+        for (size_t k = 0; k < FEATURE_SET_ALSO_MAX && set->also[k] != 0; k++)
+            n_columns += row_indicator(&rows[i])->feed == FEED_CANDLE;
+    }
+    return n_columns;
+}
+
 void feature_catalog_markdown(struct buf *out)
 {
     buf_puts(out, intro);
     buf_puts(out, "\n## Sets\n\n");
-    for (size_t i = 0; i < COUNT_OF(sets); i++) {
-        size_t n = 0;
-        for (size_t k = 0; k < COUNT_OF(rows); k++)
-            n += (rows[k].sets & sets[i].bit) != 0;
-        buf_printf(out, "- `%s`: %s (%zu columns)\n", sets[i].name, sets[i].help, n);
-    }
+    for (size_t i = 0; i < COUNT_OF(sets); i++)
+        buf_printf(out, "- `%s`: %s (%zu columns)\n", sets[i].name, sets[i].help,
+                   set_n_columns(&sets[i]));
     markdown_columns(out);
     buf_puts(out, how_to);
     buf_printf(out, "\n## Indicators (%zu)\n", indicator_count());

@@ -1,8 +1,10 @@
-/* Names into columns. The grammar of a name is small: set | row [@seconds] | indicator(option=value, ...) [@seconds]. */
+/* Names into columns. The grammar of a name is small: set | row [@timeframe] | indicator(option=value, ...)
+ * [@timeframe]; a timeframe is in seconds (300) or a multiple of the strategy's (5x). */
 #include "alphaloop/feature/feature_set.h"
 
 #include <assert.h>
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -113,13 +115,18 @@ static enum al_err column_from_expression(struct feature_column *column,
     return options_parse(column, name, list);
 }
 
+/* *timeframe_ns is the strategy's before and the column's after. */
 static enum al_err timeframe_parse(struct slice name, struct slice text, int64_t *timeframe_ns)
 {
-    double seconds;
-    if (!number_parse(text, &seconds) || seconds < 1 || seconds != floor(seconds) ||
-        seconds > (double)TIMEFRAME_MAX_NS / 1e9)
-        return fail(AL_EPARSE, name, "behind @ stands a timeframe of 1 to 604800 whole seconds");
-    *timeframe_ns = (int64_t)seconds * NS_PER_S;
+    bool is_multiple = text.len > 0 && text.ptr[text.len - 1] == 'x';
+    double unit_ns = is_multiple ? (double)*timeframe_ns : 1e9, number;
+    text.len -= is_multiple;
+    if (!number_parse(text, &number) || number < 1 || number != floor(number) ||
+        number * unit_ns > (double)TIMEFRAME_MAX_NS)
+        return fail(AL_EPARSE, name,
+                    "behind @ stands a timeframe of 1 to 604800 whole seconds, or how many times "
+                    "the strategy's with an x");
+    *timeframe_ns = (int64_t)(number * unit_ns);
     return AL_OK;
 }
 
@@ -189,6 +196,7 @@ static enum al_err column_add(struct feature_set *set, struct slice name, int64_
     }
     if (set->n_columns == FEATURES_MAX)
         return fail(AL_EFULL, name, "too many columns");
+    column.mirror = (uint16_t)set->n_columns;
     set->columns[set->n_columns++] = column;
     return timeframe_add(set, &column);
 }
@@ -202,18 +210,57 @@ static const struct feature_set_row *set_row_find(struct slice name)
     return NULL;
 }
 
+/* The rows of one bit; at a multiple of the timeframe only the candle columns. */
+static enum al_err rows_add(struct feature_set *set,
+                            unsigned bit,
+                            unsigned multiple,
+                            int64_t timeframe_ns)
+{
+    enum al_err err = AL_OK;
+    for (size_t i = 0; i < feature_row_count() && err == AL_OK; i++) {
+        const struct feature_row *row = feature_row_at(i);
+        char name[FEATURE_NAME_MAX + 16];
+        bool is_candle = indicator_find(slice_of(row->indicator))->feed == FEED_CANDLE;
+        if ((row->sets & bit) == 0 || (multiple > 1 && !is_candle))
+            continue;
+        int n = snprintf(name, sizeof(name), "%s@%ux", row->name, multiple);
+        name[multiple > 1 ? (size_t)n : strlen(row->name)] = '\0';
+        err = column_add(set, slice_of(name), timeframe_ns);
+    }
+    return err;
+}
+
 static enum al_err name_add(struct feature_set *set, struct slice name, int64_t timeframe_ns)
 {
     const struct feature_set_row *named = set_row_find(name);
     if (named == NULL)
         return column_add(set, name, timeframe_ns);
-    for (size_t i = 0; i < feature_row_count(); i++) {
-        const struct feature_row *row = feature_row_at(i);
-        if ((row->sets & named->bit) == 0)
+    enum al_err err = rows_add(set, named->bit, 1, timeframe_ns);
+    for (size_t i = 0; i < FEATURE_SET_ALSO_MAX && named->also[i] != 0 && err == AL_OK; i++)
+        err = rows_add(set, named->bit, named->also[i], timeframe_ns);
+    return err;
+}
+
+static bool is_other_side(const struct feature_column *a, const struct feature_column *b)
+{
+    const size_t behind = sizeof(a->options) - sizeof(a->options[0]);
+    return a->indicator == b->indicator && a->timeframe_ns == b->timeframe_ns &&
+           a->options[0] == -b->options[0] && memcmp(&a->options[1], &b->options[1], behind) == 0;
+}
+
+static enum al_err mirrors_find(struct feature_set *set)
+{
+    for (size_t i = 0; i < set->n_columns; i++) {
+        struct feature_column *column = &set->columns[i];
+        if (!column->indicator->is_one_sided)
             continue;
-        enum al_err err = column_add(set, slice_of(row->name), timeframe_ns);
-        if (err != AL_OK)
-            return err;
+        for (size_t k = 0; k < set->n_columns; k++) {
+            if (is_other_side(column, &set->columns[k]))
+                column->mirror = (uint16_t)k;
+        }
+        if (column->mirror == i)
+            return fail(AL_EINVAL, slice_of(column->name),
+                        "needs the column of the other side beside it");
     }
     return AL_OK;
 }
@@ -251,8 +298,10 @@ enum al_err feature_set_resolve(const struct slice *names,
         if (err != AL_OK)
             return err;
     }
-    return set->n_columns == 0 ? err_set(AL_EINVAL, "a feature set needs at least one column")
-                               : schema_hash(set);
+    if (set->n_columns == 0)
+        return err_set(AL_EINVAL, "a feature set needs at least one column");
+    enum al_err err = mirrors_find(set);
+    return err == AL_OK ? schema_hash(set) : err;
 }
 
 size_t feature_set_find(const struct feature_set *set, struct slice name)
@@ -283,7 +332,15 @@ size_t feature_set_candles_wanted(const struct feature_set *set, int64_t timefra
 void feature_orient(const struct feature_set *set, const float *x, enum side side, float *out)
 {
     for (size_t i = 0; i < set->n_columns; i++) {
-        bool mirrored = side == SIDE_SELL && set->columns[i].is_oriented;
-        out[i] = mirrored ? 2.0f * set->columns[i].neutral - x[i] : x[i];
+        const struct feature_column *column = &set->columns[i];
+        if (side != SIDE_SELL || (!column->is_oriented && column->mirror == i)) {
+            out[i] = x[i];
+        } else if (column->is_oriented) {
+            out[i] = 2.0f * column->neutral - x[i];
+        } else if (column->mirror > i) { /* both at once: x and out may be the same */
+            float mine = x[i];
+            out[i] = x[column->mirror];
+            out[column->mirror] = mine;
+        }
     }
 }

@@ -114,6 +114,11 @@ const char *misfit_fast_slow(const double *options)
     return options[0] < options[1] ? NULL : "option fast must be below option slow";
 }
 
+const char *misfit_side(const double *options)
+{
+    return fabs(options[0]) == 1 ? NULL : "option side must be 1 or -1";
+}
+
 /* One indicator on its own. */
 struct indicator_run {
     const struct indicator *indicator;

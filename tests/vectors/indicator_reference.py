@@ -116,6 +116,22 @@ def macd_histogram(candles, fast, slow, signal):
     return 1e4 * (macd[-1] - ema(macd, signal)[-1]) / c[-1]
 
 
+@indicator("candle", [("fast", 12), ("slow", 26)], [[3, 7]])
+def macd_line(candles, fast, slow):
+    if len(candles) < slow:
+        return None
+    return 1e4 * (ema(closes(candles), fast)[-1] - ema(closes(candles), slow)[-1]) / candles[-1]["close"]
+
+
+@indicator("candle", [("fast", 12), ("slow", 26), ("signal", 9)], [[3, 7, 4]])
+def macd_signal(candles, fast, slow, signal):
+    lines = [macd_line(candles[:n], fast, slow) for n in range(slow, len(candles) + 1)]
+    if len(lines) < signal:
+        return None
+    prices = [line / 1e4 * candle["close"] for line, candle in zip(lines, candles[slow - 1:])]
+    return 1e4 * ema(prices, signal)[-1] / candles[-1]["close"]
+
+
 def bands(candles, period, width):
     c = closes(candles)[-period:]
     return mean(c), mean(c) - width * deviation(c), mean(c) + width * deviation(c)
@@ -135,6 +151,15 @@ def bollinger_width(candles, period, width):
         return None
     middle, lower, upper = bands(candles, period, width)
     return (upper - lower) / middle
+
+
+@indicator("candle", [("side", 1), ("period", 20), ("width", 2)], [[-1, 5, 1.5]])
+def bollinger_band(candles, side, period, width):
+    if len(candles) < period:
+        return None
+    _, lower, upper = bands(candles, period, width)
+    close = candles[-1]["close"]
+    return (upper - close) / close if side == 1 else (close - lower) / close
 
 
 def true_ranges(candles):
@@ -169,6 +194,14 @@ def di_difference(candles, period):
         return None
     plus, minus = directional_indexes(candles, period)[-1]
     return plus - minus
+
+
+@indicator("candle", [("side", 1), ("period", 14)], [[1, 3], [-1, 3]])
+def directional_index(candles, side, period):
+    if len(candles) < period + 1:
+        return None
+    plus, minus = directional_indexes(candles, period)[-1]
+    return plus if side == 1 else minus
 
 
 @indicator("candle", [("period", 14)], [[3]])
@@ -230,6 +263,23 @@ def garman_klass_volatility(candles, period):
     return math.sqrt(max(mean(parts), 0))
 
 
+@indicator("candle", [("period", 20)], [[1]])
+def rogers_satchell_volatility(candles, period):
+    if len(candles) < period:
+        return None
+    parts = [math.log(c["high"] / c["close"]) * math.log(c["high"] / c["open"])
+             + math.log(c["low"] / c["close"]) * math.log(c["low"] / c["open"]) for c in candles[-period:]]
+    return math.sqrt(max(mean(parts), 0))
+
+
+@indicator("candle", [("period", 10), ("range", 14)], [[12, 3]])
+def momentum(candles, period, range):
+    if len(candles) < max(period, range) + 1:
+        return None
+    unit = wilder(true_ranges(candles), range)[-1]
+    return 0.0 if unit == 0 else (candles[-1]["close"] - candles[-1 - period]["close"]) / unit
+
+
 @indicator("candle", [("fast", 5), ("slow", 30)], [[1, 8]])
 def volatility_ratio(candles, fast, slow):
     if len(candles) < slow + 1:
@@ -253,6 +303,24 @@ def donchian_position(candles, period):
         return None
     low, high = min(c["low"] for c in candles[-period:]), max(c["high"] for c in candles[-period:])
     return 0.5 if high == low else (candles[-1]["close"] - low) / (high - low)
+
+
+@indicator("candle", [("side", 1), ("period", 20)], [[1, 1], [-1, 7]])
+def donchian_band(candles, side, period):
+    if len(candles) < period:
+        return None
+    close = candles[-1]["close"]
+    if side == 1:
+        return (max(c["high"] for c in candles[-period:]) - close) / close
+    return (close - min(c["low"] for c in candles[-period:])) / close
+
+
+@indicator("candle", [("period", 20)], [[1], [7]])
+def donchian_width(candles, period):
+    if len(candles) < period:
+        return None
+    low, high = min(c["low"] for c in candles[-period:]), max(c["high"] for c in candles[-period:])
+    return 2 * (high - low) / (high + low)
 
 
 @indicator("candle")
@@ -323,6 +391,62 @@ def keltner_position(candles, period, range, width):
         return None
     middle, half = ema(closes(candles), period)[-1], width * wilder(true_ranges(candles), range)[-1]
     return 0.5 if half == 0 else (candles[-1]["close"] - (middle - half)) / (2 * half)
+
+
+@indicator("candle", [("side", 1), ("period", 20), ("range", 10), ("width", 2)], [[-1, 3, 6, 1.5]])
+def keltner_band(candles, side, period, range, width):
+    if len(candles) < max(period, range + 1):
+        return None
+    middle, half = ema(closes(candles), period)[-1], width * wilder(true_ranges(candles), range)[-1]
+    close = candles[-1]["close"]
+    return (middle + half - close) / close if side == 1 else (close - (middle - half)) / close
+
+
+@indicator("candle", [("period", 20), ("range", 10), ("width", 2)], [[3, 6, 1.5]])
+def keltner_width(candles, period, range, width):
+    if len(candles) < max(period, range + 1):
+        return None
+    middle, half = ema(closes(candles), period)[-1], width * wilder(true_ranges(candles), range)[-1]
+    return ((middle + half) - (middle - half)) / middle
+
+
+@indicator("candle", [("period", 20)], [[3]])
+def chaikin_money_flow(candles, period):
+    window = candles[-period:]
+    if len(window) < period or any(math.isnan(c["volume"]) for c in window):
+        return None
+    multiplier = [ratio(2 * c["close"] - c["high"] - c["low"], c["high"] - c["low"]) for c in window]
+    return ratio(sum(m * c["volume"] for m, c in zip(multiplier, window)), sum(c["volume"] for c in window))
+
+
+@indicator("candle", [("period", 13)], [[1], [4]])
+def force_index(candles, period):
+    forces = [(b["close"] - a["close"]) * b["volume"] for a, b in zip(candles, candles[1:])]
+    known = [f for f in forces if not math.isnan(f)]
+    if len(known) < period:
+        return None
+    return ratio(ema(known, period)[-1], ema([abs(f) for f in known], period)[-1])
+
+
+def normal_cdf(z):
+    return (1 + math.erf(z / math.sqrt(2))) / 2
+
+
+@indicator("candle", [("period", 20)], [[6]])
+def bulk_volume_imbalance(candles, period):
+    if len(candles) < 2 * period:
+        return None
+    c = closes(candles)
+    changes = [b - a for a, b in zip(c, c[1:])]
+    bought = sold = 0.0
+    for i in range(len(changes) - period, len(changes)):
+        volume, spread = candles[i + 1]["volume"], deviation(changes[i + 1 - period:i + 1])
+        if math.isnan(volume):
+            return None
+        buys = normal_cdf(changes[i] / spread) if spread > 0 else 0.5
+        bought += volume * buys
+        sold += volume * (1 - buys)
+    return ratio(bought - sold, bought + sold)
 
 
 @indicator("candle", [("period", 20)], [[3]])
@@ -645,7 +769,7 @@ def rows_of_table():
     """indicator -> option lists used by named columns."""
     rows = {}
     for line in (TABLES / "features.def").read_text().splitlines():
-        match = re.match(r"FEATURE\((\w+),\s*(\w+),\s*[\w|]+,\s*(\w+),\s*(\w+),\s*(\w+)\)", line)
+        match = re.match(r"FEATURE\((\w+),\s*(\w+),\s*[\w|]+,\s*([-\w]+),\s*([-\w]+),\s*([-\w]+)\)", line)
         if match:
             rows.setdefault(match[2], []).append(match.groups()[2:])
     return rows
@@ -655,7 +779,8 @@ def cases_of(name):
     _, options, further, _ = INDICATORS[name]
     cases = [[default for _, default in options]] + further
     for row in rows_of_table().get(name, []):
-        cases.append([default if text == "D" else float(text) for text, (_, default) in zip(row, options)])
+        texts = list(row) + ["D"]
+        cases.append([default if text == "D" else float(text) for text, (_, default) in zip(texts, options)])
     unique = []
     for case in cases:
         case = [int(v) if v == int(v) else v for v in case]

@@ -4,6 +4,8 @@
 
 #include "alphaloop/feature/feature_set.h"
 
+#define FEATURE_SET_ALSO_MAX 2
+
 struct feature_row { /* one row of features.def */
     const char *name;
     const char *indicator;
@@ -14,6 +16,8 @@ struct feature_row { /* one row of features.def */
 struct feature_set_row { /* one row of feature_sets.def */
     const char *name;
     unsigned bit;
+    unsigned also
+        [FEATURE_SET_ALSO_MAX]; /* times the timeframe its candle columns come again at; 0: none */
     const char *help;
 };
 

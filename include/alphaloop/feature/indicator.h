@@ -61,6 +61,7 @@ struct indicator {
     enum indicator_feed feed;
     uint32_t version;    /* raised when the numbers change; part of the schema hash */
     bool is_directional; /* mirrored around `neutral` for a sell */
+    bool is_one_sided; /* options[0] is `side`, 1 or -1: a sell sees the column of the other side */
     double neutral;
     double min, max; /* output range; the engine clamps rounding (and outliers) into it */
     struct indicator_option options[INDICATOR_OPTIONS_MAX + 1];

@@ -1,28 +1,20 @@
 /* %B: where the close lies between the lower (0) and the upper (1) Bollinger band. */
-#include "indicator_i.h"
-
-struct bollinger {
-    struct moments closes;
-};
+#include "bollinger_i.h"
 
 static void place(struct block *block, const double *options)
 {
-    struct bollinger *state = block_take(block, sizeof(*state));
-    struct window *closes = window_take(block, option_size(options, 0));
-    if (state != NULL)
-        moments_init(&state->closes, closes);
+    bollinger_place(block, option_size(options, 0));
 }
 
 static void on_candle(void *state, const struct candle *candle)
 {
-    struct bollinger *self = state;
-    moments_push(&self->closes, candle->close);
+    bollinger_push(state, candle);
 }
 
 static double value(const void *state, const double *options, const struct feature_moment *moment)
 {
     const struct bollinger *self = state;
-    double band = options[1] * sqrt(moments_variance(&self->closes));
+    double band = options[1] * bollinger_deviation(self);
     double close = window_at(self->closes.window, 0);
     (void)moment;
     return 0.5 + share(close - moments_mean(&self->closes), 2.0 * band, 0);

@@ -1,29 +1,21 @@
 /* BandWidth: how far the Bollinger bands lie apart, relative to their middle. */
-#include "indicator_i.h"
-
-struct bollinger {
-    struct moments closes;
-};
+#include "bollinger_i.h"
 
 static void place(struct block *block, const double *options)
 {
-    struct bollinger *state = block_take(block, sizeof(*state));
-    struct window *closes = window_take(block, option_size(options, 0));
-    if (state != NULL)
-        moments_init(&state->closes, closes);
+    bollinger_place(block, option_size(options, 0));
 }
 
 static void on_candle(void *state, const struct candle *candle)
 {
-    struct bollinger *self = state;
-    moments_push(&self->closes, candle->close);
+    bollinger_push(state, candle);
 }
 
 static double value(const void *state, const double *options, const struct feature_moment *moment)
 {
     const struct bollinger *self = state;
     (void)moment;
-    return 2.0 * options[1] * sqrt(moments_variance(&self->closes)) / moments_mean(&self->closes);
+    return 2.0 * options[1] * bollinger_deviation(self) / moments_mean(&self->closes);
 }
 
 const struct indicator indicator_bollinger_width = {

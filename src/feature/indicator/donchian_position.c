@@ -1,26 +1,14 @@
 /* Where the close lies in the channel of highest high and lowest low. */
-#include "indicator_i.h"
-
-struct donchian {
-    struct extreme *high, *low;
-    double close;
-};
+#include "donchian_i.h"
 
 static void place(struct block *block, const double *options)
 {
-    struct donchian *state = block_take(block, sizeof(*state));
-    struct extreme *high = extreme_take(block, option_size(options, 0), 1);
-    struct extreme *low = extreme_take(block, option_size(options, 0), -1);
-    if (state != NULL)
-        *state = (struct donchian){.high = high, .low = low};
+    donchian_place(block, option_size(options, 0));
 }
 
 static void on_candle(void *state, const struct candle *candle)
 {
-    struct donchian *self = state;
-    extreme_push(self->high, candle->high);
-    extreme_push(self->low, candle->low);
-    self->close = candle->close;
+    donchian_push(state, candle);
 }
 
 static double value(const void *state, const double *options, const struct feature_moment *moment)
@@ -35,7 +23,7 @@ const struct indicator indicator_donchian_position = {
     .name = "donchian_position",
     .summary = "the close in the channel of the last highs and lows",
     .formula = "(C - min L) / (max H - min L) over `period`",
-    .source = "Donchian channel: Schwager, Getting Started in Technical Analysis (1999), ch. 15",
+    .source = DONCHIAN_SOURCE,
     .edge_cases = "flat: 0.5; short: warming up",
     .feed = FEED_CANDLE,
     .version = 1,

@@ -19,6 +19,10 @@
     {                                                                                              \
         "seconds", value, 1, 3600, false, "time constant of forgetting"                            \
     }
+#define SIDE(help)                                                                                 \
+    {                                                                                              \
+        "side", 1, -1, 1, true, help                                                               \
+    }
 #define SIGMAS_MAX 20.0 /* moves in units of sigma are cut here */
 
 static inline size_t option_size(const double *options, size_t index)
@@ -38,6 +42,7 @@ size_t warmup_period(const double *options); /* options[0] inputs */
 size_t warmup_period_and_one(const double *options);
 int64_t warmup_seconds(const double *options);       /* options[0] seconds */
 const char *misfit_fast_slow(const double *options); /* options[0] must be below options[1] */
+const char *misfit_side(const double *options);      /* options[0] must be 1 or -1 */
 
 /* part / whole, or `empty` where the whole is 0. */
 static inline double share(double part, double whole, double empty)

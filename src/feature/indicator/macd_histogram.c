@@ -1,35 +1,23 @@
 /* MACD histogram: how far the distance of two exponential means has moved from its own mean. */
-#include "indicator_i.h"
-
-struct macd {
-    struct ema fast, slow, signal;
-    double close;
-};
+#include "macd_i.h"
 
 static void place(struct block *block, const double *options)
 {
     struct macd *state = block_take(block, sizeof(*state));
     if (state != NULL)
-        *state = (struct macd){.fast = ema_of(option_size(options, 0)),
-                               .slow = ema_of(option_size(options, 1)),
-                               .signal = ema_of(option_size(options, 2))};
+        *state = macd_of(option_size(options, 0), option_size(options, 1), option_size(options, 2));
 }
 
 static void on_candle(void *state, const struct candle *candle)
 {
-    struct macd *self = state;
-    self->close = candle->close;
-    ema_push(&self->fast, candle->close);
-    ema_push(&self->slow, candle->close);
-    if (ema_is_ready(&self->slow))
-        ema_push(&self->signal, self->fast.value - self->slow.value);
+    macd_push(state, candle);
 }
 
 static double value(const void *state, const double *options, const struct feature_moment *moment)
 {
     const struct macd *self = state;
     (void)options, (void)moment;
-    return 1e4 * (self->fast.value - self->slow.value - self->signal.value) / self->close;
+    return 1e4 * (macd_difference(self) - self->signal.value) / self->close;
 }
 
 static size_t warmup_inputs(const double *options)

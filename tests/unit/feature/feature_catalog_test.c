@@ -64,6 +64,19 @@ static void test_feature_catalog_set_json_names_hash_and_options(void **state)
     buf_deinit(&text);
 }
 
+static void test_feature_catalog_set_json_names_the_other_side(void **state)
+{
+    static struct feature_set set;
+    struct buf text = BUF_INIT(1024 * 1024);
+    struct slice names[] = {SLICE("plus_di_14"), SLICE("minus_di_14")};
+    (void)state;
+    check_ok(feature_set_resolve(names, 2, NS_PER_MIN, &set));
+    feature_set_json(&set, &text);
+    check_has(buf_str(&text), "\"neutral\":0,\"mirror\":\"minus_di_14\"}");
+    check_has(buf_str(&text), "\"neutral\":0,\"mirror\":\"plus_di_14\"}");
+    buf_deinit(&text);
+}
+
 static void test_feature_catalog_document_is_fresh(void **state)
 {
     static char written[1024 * 1024];
@@ -87,6 +100,7 @@ int main(void)
         cmocka_unit_test(test_feature_catalog_every_indicator_has_a_column),
         cmocka_unit_test(test_feature_catalog_json_is_json),
         cmocka_unit_test(test_feature_catalog_set_json_names_hash_and_options),
+        cmocka_unit_test(test_feature_catalog_set_json_names_the_other_side),
         cmocka_unit_test(test_feature_catalog_document_is_fresh),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

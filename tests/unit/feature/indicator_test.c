@@ -200,6 +200,37 @@ static void defaults_of(const struct indicator *indicator, double options[INDICA
         options[i] = indicator->options[i].value;
 }
 
+/* What is walked: every indicator with its defaults, then every row of the catalogue with its own options. */
+struct subject {
+    char name[FEATURE_NAME_MAX + 16];
+    const struct indicator *indicator;
+    double options[INDICATOR_OPTIONS_MAX];
+};
+
+static size_t subject_count(void)
+{
+    return indicator_count() + feature_row_count();
+}
+
+static struct subject subject_at(size_t index)
+{
+    struct subject subject = {0};
+    if (index < indicator_count()) {
+        subject.indicator = indicator_at(index);
+        defaults_of(subject.indicator, subject.options);
+        snprintf(subject.name, sizeof(subject.name), "%s()", subject.indicator->name);
+        return subject;
+    }
+    const struct feature_row *row = feature_row_at(index - indicator_count());
+    subject.indicator = indicator_find(slice_of(row->indicator));
+    assert_non_null(subject.indicator);
+    defaults_of(subject.indicator, subject.options);
+    for (size_t i = 0; i < indicator_n_options(subject.indicator); i++)
+        subject.options[i] = isnan(row->options[i]) ? subject.options[i] : row->options[i];
+    snprintf(subject.name, sizeof(subject.name), "%s", row->name);
+    return subject;
+}
+
 static bool same_bits(double a, double b)
 {
     return memcmp(&a, &b, sizeof(a)) == 0 || (isnan(a) && isnan(b));
@@ -303,39 +334,33 @@ static void look_for_case(const struct indicator *indicator,
         memcmp(options, looked_for->options, looked_for->n_options * sizeof(double)) == 0;
 }
 
-static void test_indicator_reference_covers_every_column(void **state)
+static void test_indicator_reference_covers_every_subject(void **state)
 {
     (void)state;
-    for (size_t i = 0; i < feature_row_count(); i++) {
-        const struct feature_row *row = feature_row_at(i);
-        const struct indicator *indicator = indicator_find(slice_of(row->indicator));
-        assert_non_null(indicator);
-        double options[INDICATOR_OPTIONS_MAX];
-        struct wanted_case looked_for = {options, indicator_n_options(indicator), false};
-        defaults_of(indicator, options);
-        for (size_t k = 0; k < looked_for.n_options; k++)
-            options[k] = isnan(row->options[k]) ? options[k] : row->options[k];
-        each_case(indicator, look_for_case, &looked_for);
+    for (size_t i = 0; i < subject_count(); i++) {
+        struct subject subject = subject_at(i);
+        struct wanted_case looked_for = {subject.options, indicator_n_options(subject.indicator),
+                                         false};
+        each_case(subject.indicator, look_for_case, &looked_for);
         if (!looked_for.found)
-            fail_msg("column %s: no reference values with its options", row->name);
+            fail_msg("%s: no reference values with its options", subject.name);
     }
 }
 
 static void test_indicator_gives_the_same_in_any_chunks(void **state)
 {
     static const size_t chunks[] = {2, 3, 5, 7, 13};
-    double one[INPUTS_MAX], many[INPUTS_MAX], options[INDICATOR_OPTIONS_MAX];
+    double one[INPUTS_MAX], many[INPUTS_MAX];
     (void)state;
-    for (size_t i = 0; i < indicator_count(); i++) {
-        const struct indicator *indicator = indicator_at(i);
-        const struct series *s = &all[indicator->feed];
-        defaults_of(indicator, options);
-        run_series(indicator, options, s, 1, one);
+    for (size_t i = 0; i < subject_count(); i++) {
+        struct subject subject = subject_at(i);
+        const struct series *s = &all[subject.indicator->feed];
+        run_series(subject.indicator, subject.options, s, 1, one);
         for (size_t k = 0; k < COUNT_OF(chunks); k++) {
-            run_series(indicator, options, s, chunks[k], many);
+            run_series(subject.indicator, subject.options, s, chunks[k], many);
             for (size_t t = chunks[k] - 1; t < s->n; t += chunks[k])
                 if (!same_bits(one[t], many[t]))
-                    fail_msg("%s: chunks of %zu differ after input %zu", indicator->name, chunks[k],
+                    fail_msg("%s: chunks of %zu differ after input %zu", subject.name, chunks[k],
                              t + 1);
         }
     }
@@ -357,21 +382,20 @@ static void poison(struct series *s, size_t t)
 static void test_indicator_does_not_look_ahead(void **state)
 {
     static struct series poisoned;
-    static const size_t cuts[] = {5, 31, 47, 77, 120};
-    double clean[INPUTS_MAX], ruined[INPUTS_MAX], options[INDICATOR_OPTIONS_MAX];
+    static const size_t cuts[] = {5, 31, 47, 77, 120, 175};
+    double clean[INPUTS_MAX], ruined[INPUTS_MAX];
     (void)state;
-    for (size_t i = 0; i < indicator_count(); i++) {
-        const struct indicator *indicator = indicator_at(i);
-        const struct series *s = &all[indicator->feed];
-        defaults_of(indicator, options);
-        run_series(indicator, options, s, 1, clean);
+    for (size_t i = 0; i < subject_count(); i++) {
+        struct subject subject = subject_at(i);
+        const struct series *s = &all[subject.indicator->feed];
+        run_series(subject.indicator, subject.options, s, 1, clean);
         for (size_t k = 0; k < COUNT_OF(cuts) && s->feed <= FEED_QUOTE; k++) {
             poisoned = *s;
             poison(&poisoned, cuts[k]);
-            run_series(indicator, options, &poisoned, 1, ruined);
+            run_series(subject.indicator, subject.options, &poisoned, 1, ruined);
             for (size_t t = 0; t <= cuts[k]; t++)
                 if (!same_bits(clean[t], ruined[t]))
-                    fail_msg("%s: the value after input %zu knows of input %zu", indicator->name,
+                    fail_msg("%s: the value after input %zu knows of input %zu", subject.name,
                              t + 1, cuts[k] + 2);
         }
     }
@@ -379,81 +403,205 @@ static void test_indicator_does_not_look_ahead(void **state)
 
 static void test_indicator_stays_in_its_range(void **state)
 {
-    double values[INPUTS_MAX], options[INDICATOR_OPTIONS_MAX];
+    double values[INPUTS_MAX];
     (void)state;
-    for (size_t i = 0; i < indicator_count(); i++) {
-        const struct indicator *indicator = indicator_at(i);
+    for (size_t i = 0; i < subject_count(); i++) {
+        struct subject subject = subject_at(i);
+        const struct indicator *indicator = subject.indicator;
         size_t n_known = 0;
-        defaults_of(indicator, options);
-        run_series(indicator, options, &all[indicator->feed], 1, values);
+        run_series(indicator, subject.options, &all[indicator->feed], 1, values);
         for (size_t t = 0; t < all[indicator->feed].n; t++) {
             n_known += isnan(values[t]) ? 0 : 1;
             assert_true(isnan(values[t]) ||
                         (values[t] >= indicator->min && values[t] <= indicator->max));
         }
-        assert_true(n_known > 0);
+        if (n_known == 0)
+            fail_msg("%s: never known", subject.name);
     }
 }
 
-/* A market that never moves: no NaN, and a directional column says neither up nor down. */
+static void flat_series(enum indicator_feed feed, struct series *flat)
+{
+    *flat = (struct series){.feed = feed, .n = INPUTS_MAX};
+    for (size_t t = 0; t < INPUTS_MAX; t++) {
+        int64_t ts_ns = (int64_t)t * 5 * NS_PER_S;
+        flat->candles[t] = (struct candle){ts_ns, 5 * NS_PER_S, 7.3, 7.3, 7.3, 7.3, 1.1};
+        flat->trades[t] = (struct trade){ts_ns, 7.3, 1.1, SIDE_NONE};
+        flat->quotes[t] = (struct market_quote){ts_ns, 7.2, 7.4, 7.3, 3, 3};
+        flat->now_ns[t] = ts_ns;
+    }
+}
+
+/* A market that never moves: no NaN, a directional column says neither up nor down, and the two sides of a one-sided one
+ * say the same. */
 static void test_indicator_flat_market_is_neutral(void **state)
 {
     static struct series flat;
-    double values[INPUTS_MAX], options[INDICATOR_OPTIONS_MAX];
+    double values[INPUTS_MAX];
     (void)state;
-    for (size_t i = 0; i < indicator_count(); i++) {
-        const struct indicator *indicator = indicator_at(i);
+    for (size_t i = 0; i < subject_count(); i++) {
+        struct subject subject = subject_at(i);
+        const struct indicator *indicator = subject.indicator;
         if (indicator->feed > FEED_QUOTE)
             continue;
-        flat = (struct series){.feed = indicator->feed, .n = INPUTS_MAX};
-        for (size_t t = 0; t < INPUTS_MAX; t++) {
-            int64_t ts_ns = (int64_t)t * 2 * NS_PER_S;
-            flat.candles[t] = (struct candle){ts_ns, 2 * NS_PER_S, 7.3, 7.3, 7.3, 7.3, 1.1};
-            flat.trades[t] = (struct trade){ts_ns, 7.3, 1.1, SIDE_NONE};
-            flat.quotes[t] = (struct market_quote){ts_ns, 7.2, 7.4, 7.3, 3, 3};
-            flat.now_ns[t] = ts_ns;
-        }
-        defaults_of(indicator, options);
-        run_series(indicator, options, &flat, 1, values);
+        flat_series(indicator->feed, &flat);
+        run_series(indicator, subject.options, &flat, 1, values);
         double last = values[INPUTS_MAX - 1];
         if (isnan(last))
-            fail_msg("%s: NaN in a flat market", indicator->name);
+            fail_msg("%s: NaN in a flat market", subject.name);
         if (indicator->is_directional && fabs(last - indicator->neutral) > 1e-9)
-            fail_msg("%s: %g in a flat market, neutral is %g", indicator->name, last,
+            fail_msg("%s: %g in a flat market, neutral is %g", subject.name, last,
                      indicator->neutral);
+        subject.options[0] *= indicator->is_one_sided ? -1 : 1;
+        run_series(indicator, subject.options, &flat, 1, values);
+        if (fabs(last - values[INPUTS_MAX - 1]) > 1e-9)
+            fail_msg("%s: %g in a flat market, %g from the other side", subject.name, last,
+                     values[INPUTS_MAX - 1]);
     }
 }
 
-static void test_indicator_is_silent_before_its_warmup(void **state)
+/* A price far above all differences, so that a mirrored market has mirrored returns. */
+#define MIRROR_BASE 1e6
+
+static double reflect(double price, double sign)
 {
-    double options[INDICATOR_OPTIONS_MAX], values[INPUTS_MAX];
+    return MIRROR_BASE + sign * (price - 100);
+}
+
+static void reflect_candle(struct candle *c, double sign)
+{
+    double high = reflect(c->high, sign), low = reflect(c->low, sign);
+    c->open = reflect(c->open, sign), c->close = reflect(c->close, sign);
+    c->high = fmax(high, low), c->low = fmin(high, low);
+}
+
+static void reflect_quote(struct market_quote *q, double sign)
+{
+    double bid = reflect(q->bid, sign), ask = reflect(q->ask, sign);
+    q->bid = fmin(bid, ask), q->ask = fmax(bid, ask), q->mid = reflect(q->mid, sign);
+    double bid_qty = q->bid_qty, ask_qty = q->ask_qty;
+    q->bid_qty = sign > 0 ? bid_qty : ask_qty, q->ask_qty = sign > 0 ? ask_qty : bid_qty;
+}
+
+static void reflect_book(struct order_book *book, double sign)
+{
+    struct order_book was = *book;
+    for (size_t i = 0; i < BOOK_DEPTH_MAX; i++) {
+        was.bids[i].price = reflect(was.bids[i].price, sign);
+        was.asks[i].price = reflect(was.asks[i].price, sign);
+    }
+    memcpy(book->bids, sign > 0 ? was.bids : was.asks, sizeof(was.bids));
+    memcpy(book->asks, sign > 0 ? was.asks : was.bids, sizeof(was.asks));
+    book->n_bids = sign > 0 ? was.n_bids : was.n_asks;
+    book->n_asks = sign > 0 ? was.n_asks : was.n_bids;
+}
+
+/* The same market (sign 1) or the one in which every rise is a fall and every buyer a seller (-1). */
+static void reflected_series(const struct series *s, double sign, struct series *out)
+{
+    struct order_book *books = out->books;
+    *out = *s;
+    out->books = books;
+    for (size_t t = 0; t < s->n; t++) {
+        reflect_candle(&out->candles[t], sign);
+        reflect_quote(&out->quotes[t], sign);
+        out->books[t] = s->books[t];
+        reflect_book(&out->books[t], sign);
+        out->trades[t].price = reflect(s->trades[t].price, sign);
+        if (sign < 0 && s->trades[t].side != SIDE_NONE)
+            out->trades[t].side = s->trades[t].side == SIDE_BUY ? SIDE_SELL : SIDE_BUY;
+        out->positions[t].size_fraction *= sign;
+    }
+}
+
+/* In the mirrored market a column says what feature_orient() makes of it: mirrored around its neutral value, or what the
+ * column of the other side said. So a model learns one thing from both sides. */
+static void test_indicator_mirrored_market_is_the_oriented_vector(void **state)
+{
+    static struct series up, down;
+    double here[INPUTS_MAX], there[INPUTS_MAX];
     (void)state;
-    for (size_t i = 0; i < indicator_count(); i++) {
-        const struct indicator *indicator = indicator_at(i);
-        const struct series *s = &all[indicator->feed];
-        defaults_of(indicator, options);
+    up.books = calloc(INPUTS_MAX, sizeof(*up.books));
+    down.books = calloc(INPUTS_MAX, sizeof(*down.books));
+    for (size_t i = 0; i < subject_count(); i++) {
+        struct subject subject = subject_at(i);
+        const struct indicator *indicator = subject.indicator;
+        if (indicator->feed == FEED_CLOCK)
+            continue;
+        reflected_series(&all[indicator->feed], 1, &up);
+        reflected_series(&all[indicator->feed], -1, &down);
+        run_series(indicator, subject.options, &up, 1, here);
+        subject.options[0] *= indicator->is_one_sided ? -1 : 1;
+        run_series(indicator, subject.options, &down, 1, there);
+        for (size_t t = 0; t < up.n; t++) {
+            double wanted = indicator->is_directional ? 2 * indicator->neutral - here[t] : here[t];
+            double tolerance = 1e-4 * fmax(fabs(wanted), fabs(indicator->neutral)) + 1e-9;
+            if (isnan(wanted) != isnan(there[t]) || fabs(wanted - there[t]) > tolerance)
+                fail_msg("%s: after input %zu of the mirrored market %.9g, %.9g expected",
+                         subject.name, t + 1, there[t], wanted);
+        }
+    }
+    free(up.books);
+    free(down.books);
+}
+
+/* First volumes that are not known, then none at all: a number again, and neither up nor down. */
+static void test_indicator_without_volume_says_what_it_promises(void **state)
+{
+    static struct series empty;
+    double values[INPUTS_MAX];
+    (void)state;
+    for (size_t i = 0; i < subject_count(); i++) {
+        struct subject subject = subject_at(i);
+        const struct indicator *indicator = subject.indicator;
         if (indicator->feed != FEED_CANDLE)
             continue;
-        size_t warmup = indicator->warmup_inputs(options);
+        flat_series(FEED_CANDLE, &empty);
+        for (size_t t = 0; t < INPUTS_MAX; t++)
+            empty.candles[t].volume = t < 20 ? NAN : 0;
+        run_series(indicator, subject.options, &empty, 1, values);
+        double last = values[INPUTS_MAX - 1];
+        if (isnan(last) || (indicator->is_directional && fabs(last - indicator->neutral) > 1e-9))
+            fail_msg("%s: %g without any volume", subject.name, last);
+    }
+}
+
+/* Until the inputs are as many and span as much as it asks for, there is no value; a candle column then has one. */
+static void test_indicator_is_silent_before_its_warmup(void **state)
+{
+    double values[INPUTS_MAX];
+    (void)state;
+    for (size_t i = 0; i < subject_count(); i++) {
+        struct subject subject = subject_at(i);
+        const struct indicator *indicator = subject.indicator;
+        const struct series *s = &all[indicator->feed];
+        if (indicator->feed > FEED_QUOTE)
+            continue;
+        size_t warmup = indicator->warmup_inputs(subject.options);
+        int64_t span_ns = indicator->warmup_ns == NULL ? 0 : indicator->warmup_ns(subject.options);
+        int64_t first_ns = indicator->feed == FEED_TRADE   ? s->trades[0].ts_event_ns
+                           : indicator->feed == FEED_QUOTE ? s->quotes[0].ts_event_ns
+                                                           : 0;
         assert_true(warmup < s->n);
-        run_series(indicator, options, s, 1, values);
-        for (size_t t = 0; t + 1 < warmup; t++)
-            assert_true(isnan(values[t]));
-        assert_true(!isnan(values[warmup - 1]));
+        run_series(indicator, subject.options, s, 1, values);
+        for (size_t t = 0; t < s->n; t++)
+            if ((t + 1 < warmup || s->now_ns[t] - first_ns < span_ns) && !isnan(values[t]))
+                fail_msg("%s: a value after %zu inputs", subject.name, t + 1);
+        if (indicator->feed == FEED_CANDLE && isnan(values[warmup - 1]) && warmup < 111)
+            fail_msg("%s: no value after its warm-up of %zu inputs", subject.name, warmup);
     }
 }
 
 static void test_indicator_empty_input_is_missing(void **state)
 {
-    double options[INDICATOR_OPTIONS_MAX];
     struct feature_moment moment = {.now_ns = 1000 * NS_PER_S, .sigma = SIGMA};
     (void)state;
-    for (size_t i = 0; i < indicator_count(); i++) {
+    for (size_t i = 0; i < subject_count(); i++) {
+        struct subject subject = subject_at(i);
         struct indicator_run *run;
-        defaults_of(indicator_at(i), options);
-        assert_int_equal(indicator_run_create(indicator_at(i), options, &run), AL_OK);
-        assert_true(indicator_at(i)->feed == FEED_CLOCK ||
-                    isnan(indicator_run_value(run, &moment)));
+        assert_int_equal(indicator_run_create(subject.indicator, subject.options, &run), AL_OK);
+        if (subject.indicator->feed != FEED_CLOCK && !isnan(indicator_run_value(run, &moment)))
+            fail_msg("%s: a value from nothing", subject.name);
         indicator_run_destroy(run);
     }
 }
@@ -461,19 +609,19 @@ static void test_indicator_empty_input_is_missing(void **state)
 /* After `memory_inputs` what came before no longer shows in a float. */
 static void test_indicator_forgets_what_it_says_it_forgets(void **state)
 {
-    double options[INDICATOR_OPTIONS_MAX];
     (void)state;
-    for (size_t i = 0; i < indicator_count(); i++) {
-        const struct indicator *indicator = indicator_at(i);
+    for (size_t i = 0; i < subject_count(); i++) {
+        struct subject subject = subject_at(i);
+        const struct indicator *indicator = subject.indicator;
         struct indicator_run *with_past, *without;
         const struct series *s = &all[FEED_CANDLE];
         if (indicator->feed != FEED_CANDLE)
             continue;
-        defaults_of(indicator, options);
-        size_t memory = indicator->memory_inputs == NULL ? indicator->warmup_inputs(options)
-                                                         : indicator->memory_inputs(options);
-        assert_int_equal(indicator_run_create(indicator, options, &with_past), AL_OK);
-        assert_int_equal(indicator_run_create(indicator, options, &without), AL_OK);
+        size_t memory = indicator->memory_inputs == NULL
+                            ? indicator->warmup_inputs(subject.options)
+                            : indicator->memory_inputs(subject.options);
+        assert_int_equal(indicator_run_create(indicator, subject.options, &with_past), AL_OK);
+        assert_int_equal(indicator_run_create(indicator, subject.options, &without), AL_OK);
         indicator_run_candles(with_past, s->candles, 55);
         for (size_t t = 0; t < memory; t++) {
             indicator_run_candles(with_past, &s->candles[t % 50], 1);
@@ -481,8 +629,8 @@ static void test_indicator_forgets_what_it_says_it_forgets(void **state)
         }
         float a = (float)value_after(with_past, s, 149), b = (float)value_after(without, s, 149);
         if (fabsf(a - b) > 1e-6f * fabsf(a) + 1e-7f)
-            fail_msg("%s: after %zu inputs the past still shows: %.9g, %.9g", indicator->name,
-                     memory, (double)a, (double)b);
+            fail_msg("%s: after %zu inputs the past still shows: %.9g, %.9g", subject.name, memory,
+                     (double)a, (double)b);
         indicator_run_destroy(with_past);
         indicator_run_destroy(without);
     }
@@ -491,17 +639,16 @@ static void test_indicator_forgets_what_it_says_it_forgets(void **state)
 /* Rounding of a long and violent past does not stay in running sums. */
 static void test_indicator_windows_do_not_drift(void **state)
 {
-    double options[INDICATOR_OPTIONS_MAX];
     const struct series *s = &all[FEED_CANDLE];
     (void)state;
-    for (size_t i = 0; i < indicator_count(); i++) {
-        const struct indicator *indicator = indicator_at(i);
+    for (size_t i = 0; i < subject_count(); i++) {
+        struct subject subject = subject_at(i);
+        const struct indicator *indicator = subject.indicator;
         struct indicator_run *old, *young;
         if (indicator->feed != FEED_CANDLE || indicator->memory_inputs != NULL)
             continue;
-        defaults_of(indicator, options);
-        assert_int_equal(indicator_run_create(indicator, options, &old), AL_OK);
-        assert_int_equal(indicator_run_create(indicator, options, &young), AL_OK);
+        assert_int_equal(indicator_run_create(indicator, subject.options, &old), AL_OK);
+        assert_int_equal(indicator_run_create(indicator, subject.options, &young), AL_OK);
         for (size_t t = 0; t < 20000; t++) {
             struct candle wild = s->candles[t % 100];
             double scale = t % 7 == 0 ? 1e9 : 1e3;
@@ -509,13 +656,13 @@ static void test_indicator_windows_do_not_drift(void **state)
                 wild.volume *= scale;
             indicator_run_candles(old, &wild, 1);
         }
-        for (size_t t = 0; t < 100; t++) {
+        for (size_t t = 0; t < 2 * 200; t++) { /* two turns of the longest window */
             indicator_run_candles(old, &s->candles[t % 50], 1);
             indicator_run_candles(young, &s->candles[t % 50], 1);
         }
         double a = value_after(old, s, 149), b = value_after(young, s, 149);
         if (fabs(a - b) > 1e-7 * fabs(b) + 1e-9)
-            fail_msg("%s: %.15g after a violent past, %.15g without", indicator->name, a, b);
+            fail_msg("%s: %.15g after a violent past, %.15g without", subject.name, a, b);
         indicator_run_destroy(old);
         indicator_run_destroy(young);
     }
@@ -562,11 +709,13 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_indicator_matches_its_reference),
-        cmocka_unit_test(test_indicator_reference_covers_every_column),
+        cmocka_unit_test(test_indicator_reference_covers_every_subject),
         cmocka_unit_test(test_indicator_gives_the_same_in_any_chunks),
         cmocka_unit_test(test_indicator_does_not_look_ahead),
         cmocka_unit_test(test_indicator_stays_in_its_range),
         cmocka_unit_test(test_indicator_flat_market_is_neutral),
+        cmocka_unit_test(test_indicator_mirrored_market_is_the_oriented_vector),
+        cmocka_unit_test(test_indicator_without_volume_says_what_it_promises),
         cmocka_unit_test(test_indicator_is_silent_before_its_warmup),
         cmocka_unit_test(test_indicator_empty_input_is_missing),
         cmocka_unit_test(test_indicator_forgets_what_it_says_it_forgets),
