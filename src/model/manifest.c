@@ -15,6 +15,14 @@ const char *metric_type_name(enum metric_type type)
     return metric_types[type];
 }
 
+static const char *const canaries_names[MANIFEST_CANARIES_COUNT] = {"unknown", "off", "skipped",
+                                                                    "passed", "failed"};
+
+const char *manifest_canaries_name(enum manifest_canaries state)
+{
+    return canaries_names[state];
+}
+
 /* ---- simple fields by row ---- */
 
 enum field_type { FIELD_F64, FIELD_U64, FIELD_TIME, FIELD_HASH, FIELD_BOOL };
@@ -263,6 +271,8 @@ void manifest_write(const struct manifest *manifest, struct buf *out)
     json_w_key(&w, "calibration");
     calibration_write(&manifest->calibration, &w);
     write_metrics(&w, manifest);
+    json_w_key(&w, "canaries");
+    json_w_str(&w, manifest_canaries_name(manifest->canaries));
     write_gate(&w, &manifest->gate);
     write_files(&w, manifest);
     json_w_end_object(&w);
@@ -360,6 +370,19 @@ static enum al_err read_metrics(struct json_node *root, struct manifest *m)
     return AL_OK;
 }
 
+static enum al_err read_canaries(struct json_node *node, struct manifest *m)
+{
+    if (node == NULL)
+        return AL_OK;
+    for (size_t i = 0; i < COUNT_OF(canaries_names); i++) {
+        if (slice_is(json_text(node), canaries_names[i])) {
+            m->canaries = (enum manifest_canaries)i;
+            return AL_OK;
+        }
+    }
+    return wrong("canaries");
+}
+
 static enum al_err read_gate_numbers(struct json_node *object, struct manifest_gate *gate)
 {
     struct json_cursor cursor = {0};
@@ -449,6 +472,8 @@ static enum al_err read_root(struct json_node *root, struct manifest *m)
         err = calibration_read(json_get(root, "calibration"), &m->calibration);
     if (err == AL_OK)
         err = read_metrics(root, m);
+    if (err == AL_OK)
+        err = read_canaries(json_get(root, "canaries"), m);
     if (err == AL_OK)
         err = read_gate(json_get(root, "gate"), &m->gate);
     return err == AL_OK ? read_files(root, m) : err;

@@ -1,4 +1,4 @@
-/* One run, step by step: table -> enough? -> folds -> final model -> trial -> files. */
+/* One run, step by step: table -> enough? -> folds -> canaries -> final model -> trial -> files. */
 #include "fit_i.h"
 
 #include <stdio.h>
@@ -78,11 +78,23 @@ static bool is_enough(struct training *t, struct train_line *end)
     return true;
 }
 
+/* What was taught on rows that leak is not worth what its trial says. */
+static void heed_canaries(struct training *t)
+{
+    if (t->canaries.state != MANIFEST_CANARIES_FAILED)
+        return;
+    t->verdict.promoted = false;
+    snprintf(t->verdict.text, sizeof t->verdict.text, "refused: %.*s", GATE_TEXT_MAX - 10,
+             t->canaries.text);
+}
+
 static enum al_err run_steps(struct training *t,
                              const struct scorer *incumbent,
                              struct train_result *out)
 {
     enum al_err err = train_folds(t);
+    if (err == AL_OK)
+        err = train_canaries(t);
     if (err == AL_OK)
         err = train_final(t);
     if (err != AL_OK)
@@ -91,6 +103,7 @@ static enum al_err run_steps(struct training *t,
     err = train_judge(t, incumbent);
     if (err != AL_OK)
         return err;
+    heed_canaries(t);
     training_progress(t, TRAIN_STAGE_WRITE, 0.97);
     out->end.verdict = t->verdict.promoted ? TRAIN_PROMOTE : TRAIN_REFUSE;
     snprintf(out->end.reason, sizeof out->end.reason, "%.*s", MANIFEST_REASON_MAX - 1,

@@ -7,6 +7,7 @@
 #include "alphaloop/train/evaluate.h"
 #include "alphaloop/train/fit.h"
 #include "alphaloop/train/gate.h"
+#include "canary_i.h"
 
 /* The rows a job may use, in order of decision time; `order` leads back to where they were read to. */
 struct train_table {
@@ -104,6 +105,7 @@ struct training {
     struct train_table table;
     struct split folds[TRAIN_FOLDS_MAX], holdout;
     struct fold_outcome oof;
+    struct canaries canaries;
     struct fitted final;          /* the one to be served */
     size_t n_teach;               /* rows it was taught on */
     struct evaluation evaluation; /* on the untouched block */

@@ -120,6 +120,35 @@ static void write_calibration(struct json_writer *w, const struct calibration_ch
     json_w_end_object(w);
 }
 
+static void write_canaries(struct json_writer *w, const struct training *t)
+{
+    const struct canaries *c = &t->canaries;
+    json_w_key(w, "canaries");
+    json_w_object(w);
+    json_w_key(w, "verdict");
+    json_w_str(w, manifest_canaries_name(c->state));
+    json_w_key(w, "reason");
+    json_w_str(w, c->text);
+    write_number(w, "n_independent", c->n_independent);
+    write_number(w, "auc_small_model", c->auc_small);
+    write_number(w, "auc_shifted_labels", c->auc_shifted);
+    write_number(w, "auc_shuffled_labels", c->auc_shuffled);
+    write_number(w, "auc_shuffled_labels_max", c->auc_shuffled_max);
+    write_number(w, "auc_planted_column", c->auc_planted);
+    json_w_key(w, "strongest_columns");
+    json_w_array(w);
+    for (size_t i = 0; i < c->n_strongest; i++) {
+        json_w_object(w);
+        json_w_key(w, "name");
+        json_w_str(w, t->table.set->columns[c->strongest[i].column].name);
+        write_number(w, "auc", c->strongest[i].auc);
+        write_number(w, "auc_shifted_labels", c->strongest[i].auc_shifted);
+        json_w_end_object(w);
+    }
+    json_w_end_array(w);
+    json_w_end_object(w);
+}
+
 static void write_report(const struct training *t, struct buf *out)
 {
     const struct weight_summary *weight = &t->table.weight;
@@ -150,6 +179,7 @@ static void write_report(const struct training *t, struct buf *out)
         write_fold(&w, &t->oof.folds[i]);
     json_w_end_array(&w);
     write_calibration(&w, &t->oof.choice);
+    write_canaries(&w, t);
     write_evaluation(&w, "out_of_fold", &t->oof.evaluation);
     write_evaluation(&w, "untouched_block", &t->evaluation);
     json_w_key(&w, "gate");
@@ -245,6 +275,7 @@ static enum al_err fill_manifest(const struct training *t, struct manifest *m)
     m->n_rounds = t->kind->n_rounds(t->final.model);
     m->calibration = t->oof.calibration;
     fill_data(t, &m->data);
+    m->canaries = t->canaries.state;
     fill_gate(t, &m->gate);
     return fill_metrics(t, m);
 }

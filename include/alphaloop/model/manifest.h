@@ -61,6 +61,17 @@ struct manifest_data {
     struct sha256 hash; /* of the rows, in order, with labels and weights */
 };
 
+/* What became of the canaries (docs/learning.md); unknown in folders older than they are. */
+enum manifest_canaries {
+    MANIFEST_CANARIES_UNKNOWN,
+    MANIFEST_CANARIES_OFF,     /* the strategy does not want them */
+    MANIFEST_CANARIES_SKIPPED, /* too few rows to say anything */
+    MANIFEST_CANARIES_PASSED,
+    MANIFEST_CANARIES_FAILED, /* gate.reason says which */
+    MANIFEST_CANARIES_COUNT
+};
+const char *manifest_canaries_name(enum manifest_canaries state);
+
 struct manifest_gate {
     bool promote;
     char rule[32];                    /* "evidence" or "accuracy" */
@@ -88,6 +99,7 @@ struct manifest {
     struct calibration calibration;
     size_t n_metrics;
     struct manifest_metric metrics[MANIFEST_METRICS_MAX];
+    enum manifest_canaries canaries;
     struct manifest_gate gate;
     size_t n_files;
     struct manifest_file files[MANIFEST_FILES_MAX];

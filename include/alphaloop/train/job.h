@@ -38,6 +38,7 @@ struct train_job {
     uint32_t n_folds;        /* walk-forward folds before the untouched block */
     uint64_t fold_rows_max;  /* the newest of a fold's teachers that are used */
     double holdout_fraction; /* of the span, the untouched last block */
+    bool canaries;           /* learning section 5: what must fail is tried */
     double value_z;          /* standard errors between v and v_low */
     struct train_gate_settings gate;
     char incumbent[TRAIN_PATH_MAX]; /* folder of the active version; "" when none */
