@@ -35,6 +35,9 @@ TOP = {"signal_id", "signal_type", "asset", "amount", "confidence", "timestamp",
 SNAPSHOT = {"price", "spread", "volume_24h", "volatility", "orderbook_depth", "technical_indicators"}
 METADATA_NEEDED = {"reasoning", "risk_score", "decision_id", "propensity", "reasons"}
 
+CONTRIBUTIONS = ("contributions", "contribution_rest", "contribution_bias")
+CONTRIBUTION = {"feature", "value", "oriented", "contribution"}
+
 
 class BadSignal(Exception):
     def __init__(self, field, reason):
@@ -161,7 +164,29 @@ def check_metadata(metadata, signal_id):
     need(isinstance(metadata["reasons"], list), "metadata.reasons", "not a list")
     for reason in metadata["reasons"]:
         text(reason, "metadata.reasons")
+    check_contributions(metadata)
     check_finite(metadata, "metadata")
+
+
+def check_contributions(metadata):
+    """All three members or none; the reasons say of each feature what its number says."""
+    present = [name for name in CONTRIBUTIONS if name in metadata]
+    if not present:
+        return
+    need(len(present) == 3, "metadata.contributions", f"only {present}")
+    for name in CONTRIBUTIONS[1:]:
+        number(metadata[name], f"metadata.{name}")
+    items, field = metadata["contributions"], "metadata.contributions"
+    need(isinstance(items, list) and len(items) <= 5, field, "not a list of at most 5")
+    for item in items:
+        keys_of(object_of(item, field), f"{field}.", CONTRIBUTION, CONTRIBUTION)
+        name, added = text(item["feature"], f"{field}.feature"), number(item["contribution"], f"{field}.contribution")
+        need(item["value"] is None or number(item["value"], f"{field}.value") is not None, f"{field}.value", "no number")
+        need(isinstance(item["oriented"], bool), f"{field}.oriented", "not a boolean")
+        reason = f"{name} speaks {'for' if added > 0 else 'against'} it"
+        need(reason in metadata["reasons"], "metadata.reasons", f"{reason!r} is missing")
+    sizes = [abs(item["contribution"]) for item in items]
+    need(sizes == sorted(sizes, reverse=True), field, "not largest first")
 
 
 def check_finite(value, field):

@@ -100,6 +100,18 @@ static bool check_reasons(const struct decision *d, const struct signal_extra *x
     return x->n_reasons <= REASONS_MAX && (x->n_reasons == 0 || x->reasons != NULL);
 }
 
+static bool check_explanation(const struct decision *d, const struct signal_extra *x)
+{
+    const struct explanation *e = x->explanation;
+    (void)d;
+    if (e == NULL)
+        return true;
+    bool good = e->n <= EXPLANATION_TOP && isfinite(e->bias) && isfinite(e->rest);
+    for (size_t i = 0; i < e->n && good; i++)
+        good = e->top[i].feature != NULL && isfinite(e->top[i].log_odds);
+    return good;
+}
+
 static bool check_indicators(const struct decision *d, const struct signal_extra *x)
 {
     return x->indicator_names == NULL || x->n_indicators <= d->n_features;
@@ -133,6 +145,7 @@ static const struct {
     {"propensity", check_propensity},
     {"risk_score", check_risk_score},
     {"reasons", check_reasons},
+    {"contributions", check_explanation},
     {"technical_indicators", check_indicators},
     {"exit_fraction", check_exit},
     {"trace_id", check_trace_id},
@@ -268,6 +281,45 @@ static void write_entry(struct json_writer *w, const struct decision *d)
         write_text(w, "heuristic", d->heuristic);
 }
 
+/* The short words, then the features that weighed most. */
+static void write_reasons(struct json_writer *w, const struct signal_extra *x)
+{
+    json_w_key(w, "reasons");
+    json_w_array(w);
+    for (size_t i = 0; i < x->n_reasons; i++)
+        json_w_str(w, x->reasons[i]);
+    for (size_t i = 0; x->explanation != NULL && i < x->explanation->n; i++) {
+        const struct contribution *c = &x->explanation->top[i];
+        struct buf text = BUF_INIT(256);
+        buf_printf(&text, "%s speaks %s it", c->feature, c->log_odds > 0 ? "for" : "against");
+        json_w_string(w, buf_slice(&text));
+        buf_deinit(&text);
+    }
+    json_w_end_array(w);
+}
+
+static void write_explanation(struct json_writer *w, const struct explanation *e)
+{
+    json_w_key(w, "contributions");
+    json_w_array(w);
+    for (size_t i = 0; i < e->n; i++) {
+        json_w_object(w);
+        write_text(w, "feature", e->top[i].feature);
+        json_w_key(w, "value");
+        if (isfinite(e->top[i].value))
+            json_w_double(w, (double)e->top[i].value);
+        else
+            json_w_null(w);
+        json_w_key(w, "oriented");
+        json_w_bool(w, e->top[i].is_oriented);
+        write_number(w, "contribution", e->top[i].log_odds);
+        json_w_end_object(w);
+    }
+    json_w_end_array(w);
+    write_number(w, "contribution_rest", e->rest);
+    write_number(w, "contribution_bias", e->bias);
+}
+
 static void write_metadata(struct json_writer *w,
                            const struct decision *d,
                            const struct signal_extra *x)
@@ -278,16 +330,14 @@ static void write_metadata(struct json_writer *w,
     write_number(w, "risk_score", x->risk_score);
     write_uuid(w, "decision_id", d->decision_id);
     write_number(w, "propensity", d->propensity);
-    json_w_key(w, "reasons");
-    json_w_array(w);
-    for (size_t i = 0; i < x->n_reasons; i++)
-        json_w_str(w, x->reasons[i]);
-    json_w_end_array(w);
+    write_reasons(w, x);
     write_text(w, "kind", d->kind == DECISION_EXIT ? "exit" : "entry");
     if (d->kind == DECISION_EXIT)
         write_exit(w, d, x);
     else
         write_entry(w, d);
+    if (x->explanation != NULL)
+        write_explanation(w, x->explanation);
     json_w_end_object(w);
 }
 

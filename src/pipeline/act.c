@@ -11,6 +11,7 @@
 
 #include "alphaloop/base/timestamp.h"
 #include "alphaloop/domain/signal.h"
+#include "alphaloop/model/explain.h"
 #include "alphaloop/observe/metric.h"
 
 #include "pipeline_i.h"
@@ -243,9 +244,14 @@ static void write_body(struct journey *j, struct buf *body)
     const struct desk *desk = j->pair->desk;
     const char *reasons[REASONS_MAX];
     size_t n_reasons = entry_reasons(j, reasons);
+    struct explanation explanation;
+    bool is_explained = !j->decision->is_warmup &&
+                        explain_action(desk->scorer, desk->features, j->decision->features,
+                                       j->decision->side, &explanation);
     struct signal_extra extra = {
         .reasons = reasons,
         .n_reasons = n_reasons,
+        .explanation = is_explained ? &explanation : NULL,
         .risk_score = risk_score(&j->decision->snapshot, j->decision->sigma_h),
         .indicator_names = desk->feature_names,
         .n_indicators = j->decision->n_features,

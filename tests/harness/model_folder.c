@@ -75,6 +75,11 @@ void model_folder_write_manifest(struct model_folder *folder)
 
 void model_folder_init(struct model_folder *folder, const char *kind_name)
 {
+    model_folder_init_wide(folder, kind_name, N_COLS);
+}
+
+void model_folder_init_wide(struct model_folder *folder, const char *kind_name, size_t n_cols)
+{
     const struct model_kind *kind = model_kind_find(slice_of(kind_name));
     struct model_params params;
     struct model *model = NULL;
@@ -84,9 +89,9 @@ void model_folder_init(struct model_folder *folder, const char *kind_name)
                                     .trees = BUF_INIT(TREES_BYTES_MAX),
                                     .probe = BUF_INIT(1U << 20),
                                     .model = BUF_INIT(MODEL_BYTES_MAX)};
-    learnable_init(&folder->rows, N_ROWS, N_COLS, 1, 3);
+    learnable_init(&folder->rows, N_ROWS, n_cols, 1, 3);
     model_params_default(kind, &params);
-    struct model_fit fit = {.train = {N_ROWS, N_COLS, folder->rows.x, folder->rows.labels, NULL},
+    struct model_fit fit = {.train = {N_ROWS, n_cols, folder->rows.x, folder->rows.labels, NULL},
                             .params = &params,
                             .seed = 1,
                             .n_rounds = 10};
@@ -96,12 +101,15 @@ void model_folder_init(struct model_folder *folder, const char *kind_name)
     assert(err == AL_OK);
     err = kind->flatten(model, &folder->trees);
     assert(err == AL_OK);
-    err = kind->predict(model, folder->rows.x, 64, N_COLS, margins);
+    err = kind->predict(model, folder->rows.x, 64, n_cols, margins);
     assert(err == AL_OK);
-    probe_write(folder->rows.x, 64, N_COLS, margins, &folder->probe);
+    probe_write(folder->rows.x, 64, n_cols, margins, &folder->probe);
     kind->destroy(model);
     snprintf(folder->manifest->kind, sizeof folder->manifest->kind, "%s", kind_name);
     model_params_default(kind, &folder->manifest->params);
+    folder->manifest->n_features = n_cols;
+    for (size_t i = N_COLS; i < n_cols; i++)
+        snprintf(folder->manifest->features[i], MANIFEST_NAME_MAX, "column_%zu", i);
     model_folder_write_manifest(folder);
 }
 

@@ -12,6 +12,7 @@ struct model_folder {
 };
 
 void model_folder_init(struct model_folder *folder, const char *kind);
+void model_folder_init_wide(struct model_folder *folder, const char *kind, size_t n_cols);
 void model_folder_deinit(struct model_folder *folder);
 void model_folder_write_manifest(
     struct model_folder *folder); /* again, after the manifest was changed */

@@ -24,6 +24,20 @@ GOOD = {
     "trace_id": "trace-1",
 }
 
+SOME = {"contributions": [{"feature": "rsi_14", "value": 55.5, "oriented": True, "contribution": -0.5},
+                          {"feature": "gap", "value": None, "oriented": False, "contribution": 0.25}],
+        "contribution_rest": 0.125, "contribution_bias": -0.25}
+
+
+def explained(**changes):
+    """The metadata of a signal whose features are named."""
+    reasons = ["value_above_cost", "rsi_14 speaks against it", "gap speaks for it"]
+    return {**GOOD["metadata"], "reasons": reasons, **SOME, **changes}
+
+
+def item(**changes):
+    return [{**SOME["contributions"][0], **changes}]
+
 
 def changed(path, value):
     signal = copy.deepcopy(GOOD)
@@ -50,6 +64,7 @@ GOOD_CHANGES = [
     ("signal_type", "sell"), ("market_data_snapshot.spread", 0), ("market_data_snapshot.orderbook_depth", None),
     ("market_data_snapshot.technical_indicators", None), ("market_data_snapshot.technical_indicators", {}),
     ("metadata.reasons", []), ("metadata.anything", {"else": [1]}), ("metadata.propensity", 1),
+    ("metadata", explained()), ("metadata", explained(contributions=[])), ("metadata", explained(contributions=item(value=None))),
 ]
 
 
@@ -76,6 +91,14 @@ BAD_CHANGES = [
     ("metadata.decision_id", "0190a0b0-0000-7000-8000-00000000000b"), ("metadata.propensity", 0),
     ("metadata.propensity", 1.1), ("metadata.reasons", "momentum"), ("metadata.reasons", [1]), ("trace_id", ""),
     ("trace_id", None), ("trace_id", ...), ("surprise", 1),
+    ("metadata", explained(contributions=None)), ("metadata", explained(contributions=item() * 6)),
+    ("metadata", explained(contributions=item(feature=""))), ("metadata", explained(contributions=item(value="55"))),
+    ("metadata", explained(contributions=item(oriented=None))), ("metadata", explained(contributions=item(contribution=None))),
+    ("metadata", explained(contributions=item(surprise=1))), ("metadata", explained(contributions=item(feature="other"))),
+    ("metadata", explained(contributions=item(contribution=0.5))), ("metadata", explained(contribution_rest="0")),
+    ("metadata", explained(contributions=SOME["contributions"][::-1])),
+    ("metadata", {**explained(), "reasons": ["value_above_cost", "gap speaks for it"]}),
+    ("metadata", {name: value for name, value in explained().items() if name != "contribution_bias"}),
 ]
 
 

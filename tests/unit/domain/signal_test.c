@@ -102,6 +102,41 @@ static void test_signal_body_of_a_model_entry(void **state)
     body_has("\"expected_value\":0.0012");
 }
 
+static struct explanation explained(void)
+{
+    return (struct explanation){
+        -0.25, 0.125, 2, {{"rsi_14", 30.5F, true, 0.5}, {"gap", NAN, false, -0.0625}}};
+}
+
+static void test_signal_body_names_what_weighed_most(void **state)
+{
+    static const char *const reasons[] = {"value_above_cost"};
+    struct explanation explanation = explained();
+    (void)state;
+    extra.reasons = reasons;
+    extra.n_reasons = 1;
+    extra.explanation = &explanation;
+    body_has(
+        "\"reasons\":[\"value_above_cost\",\"rsi_14 speaks for it\",\"gap speaks against it\"]");
+    body_has("\"contributions\":[{\"feature\":\"rsi_14\",\"value\":30.5,\"oriented\":true,"
+             "\"contribution\":0.5},{\"feature\":\"gap\",\"value\":null,\"oriented\":false,"
+             "\"contribution\":-0.0625}],\"contribution_rest\":0.125,\"contribution_bias\":-0.25}");
+}
+
+static void test_signal_contributions_are_finite_and_few(void **state)
+{
+    struct explanation bad[4] = {explained(), explained(), explained(), explained()};
+    (void)state;
+    bad[0].top[1].log_odds = NAN;
+    bad[1].rest = INFINITY;
+    bad[2].bias = NAN;
+    bad[3].n = EXPLANATION_TOP + 1;
+    for (size_t i = 0; i < COUNT_OF(bad); i++) {
+        extra.explanation = &bad[i];
+        breaks("contributions");
+    }
+}
+
 static void test_signal_body_of_an_exit(void **state)
 {
     (void)state;
@@ -266,6 +301,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(test_signal_body_of_a_warmup_entry, begin),
         cmocka_unit_test_setup(test_signal_body_of_a_model_entry, begin),
+        cmocka_unit_test_setup(test_signal_body_names_what_weighed_most, begin),
+        cmocka_unit_test_setup(test_signal_contributions_are_finite_and_few, begin),
         cmocka_unit_test_setup(test_signal_body_of_an_exit, begin),
         cmocka_unit_test_setup(test_signal_amount_is_10_to_100000_with_2_decimals, begin),
         cmocka_unit_test_setup(test_signal_type_is_buy_or_sell, begin),
