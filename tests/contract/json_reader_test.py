@@ -40,15 +40,21 @@ def refuse(name):
     raise ValueError(name)
 
 
-def without_nul_keys(pairs):
+def check_surrogates(value):
+    json.dumps(value, ensure_ascii=False).encode("utf-8")  # halves of surrogate pairs do not encode
+
+
+def members(pairs):
+    """What counts of an object; what does not (NUL in the key, an earlier duplicate) must be well-formed all the same."""
+    check_surrogates(pairs)
     return {key: value for key, value in pairs if "\0" not in key}
 
 
 def strict(data):
     """What RFC 8259 and our bounds make of these bytes; ValueError when they are refused."""
     text = data.decode("utf-8")
-    value = json.loads(text, parse_constant=refuse, parse_int=Number, parse_float=Number, object_pairs_hook=without_nul_keys)
-    json.dumps(value, ensure_ascii=False).encode("utf-8")  # halves of surrogate pairs do not encode
+    value = json.loads(text, parse_constant=refuse, parse_int=Number, parse_float=Number, object_pairs_hook=members)
+    check_surrogates(value)
     return value
 
 
@@ -114,6 +120,12 @@ def test_numbers_are_read_alike(reader, text):
 @given(st.binary(max_size=8))
 def test_bytes_in_strings_are_read_alike(reader, data):
     agree(reader, b'"' + data + b'"')
+
+
+@pytest.mark.parametrize("document", [b'{"\\u0000\\ud800":1}', b'{"\\u0000":"\\ud800"}', b'{"a":"\\udc00","a":1}',
+                                      b'{"\\u0000":{"a":[1,{}]},"b":2,"b":[3]}'])
+def test_members_that_do_not_count_are_read_alike(reader, document):
+    agree(reader, document)
 
 
 @pytest.mark.parametrize("levels", [63, 64, 65, 200])
