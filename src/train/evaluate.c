@@ -7,9 +7,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define DIGIT_BITS      8
-#define N_DIGITS        (1U << DIGIT_BITS)
-#define PROBABILITY_MIN 1e-7 /* log loss of a certainty that was wrong stays finite */
+#include "alphaloop/train/forecast_score.h"
+
+#define DIGIT_BITS         8
+#define N_DIGITS           (1U << DIGIT_BITS)
+#define TRACK_RECORD_LEVEL 0.95
+#define PROBABILITY_MIN    1e-7 /* log loss of a certainty that was wrong stays finite */
 
 static const struct {
     struct evaluation_row row;
@@ -254,20 +257,19 @@ static enum al_err rank_ic_of(const float *v, const float *r, size_t n, double *
 enum al_err evaluate_regression(
     const float *v, const float *r, const float *w, size_t n, struct evaluation *out)
 {
-    double total = 0, sum = 0, absolute = 0, squares = 0, spread = 0;
     assert(n > 0);
+    struct forecast_errors errors = forecast_errors_of(r, v, NULL, w, n);
+    double total = 0, sum = 0, spread = 0;
     for (size_t i = 0; i < n; i++) {
-        double weight = weight_at(w, i), error = (double)v[i] - (double)r[i];
-        total += weight;
-        sum += weight * (double)r[i];
-        absolute += weight * fabs(error);
-        squares += weight * error * error;
+        total += weight_at(w, i);
+        sum += weight_at(w, i) * (double)r[i];
     }
     for (size_t i = 0; i < n; i++)
         spread += weight_at(w, i) * ((double)r[i] - sum / total) * ((double)r[i] - sum / total);
-    out->mae = ratio(absolute, total);
-    out->rmse = sqrt(ratio(squares, total));
-    out->r2 = spread > 0 ? 1 - squares / spread : NAN;
+    out->mae = errors.mae;
+    out->rmse = errors.rmse;
+    out->rmse_ratio = forecast_rmse_ratio(&errors);
+    out->r2 = spread > 0 ? 1 - errors.rmse * errors.rmse * total / spread : NAN;
     return rank_ic_of(v, r, n, &out->rank_ic);
 }
 
@@ -311,4 +313,21 @@ void evaluate_trading(
     out->calmar_ratio = l.drawdown > 0 ? l.total / l.drawdown : NAN;
     out->profit_factor = l.losses > 0 ? l.gains / l.losses : NAN;
     out->turnover = (double)l.n_trades / (double)n;
+}
+
+enum al_err evaluate_sharpe(const double *u,
+                            size_t n,
+                            size_t block,
+                            const struct sharpe_trials *trials,
+                            struct evaluation *out)
+{
+    double *periods = malloc((n / block + 1) * sizeof *periods);
+    if (periods == NULL)
+        return err_set(AL_ENOMEM, "evaluation of %zu decisions", n);
+    struct sharpe sharpe = sharpe_of(periods, sharpe_periods(u, n, block, periods));
+    free(periods);
+    out->psr = sharpe_probability(&sharpe, 0);
+    out->dsr = sharpe_deflated(&sharpe, trials);
+    out->track_record_min = sharpe_track_record_min(&sharpe, 0, TRACK_RECORD_LEVEL);
+    return AL_OK;
 }

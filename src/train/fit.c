@@ -1,6 +1,7 @@
 /* One run, step by step: table -> enough? -> folds -> canaries -> final model -> trial -> files. */
 #include "fit_i.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -125,6 +126,7 @@ enum al_err train_run(const struct train_job *job,
     t->job = job;
     t->hooks = hooks;
     t->kind = model_kind_find(slice_of(job->kind));
+    t->trials = (struct sharpe_trials){.n = job->gate.attempt, .variance = NAN};
     enum al_err err = check_job(job, set, t);
     if (err == AL_OK)
         err = train_table_init(&t->table, job, set, rows);

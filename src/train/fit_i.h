@@ -110,6 +110,7 @@ struct training {
     size_t n_teach;               /* rows it was taught on */
     struct evaluation evaluation; /* on the untouched block */
     struct gate_verdict verdict;
+    struct sharpe_trials trials; /* what the final model is the best of, as far as logged */
     size_t n_decisions;          /* judged in the untouched block */
     double stage_from, stage_to; /* share of the run that the stage under way covers */
     enum train_stage stage;

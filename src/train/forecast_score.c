@@ -41,9 +41,9 @@ struct forecast_errors forecast_errors_of(
                                     sqrt(ratio(naive_squares, total))};
 }
 
-double forecast_mase(const struct forecast_errors *errors, double scale)
+double forecast_mase(double mae, double scale)
 {
-    return ratio(errors->mae, scale);
+    return ratio(mae, scale);
 }
 
 double forecast_rmse_ratio(const struct forecast_errors *errors)

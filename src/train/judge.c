@@ -16,6 +16,8 @@
 #include <math.h>
 #include <stdlib.h>
 
+#include "alphaloop/train/forecast_score.h"
+
 #define NO_ROW SIZE_MAX
 
 struct judged {
@@ -251,6 +253,29 @@ static enum al_err evaluate_rows(struct training *t)
     return err;
 }
 
+/* Mean |r| of what the final model was taught on: the scale of MASE. */
+static double mean_size_of_teachers(const struct training *t)
+{
+    double sum = 0, weight = 0;
+    for (size_t i = 0; i < t->holdout.test_begin; i++) {
+        if (!split_may_teach(&t->holdout, &t->table.spans[i]))
+            continue;
+        sum += (double)t->table.weights[i] * fabs((double)t->table.net[i]);
+        weight += (double)t->table.weights[i];
+    }
+    return sum / weight;
+}
+
+/* The measures that say how much luck could have done. */
+static enum al_err evaluate_trial(struct training *t, const struct trial *trial)
+{
+    size_t block = (size_t)ceil(bootstrap_block(trial->n, decisions_in_span(&t->table, trial)));
+    evaluate_trading(trial->u_challenger, trial->traded, trial->n, t->evaluation.base_rate,
+                     &t->evaluation);
+    t->evaluation.mase = forecast_mase(t->evaluation.mae, mean_size_of_teachers(t));
+    return evaluate_sharpe(trial->u_challenger, trial->n, block, &t->trials, &t->evaluation);
+}
+
 static enum al_err ask_gate(struct training *t, const struct trial *trial, bool against_warmup)
 {
     const struct train_gate_settings *settings = &t->job->gate;
@@ -291,12 +316,11 @@ enum al_err train_judge(struct training *t, const struct scorer *incumbent)
     err = evaluate_rows(t);
     if (err == AL_OK)
         err = play(t, &trial, incumbent);
-    if (err == AL_OK) {
-        evaluate_trading(trial.u_challenger, trial.traded, trial.n, t->evaluation.base_rate,
-                         &t->evaluation);
-        t->n_decisions = trial.n;
+    if (err == AL_OK)
+        err = evaluate_trial(t, &trial);
+    t->n_decisions = trial.n;
+    if (err == AL_OK)
         err = ask_gate(t, &trial, incumbent == NULL);
-    }
     trial_deinit(&trial);
     return err;
 }

@@ -180,6 +180,7 @@ static void write_report(const struct training *t, struct buf *out)
     json_w_end_array(&w);
     write_calibration(&w, &t->oof.choice);
     write_canaries(&w, t);
+    write_count(&w, "trials", t->trials.n);
     write_evaluation(&w, "out_of_fold", &t->oof.evaluation);
     write_evaluation(&w, "untouched_block", &t->evaluation);
     json_w_key(&w, "gate");

@@ -41,7 +41,7 @@ static void tell_errors(size_t n)
     size_t k = (n - 1) / 4;
     struct forecast_errors e =
         forecast_errors_of(f + 1, f + 1 + k, f + 1 + 2 * k, f + 1 + 3 * k, k);
-    tell((double[]){e.mae, e.rmse, e.naive_mae, e.naive_rmse, forecast_mase(&e, x[0]),
+    tell((double[]){e.mae, e.rmse, e.naive_mae, e.naive_rmse, forecast_mase(e.mae, x[0]),
                     forecast_rmse_ratio(&e), forecast_r2_out_of_sample(&e)},
          7);
 }

@@ -11,6 +11,7 @@
 #include <stddef.h>
 
 #include "alphaloop/base/err.h"
+#include "alphaloop/train/sharpe.h"
 
 #define EVALUATION_ECE_BINS 15
 
@@ -46,7 +47,8 @@ MUST_CHECK enum al_err evaluate_classification(
 
 /*   v  [n] expected net outcome
  *   r  [n] net outcome
- *   w  [n] or NULL; rank_ic takes no notice of it */
+ *   w  [n] or NULL; rank_ic takes no notice of it
+ * mase is left: forecast_mase() of the mae and what the teachers earned. */
 MUST_CHECK enum al_err evaluate_regression(
     const float *v, const float *r, const float *w, size_t n, struct evaluation *out);
 
@@ -56,6 +58,16 @@ MUST_CHECK enum al_err evaluate_regression(
  *   base_rate  share of candidate actions with a net gain (NaN: not known) */
 void evaluate_trading(
     const double *u, const bool *traded, size_t n, double base_rate, struct evaluation *out);
+
+/* What the decisions' Sharpe ratio is worth (train/sharpe.h): psr, dsr, track_record_min.
+ *   u       [n] as above
+ *   block   decisions that make a period, >= 1: at least as many as share their market
+ *   trials  what they are the best of */
+MUST_CHECK enum al_err evaluate_sharpe(const double *u,
+                                       size_t n,
+                                       size_t block,
+                                       const struct sharpe_trials *trials,
+                                       struct evaluation *out);
 
 /* Rank AUC of scores for labels; NaN with one class. */
 MUST_CHECK enum al_err evaluate_auc(

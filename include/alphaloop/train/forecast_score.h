@@ -28,8 +28,8 @@ struct forecast_errors {
 struct forecast_errors forecast_errors_of(
     const float *y, const float *f, const float *naive, const float *w, size_t n);
 
-/* Mean absolute error over `scale`, the naive forecast's on the teachers: below 1 is better than naive. */
-double forecast_mase(const struct forecast_errors *errors, double scale);
+/* Mean absolute error over `scale`, the naive forecast's where the model was taught: below 1 is better than naive. */
+double forecast_mase(double mae, double scale);
 /* Below 1 is better than naive. */
 double forecast_rmse_ratio(const struct forecast_errors *errors);
 /* 1 - ratio^2: above 0 is better than naive. */

@@ -158,6 +158,7 @@ static void test_regression_by_hand(void **state)
     check_near(e.mae, 0.75, 1e-12);
     check_near(e.rmse, sqrt(0.75), 1e-12);
     check_near(e.r2, 1 - 3 / 6.75, 1e-12);
+    check_near(e.rmse_ratio, sqrt(3.0 / 37), 1e-12);
     /* ranks 1 2 3 4 and 2 1 3.5 3.5: sum of products of deviations 3.5, of squares 5 and 4.5 */
     check_near(e.rank_ic, 3.5 / sqrt(5 * 4.5), 1e-12);
 }
@@ -190,6 +191,25 @@ static void test_trading_by_hand(void **state)
     double mean = 0.02 / 6, squares = 0.0004 + 0.0001 + 0.0004 + 0.0009;
     check_near(e.sharpe_ratio, mean / sqrt((squares - 6 * mean * mean) / 5), 1e-9);
     check_near(e.sortino_ratio, mean / sqrt(0.0005 / 6), 1e-9);
+}
+
+/* Six decisions in periods of two: 0.02, -0.03, 0.03, worked out apart: mean 0.02 / 3, deviation 0.0321455. */
+static void test_sharpe_is_of_periods(void **state)
+{
+    const double u[] = {0.5, 0.02, 0, -0.01, -0.02, 0.03, 0};
+    const struct sharpe_trials one = {1, NAN}, ten = {10, 0.04};
+    (void)state;
+    check_ok(evaluate_sharpe(u, 7, 2, &one, &e));
+    double ratio = 0.0066666667 / 0.0321455025, skewness = -0.6309038567, kurtosis = 1.5;
+    double variance = 1 - skewness * ratio + (kurtosis - 1) / 4 * ratio * ratio;
+    check_near(e.psr, 0.5 * erfc(-ratio * sqrt(2 / variance) / sqrt(2)), 1e-7);
+    check_near(e.track_record_min, 1 + variance * pow(1.6448536270 / ratio, 2), 1e-5);
+    check_same_double(e.dsr, e.psr);
+    check_ok(evaluate_sharpe(u, 7, 2, &ten, &e));
+    double best = 0.2 * ((1 - 0.5772156649) * 1.2815515655 + 0.5772156649 * 1.7892417646);
+    check_near(e.dsr, 0.5 * erfc(-(ratio - best) * sqrt(2 / variance) / sqrt(2)), 1e-7);
+    check_ok(evaluate_sharpe(u, 7, 4, &one, &e)); /* one period says nothing */
+    assert_true(isnan(e.psr) && isnan(e.dsr) && isnan(e.track_record_min));
 }
 
 static void test_no_trades_leave_ratios_undefined(void **state)
@@ -249,6 +269,7 @@ int main(void)
         cmocka_unit_test_setup(test_regression_by_hand, setup),
         cmocka_unit_test_setup(test_constant_prediction_has_no_rank, setup),
         cmocka_unit_test_setup(test_trading_by_hand, setup),
+        cmocka_unit_test_setup(test_sharpe_is_of_periods, setup),
         cmocka_unit_test_setup(test_no_trades_leave_ratios_undefined, setup),
         cmocka_unit_test_setup(test_every_row_has_a_place, setup),
         cmocka_unit_test_setup(test_classification_values_lie_in_the_unit_interval, setup),

@@ -92,6 +92,25 @@ static void test_without_an_edge_nothing_is_promoted(void **state)
     check_i64((int64_t)n_skilled, 0);
 }
 
+static void test_an_edge_says_more_than_luck_and_than_nothing(void **state)
+{
+    struct train_result again;
+    (void)state;
+    begin(1500, 0.8, 5);
+    run();
+    double psr = metric("psr");
+    assert_true(psr > 0.5 && psr < 1);
+    check_same_double(metric("dsr"), psr); /* the first attempt was not chosen from several */
+    assert_true(metric("rmse_ratio") < 1 && metric("mase") < 1.1);
+    job.gate.attempt = 20;
+    check_ok(train_run(&job, &market.set, &rows, NULL, NULL, &again));
+    check_same_double(manifest_metric_value(again.manifest, "psr"), psr);
+    assert_true(manifest_metric_value(again.manifest, "dsr") < psr - 0.05);
+    check_has((const char *)again.report.ptr, "\"trials\":20");
+    train_result_deinit(&again);
+    end();
+}
+
 static void test_the_same_job_gives_the_same_bytes(void **state)
 {
     struct train_result again;
@@ -340,6 +359,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_the_edge_is_found_and_promoted),
         cmocka_unit_test(test_without_an_edge_nothing_is_promoted),
+        cmocka_unit_test(test_an_edge_says_more_than_luck_and_than_nothing),
         cmocka_unit_test(test_the_same_job_gives_the_same_bytes),
         cmocka_unit_test(test_the_order_of_reading_does_not_matter),
         cmocka_unit_test(test_the_untouched_block_is_untouched),
