@@ -167,21 +167,31 @@ static double mean_log_loss(const float *margins, const struct train_part *part)
     return weight > 0 ? sum / weight : NAN;
 }
 
+/* Rows of the fold whose outcome was known when the untouched block began. Calibration is fitted on them, and it teaches as
+ * much as a tree does: an outcome that reaches into the block must not. */
+static size_t list_judged(const struct training *t, const struct split *fold, uint32_t *indices)
+{
+    size_t n = 0;
+    for (size_t i = fold->test_begin; i < fold->test_end; i++) {
+        if (t->table.spans[i].available_at_ns <= t->holdout.cut_ns)
+            indices[n++] = (uint32_t)i;
+    }
+    return n;
+}
+
 static enum al_err predict_fold(struct training *t,
                                 const struct split *fold,
                                 const struct fitted *fitted,
                                 struct predictions *p,
                                 struct fold_report *report)
 {
-    size_t n = fold->test_end - fold->test_begin;
+    uint32_t *indices = p->rows + p->n;
+    size_t n = list_judged(t, fold, indices);
     struct train_part part;
-    uint32_t *indices = malloc((n + 1) * sizeof *indices);
-    if (indices == NULL)
-        return err_set(AL_ENOMEM, "predictions");
-    for (size_t i = 0; i < n; i++)
-        indices[i] = (uint32_t)(fold->test_begin + i);
+    report->test_loss = report->test_auc = NAN;
+    if (n == 0)
+        return AL_OK;
     enum al_err err = train_part_init(&part, &t->table, indices, n);
-    free(indices);
     if (err != AL_OK)
         return err;
     err = fitted_predict(fitted, part.x, n, t->table.rows->n_cols, p->margins + p->n);
@@ -193,10 +203,8 @@ static enum al_err predict_fold(struct training *t,
         memcpy(p->labels + p->n, part.labels, n * sizeof(float));
         memcpy(p->weights + p->n, part.weights, n * sizeof(float));
         memcpy(p->net + p->n, part.net, n * sizeof(float));
-        for (size_t i = 0; i < n; i++) {
-            p->rows[p->n + i] = (uint32_t)(fold->test_begin + i);
-            p->n_independent += t->table.unique[fold->test_begin + i];
-        }
+        for (size_t i = 0; i < n; i++)
+            p->n_independent += t->table.unique[indices[i]];
         p->n += n;
     }
     train_part_deinit(&part);

@@ -159,7 +159,8 @@ static void test_the_order_of_reading_does_not_matter(void **state)
     end();
 }
 
-/* The block judges; if the model or its calibration had seen it, turning its outcomes round would change them. */
+/* The block judges; if the model or its calibration had seen what was not known when it began, turning those outcomes round
+ * would change them. */
 static void test_the_untouched_block_is_untouched(void **state)
 {
     struct train_result again;
@@ -167,7 +168,7 @@ static void test_the_untouched_block_is_untouched(void **state)
     begin(1500, 1, 4);
     run();
     for (size_t i = 0; i < rows.n_rows; i++) {
-        if (rows.rows[i].t0_ns >= result.manifest->data.holdout_from_ns)
+        if (rows.rows[i].available_at_ns > result.manifest->data.holdout_from_ns)
             rows.rows[i].net_return = -rows.rows[i].net_return;
     }
     check_ok(train_run(&job, &market.set, &rows, NULL, NULL, &again));
