@@ -47,10 +47,11 @@ void admin_action_result(void *ctx, const struct admin_result *result)
     struct http_request *request = http_later_request(action->later);
     enum http_answer answer = HTTP_ANSWERED;
     if (request != NULL) {
-        log_info("admin", "action", http_request_trace_id(request), EV("action_result"),
-                 F_STR("strategy", action->strategy_id.text),
-                 F_STR("version", action->version.text),
-                 F_BOOL("done", result->outcome == ADMIN_DONE), F_STR("text", result->text));
+        if (!action->only_reads)
+            log_info("admin", "action", http_request_trace_id(request), EV("action_result"),
+                     F_STR("strategy", action->strategy_id.text),
+                     F_STR("version", action->version.text),
+                     F_BOOL("done", result->outcome == ADMIN_DONE), F_STR("text", result->text));
         if (result->outcome == ADMIN_DONE)
             answer = action->on_done(action, request, result);
         else if (action->on_other == NULL || !action->on_other(action, request, result))

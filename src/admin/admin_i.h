@@ -95,6 +95,7 @@ struct admin_action {
     struct http_later later;
     struct strategy_id strategy_id;
     struct model_version_id version;
+    bool only_reads; /* not worth a line in the log */
     /* Writes the answer of an action that was DONE; may go on asking (HTTP_LATER). NULL `on_other`
      * answers other outcomes by their usual codes. */
     enum http_answer (*on_done)(struct admin_action *,

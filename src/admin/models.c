@@ -203,6 +203,30 @@ enum http_answer admin_models_activate(struct http_request *request, void *ctx)
     return HTTP_LATER;
 }
 
+/* ---- GET /api/v1/models/{version}/importance ---- */
+
+static enum http_answer answer_importance(struct admin_action *action,
+                                          struct http_request *request,
+                                          const struct admin_result *result)
+{
+    (void)action;
+    json_w_raw(http_json(request, 200), result->body);
+    return HTTP_ANSWERED;
+}
+
+enum http_answer admin_models_importance(struct http_request *request, void *ctx)
+{
+    const struct admin_context *admin = ctx;
+    struct admin_action *action = admin_action_create(request, admin);
+    if (action == NULL)
+        return HTTP_ANSWERED;
+    action->version = admin_version_param(request);
+    action->only_reads = true;
+    action->on_done = answer_importance;
+    admin->actions.importance(admin->app, &action->version, admin_action_result, action);
+    return HTTP_LATER;
+}
+
 /* ---- GET /api/v1/models/{version}/metrics ---- */
 
 static void on_metrics(struct admin_query *query, size_t index, const struct pg_result *result)

@@ -1,12 +1,15 @@
 /* Folders by version name. Only names that are versions are ever touched, so a store may hold other things too. */
 #include "alphaloop/app/model_store.h"
 
+#include <stdlib.h>
 #include <string.h>
 
+#include "alphaloop/base/json.h"
 #include "alphaloop/model/trees.h"
 
-#define STORE_NAMES_MAX 100000
-#define PROBE_BYTES_MAX (16U + 4U * PROBE_ROWS_MAX * (FEATURES_MAX + 1U))
+#define STORE_NAMES_MAX  100000
+#define REPORT_BYTES_MAX (8U << 20)
+#define PROBE_BYTES_MAX  (16U + 4U * PROBE_ROWS_MAX * (FEATURES_MAX + 1U))
 
 enum al_err model_store_path(const char *root,
                              const struct model_version_id *version,
@@ -90,6 +93,67 @@ enum al_err model_store_load(const char *folder,
     }
     *out = scorer;
     return AL_OK;
+}
+
+/* gives *out: json_put() */
+static enum al_err read_report(const char *folder, const struct manifest *m, struct json_node **out)
+{
+    struct buf bytes = {0};
+    struct json_reader *reader = json_reader_create(REPORT_BYTES_MAX, JSON_DEPTH_MAX);
+    enum al_err err = read_file(folder, REPORT_FILE_NAME, REPORT_BYTES_MAX, &bytes);
+    if (err == AL_OK)
+        err = manifest_check_file(m, REPORT_FILE_NAME, buf_slice(&bytes));
+    if (err == AL_OK)
+        err = json_read(reader, buf_slice(&bytes), out);
+    json_reader_destroy(reader);
+    buf_deinit(&bytes);
+    return err;
+}
+
+static enum al_err write_importance(const struct manifest *m,
+                                    struct json_node *importance,
+                                    struct buf *out)
+{
+    struct json_writer w;
+    if (importance == NULL)
+        return err_set(AL_ENOTFOUND, "%s was trained by a program that kept no importance",
+                       m->version.text);
+    json_w_init(&w, out);
+    json_w_object(&w);
+    json_w_key(&w, "version");
+    json_w_str(&w, m->version.text);
+    json_w_key(&w, "strategy_id");
+    json_w_str(&w, m->strategy_id.text);
+    json_w_key(&w, "model_type");
+    json_w_str(&w, m->kind);
+    json_w_key(&w, "rows");
+    json_w_node(&w, json_get(importance, "rows"));
+    json_w_key(&w, "features");
+    json_w_node(&w, json_get(importance, "features"));
+    json_w_end_object(&w);
+    return buf_ok(out) ? AL_OK : err_set(AL_ERANGE, "the importance is too long");
+}
+
+enum al_err model_store_importance(const char *folder, struct buf *out)
+{
+    struct buf manifest_json = {0};
+    struct json_node *report = NULL;
+    struct manifest *m = calloc(1, sizeof *m);
+    enum al_err err =
+        m == NULL ? err_set(AL_ENOMEM, "a manifest")
+                  : read_file(folder, MANIFEST_FILE_NAME, MANIFEST_BYTES_MAX, &manifest_json);
+    if (err == AL_ENOTFOUND)
+        err = err_set(AL_ENOTFOUND, "the model store has no such version");
+    if (err == AL_OK)
+        err = manifest_read(buf_slice(&manifest_json), m);
+    if (err == AL_OK)
+        err = read_report(folder, m, &report);
+    if (err == AL_OK)
+        err = write_importance(m, json_get(report, "importance"), out);
+    json_put(report);
+    buf_deinit(&manifest_json);
+    free(m);
+    return err;
 }
 
 static enum al_err add_files(struct file_folder *folder, const struct train_result *result)

@@ -21,6 +21,7 @@
 #include "events_i.h"
 #include "feed_i.h"
 #include "funds_i.h"
+#include "importance_i.h"
 #include "intake_i.h"
 #include "ledger_i.h"
 #include "outbox_i.h"
@@ -214,6 +215,14 @@ static void action_rollback(void *app,
     activation_rollback(app, strategy_id, on_action_done, action_new(done, ctx));
 }
 
+static void action_importance(void *app,
+                              const struct model_version_id *version,
+                              admin_result_fn done,
+                              void *ctx)
+{
+    importance_read(app, version, done, ctx);
+}
+
 /* ---- building ---- */
 
 struct pg_options worker_pg_options(const struct worker *worker, const char *name)
@@ -311,7 +320,8 @@ static enum al_err start_admin(struct worker *worker)
         .live = view_live,
         .config = view_config,
         .feature_set = view_feature_set,
-        .actions = {action_train, action_cancel, action_activate, action_rollback},
+        .actions = {action_train, action_cancel, action_activate, action_rollback,
+                    action_importance},
     };
     struct http_config config = {
         .host = s->model_service_host,
@@ -376,7 +386,8 @@ static bool is_drained(const struct worker *worker)
     bool written = ledger_count(worker->ledger) == 0;
     bool sent = !worker->publishes || outbox_count(worker->outbox) == 0;
     return intake_is_idle(worker->intake) && written && sent &&
-           training_is_idle(worker->training) && worker->n_activations == 0;
+           training_is_idle(worker->training) && worker->n_activations == 0 &&
+           worker->n_importances == 0;
 }
 
 static void stop(struct worker *worker);

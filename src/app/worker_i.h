@@ -60,6 +60,7 @@ struct worker {
     int exit_code;
     uint64_t seed;
     int n_activations; /* under way */
+    int n_importances; /* being read */
     bool storage_ok;   /* the model store could be written when last tried */
     char storage_error[256];
     struct storage_check {

@@ -459,6 +459,45 @@ enum al_err booster_flatten(const struct model *model, struct buf *out)
     return err == AL_OK ? trees_flatten(json, out) : err;
 }
 
+/* One number of every column that splits: `out` is that member of the first column. The library names columns f0, f1 ... */
+static enum al_err add_scores(const struct model *model,
+                              const char *type,
+                              size_t n_cols,
+                              float *out)
+{
+    const size_t stride = sizeof(struct model_importance) / sizeof *out;
+    char config[64];
+    const char **names;
+    uint64_t n_names, n_dims;
+    const uint64_t *shape;
+    const float *scores;
+    snprintf(config, sizeof config, "{\"importance_type\":\"%s\"}", type);
+    if (model->xgb->XGBoosterFeatureScore(model->booster, config, &n_names, &names, &n_dims, &shape,
+                                          &scores) != 0)
+        return library_error(model->xgb, type);
+    for (uint64_t i = 0; i < n_names; i++) {
+        char *end;
+        unsigned long column = strtoul(names[i] + 1, &end, 10);
+        if (names[i][0] != 'f' || *end != '\0' || column >= n_cols)
+            return err_set(AL_EMODEL, "xgboost %s: there is no column %s", type, names[i]);
+        out[column * stride] = scores[i];
+    }
+    return AL_OK;
+}
+
+enum al_err booster_importance(const struct model *model,
+                               size_t n_cols,
+                               struct model_importance *out)
+{
+    memset(out, 0, n_cols * sizeof *out);
+    enum al_err err = add_scores(model, "weight", n_cols, &out->weight);
+    if (err == AL_OK)
+        err = add_scores(model, "gain", n_cols, &out->gain);
+    if (err == AL_OK)
+        err = add_scores(model, "cover", n_cols, &out->cover);
+    return err;
+}
+
 enum al_err booster_load(struct slice bytes, struct model **out)
 {
     const struct xgb *xgb;

@@ -30,6 +30,9 @@ enum al_err booster_predict(
 enum al_err booster_save(const struct model *model, struct buf *out);
 enum al_err booster_load(struct slice bytes, struct model **out);
 enum al_err booster_flatten(const struct model *model, struct buf *out);
+enum al_err booster_importance(const struct model *model,
+                               size_t n_cols,
+                               struct model_importance *out);
 void booster_destroy(struct model *model);
 
 #endif

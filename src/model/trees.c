@@ -32,7 +32,7 @@ struct lane_group {
 };
 
 struct trees {
-    uint32_t n_trees, n_features, n_groups;
+    uint32_t n_trees, n_features, n_nodes, n_groups;
     float base_margin;
     struct lane_group *groups;
     struct shap *shap; /* NULL without covers */
@@ -147,6 +147,7 @@ static enum al_err trees_build(const struct tree_list *list, struct trees **out)
     if (trees != NULL) {
         trees->n_trees = list->n_trees;
         trees->n_features = list->n_features;
+        trees->n_nodes = list->n_nodes;
         trees->base_margin = list->base_margin;
         trees->groups = calloc((list->n_trees + LANES - 1) / LANES, sizeof *trees->groups);
     }
@@ -198,6 +199,11 @@ size_t trees_count(const struct trees *trees)
 size_t trees_n_features(const struct trees *trees)
 {
     return trees->n_features;
+}
+
+size_t trees_n_nodes(const struct trees *trees)
+{
+    return trees->n_nodes;
 }
 
 /* The row with what is missing below every threshold, then the row with it above. */

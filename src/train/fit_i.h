@@ -129,6 +129,8 @@ MUST_CHECK enum al_err train_choose_calibration(const struct training *t,
                                                 struct calibration_choice *out);
 /* judge.c */
 MUST_CHECK enum al_err train_judge(struct training *t, const struct scorer *incumbent);
+/* importance.c: the member "importance" of the report */
+MUST_CHECK enum al_err train_importance_write(const struct training *t, struct json_writer *w);
 /* result.c */
 MUST_CHECK enum al_err train_result_fill(const struct training *t, struct train_result *out);
 

@@ -149,7 +149,7 @@ static void write_canaries(struct json_writer *w, const struct training *t)
     json_w_end_object(w);
 }
 
-static void write_report(const struct training *t, struct buf *out)
+static enum al_err write_report(const struct training *t, struct buf *out)
 {
     const struct weight_summary *weight = &t->table.weight;
     struct json_writer w;
@@ -183,10 +183,12 @@ static void write_report(const struct training *t, struct buf *out)
     write_count(&w, "trials", t->trials.n);
     write_evaluation(&w, "out_of_fold", &t->oof.evaluation);
     write_evaluation(&w, "untouched_block", &t->evaluation);
+    enum al_err err = train_importance_write(t, &w);
     json_w_key(&w, "gate");
     json_w_str(&w, t->verdict.text);
     json_w_end_object(&w);
     buf_putc(out, '\n');
+    return err;
 }
 
 /* ---- manifest ---- */
@@ -292,8 +294,9 @@ enum al_err train_result_fill(const struct training *t, struct train_result *out
     out->report = BUF_INIT(REPORT_BYTES_MAX);
     if (out->manifest == NULL)
         return err_set(AL_ENOMEM, "a manifest");
-    write_report(t, &out->report);
-    enum al_err err = t->kind->save(t->final.model, &out->model);
+    enum al_err err = write_report(t, &out->report);
+    if (err == AL_OK)
+        err = t->kind->save(t->final.model, &out->model);
     if (err == AL_OK)
         err = t->kind->flatten(t->final.model, &out->trees);
     if (err == AL_OK)

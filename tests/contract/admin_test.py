@@ -276,6 +276,15 @@ def test_activation_answers_by_its_outcome(admin, document, version, code):
         document.check_answer("POST", "/api/v1/models/{version}/activate", code, body)
 
 
+@pytest.mark.parametrize("version, code", [("v1", 200), ("v4", 503), ("v9", 404)])
+def test_importance_answers_by_its_outcome(admin, document, version, code):
+    got, body = admin.get(f"/api/v1/models/{version}/importance")
+    assert got == code, body
+    document.check_answer("GET", "/api/v1/models/{version}/importance", code, body)
+    if code == 200:
+        assert (body["rows"], body["features"][0]["feature"], body["features"][0]["weight"]) == (1000, "rsi_14", 7)
+
+
 def test_rollback_answers_by_its_outcome(admin, document):
     assert admin.post("/api/v1/strategies/nobody/rollback")[0] == 404
     assert admin.post("/api/v1/strategies/momentum_v1/rollback")[0] == 409

@@ -210,6 +210,25 @@ static void rollback(void *app, const struct strategy_id *id, admin_result_fn fn
         answer(fn, ctx, ADMIN_DONE, "back in warm-up", "");
 }
 
+static void importance(void *app,
+                       const struct model_version_id *version,
+                       admin_result_fn fn,
+                       void *ctx)
+{
+    static const char body[] =
+        "{\"version\":\"v1\",\"strategy_id\":\"momentum_v1\",\"model_type\":\"xgboost\",\"rows\":"
+        "1000,\"features\":[{\"feature\":\"rsi_14\",\"mean_abs_contribution\":0.5,\"gain\":12.5,"
+        "\"cover\":100,\"weight\":7}]}";
+    (void)app;
+    struct admin_result result = {.outcome = ADMIN_DONE, .text = "", .body = slice_of(body)};
+    if (strcmp(version->text, "v1") == 0)
+        fn(ctx, &result);
+    else if (strcmp(version->text, "v4") == 0)
+        answer(fn, ctx, ADMIN_AWAY, "as the test wants it", "");
+    else
+        answer(fn, ctx, ADMIN_NOT_FOUND, "the model store has no such version", "");
+}
+
 static const struct strategy_config *config_of(void *app, const struct strategy_id *id)
 {
     (void)app;
@@ -309,13 +328,14 @@ int main(int argc, char **argv)
     for (int i = 1; i < argc && self.n_words < WORDS_MAX; i++)
         self.words[self.n_words++] = argv[i];
     prepare();
-    self.admin = (struct admin_context){.settings = &self.settings,
-                                        .service = "model-service",
-                                        .version = "0.1.0",
-                                        .live = live,
-                                        .config = config_of,
-                                        .feature_set = features_of,
-                                        .actions = {trigger, cancel, activate, rollback}};
+    self.admin =
+        (struct admin_context){.settings = &self.settings,
+                               .service = "model-service",
+                               .version = "0.1.0",
+                               .live = live,
+                               .config = config_of,
+                               .feature_set = features_of,
+                               .actions = {trigger, cancel, activate, rollback, importance}};
     struct http_config config = {.host = "127.0.0.1",
                                  .api_key = "a-key-for-tests-only",
                                  .guard_metrics = has_word("guard"),

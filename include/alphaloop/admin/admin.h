@@ -115,7 +115,8 @@ enum admin_outcome {
 struct admin_result {
     enum admin_outcome outcome;
     struct model_version_id version; /* now active (activate, rollback); else "" */
-    const char *text; /* what happened or why not, a sentence; borrowed for the call */
+    const char *text;  /* what happened or why not, a sentence; borrowed for the call */
+    struct slice body; /* JSON that was asked for; borrowed for the call */
 };
 
 /* Called exactly once, on the loop's thread, from inside the action or later. */
@@ -130,6 +131,8 @@ struct admin_actions {
                      admin_result_fn,
                      void *ctx);
     void (*rollback)(void *app, const struct strategy_id *, admin_result_fn, void *ctx);
+    /* Read from the model store, not on the loop: the body is an answer of schema ModelImportance. */
+    void (*importance)(void *app, const struct model_version_id *, admin_result_fn, void *ctx);
 };
 
 /* ---- context and table ---- */

@@ -23,6 +23,10 @@ MUST_CHECK enum al_err model_store_load(const char *folder,
                                         const struct sha256 *schema_hash,
                                         struct scorer **out);
 
+/* What the report of a version says of its columns, as the answer of GET /api/v1/models/{version}/importance. AL_ENOTFOUND: there
+ * is no such folder, or it is of a program that kept no importance; AL_EVERIFY, AL_EPARSE, AL_EIO. */
+MUST_CHECK enum al_err model_store_importance(const char *folder, struct buf *out);
+
 /* Write the folder of a result; nothing is there on failure. */
 MUST_CHECK enum al_err model_store_save(const char *folder, const struct train_result *result);
 

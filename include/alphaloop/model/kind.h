@@ -65,6 +65,13 @@ struct model_fit {
 
 struct model; /* a fitted model */
 
+/* What the library says of one column. All 0 when no split uses it. */
+struct model_importance {
+    float weight; /* splits on it */
+    float gain;   /* mean gain in loss of a split */
+    float cover;  /* mean sum of Hessians of a split */
+};
+
 struct model_kind {
     const char *name;
     const char *summary;
@@ -83,7 +90,10 @@ struct model_kind {
     enum al_err (*save)(const struct model *model, struct buf *out); /* the library's own format */
     enum al_err (*load)(struct slice bytes, struct model **out);
     enum al_err (*flatten)(const struct model *model, struct buf *out); /* trees.h format */
-    void (*destroy)(struct model *model);                               /* NULL is fine */
+    enum al_err (*importance)(const struct model *model,
+                              size_t n_cols,
+                              struct model_importance *out); /* out [n_cols] */
+    void (*destroy)(struct model *model);                    /* NULL is fine */
 };
 
 const struct model_kind *model_kind_find(struct slice name); /* NULL when unknown */

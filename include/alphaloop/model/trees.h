@@ -44,6 +44,7 @@ void trees_destroy(struct trees *trees); /* NULL is fine */
 
 size_t trees_count(const struct trees *trees);
 size_t trees_n_features(const struct trees *trees);
+size_t trees_n_nodes(const struct trees *trees); /* of all trees */
 
 /* Log-odds of one row of trees_n_features() floats; NaN is missing. */
 float trees_score(const struct trees *trees, const float *row);

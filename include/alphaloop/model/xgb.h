@@ -34,6 +34,9 @@
     XGB(int, XGBoosterGetNumFeature, (void *, uint64_t *))                                         \
     XGB(int, XGBoosterPredictFromDMatrix,                                                          \
         (void *, void *, const char *, const uint64_t **, uint64_t *, const float **))             \
+    XGB(int, XGBoosterFeatureScore,                                                                \
+        (void *, const char *, uint64_t *, char const ***, uint64_t *, uint64_t const **,          \
+         float const **))                                                                          \
     XGB(int, XGBoosterSaveModelToBuffer, (void *, const char *, uint64_t *, const char **))        \
     XGB(int, XGBoosterLoadModelFromBuffer, (void *, const void *, uint64_t))
 

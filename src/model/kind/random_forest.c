@@ -50,5 +50,6 @@ const struct model_kind model_kind_random_forest = {
     .save = booster_save,
     .load = booster_load,
     .flatten = booster_flatten,
+    .importance = booster_importance,
     .destroy = booster_destroy,
 };

@@ -177,6 +177,30 @@ static void test_contributions_are_the_librarys(const struct model_kind *kind)
     kind->destroy(model);
 }
 
+/* Columns from 3 on mean nothing, and every split is on some column. */
+static void test_importance_finds_what_means_something(const struct model_kind *kind)
+{
+    struct model *model = fit_default(kind, 7);
+    struct buf bytes = BUF_INIT(TREES_BYTES_MAX);
+    struct model_importance columns[N_COLS];
+    uint32_t n_trees, n_nodes;
+    double splits = 0, best_noise = 0;
+    check_ok(kind->flatten(model, &bytes));
+    memcpy(&n_trees, bytes.ptr + 8, 4);
+    memcpy(&n_nodes, bytes.ptr + 20, 4);
+    check_ok(kind->importance(model, N_COLS, columns));
+    for (size_t k = 0; k < N_COLS; k++)
+        splits += (double)columns[k].weight;
+    check_near(splits, (n_nodes - n_trees) / 2.0, 0);
+    for (size_t k = 3; k < N_COLS; k++)
+        best_noise = fmax(best_noise, (double)columns[k].gain);
+    for (size_t k = 0; k < 3; k++)
+        assert_true((double)columns[k].gain > best_noise && columns[k].cover > 0);
+    check_err(kind->importance(model, 1, columns), AL_EMODEL);
+    buf_deinit(&bytes);
+    kind->destroy(model);
+}
+
 static bool cancel_at_once(void *ctx, const struct model_round *round)
 {
     *(size_t *)ctx = round->round;
@@ -271,6 +295,7 @@ static void (*const contract[])(const struct model_kind *kind) = {
     test_missing_is_a_value_of_its_own,
     test_the_walker_gives_the_same_bits,
     test_contributions_are_the_librarys,
+    test_importance_finds_what_means_something,
     test_cancel_stops_between_rounds,
     test_outcomes_all_alike_are_refused,
     test_infinite_features_are_refused,

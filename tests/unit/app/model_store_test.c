@@ -97,6 +97,51 @@ static bool knows_v1(void *ctx, const struct model_version_id *version)
     return strcmp(version->text, "v1") == 0;
 }
 
+/* A folder with this report; the manifest lists it, the file may be another. */
+static void save_report(const char *listed, const char *written, char path[FILE_PATH_MAX])
+{
+    struct manifest *manifest = malloc(sizeof *manifest);
+    struct train_result result = {.manifest_json = BUF_INIT(MANIFEST_BYTES_MAX),
+                                  .model = folder.model,
+                                  .trees = folder.trees,
+                                  .probe = folder.probe,
+                                  .report = BUF_INIT(1000)};
+    *manifest = *folder.manifest;
+    buf_puts(&result.report, written);
+    check_ok(manifest_add_file(manifest, REPORT_FILE_NAME, slice_of(listed)));
+    manifest_write(manifest, &result.manifest_json);
+    check_ok(model_store_path(root, &v1, path));
+    check_ok(model_store_save(path, &result));
+    buf_deinit(&result.manifest_json);
+    buf_deinit(&result.report);
+    free(manifest);
+}
+
+static void test_the_importance_of_a_version_is_that_of_its_report(void **state)
+{
+    static const char report[] = "{\"importance\":{\"rows\":10,\"features\":[{\"feature\":\"a\","
+                                 "\"gain\":1.5}]},\"gate\":\"\"}";
+    static const char without[] = "{\"gate\":\"an older program's\"}";
+    struct buf body = BUF_INIT(4096);
+    char path[FILE_PATH_MAX];
+    (void)state;
+    save_report(report, report, path);
+    check_ok(model_store_importance(path, &body));
+    check_str(buf_str(&body),
+              "{\"version\":\"v12\",\"strategy_id\":\"momentum_v1\",\"model_type\":"
+              "\"xgboost\",\"rows\":10,\"features\":[{\"feature\":\"a\",\"gain\":1.5}]}");
+    check_ok(file_remove(path));
+    check_err(model_store_importance(path, &body), AL_ENOTFOUND);
+    check_has(err_text(), "no such version");
+    save_report(without, without, path);
+    check_err(model_store_importance(path, &body), AL_ENOTFOUND);
+    check_has(err_text(), "kept no importance");
+    check_ok(file_remove(path));
+    save_report(report, without, path);
+    check_err(model_store_importance(path, &body), AL_EVERIFY);
+    buf_deinit(&body);
+}
+
 static void test_what_has_no_row_is_removed(void **state)
 {
     static const char *const names[] = {"v1", "v2", ".tmp-v3.99", "notes"};
@@ -165,6 +210,7 @@ int main(void)
         TEST(test_a_manifest_the_registry_does_not_know_is_refused),
         TEST(test_a_missing_or_cut_file_is_refused),
         TEST(test_a_changed_report_is_refused),
+        TEST(test_the_importance_of_a_version_is_that_of_its_report),
         TEST(test_what_has_no_row_is_removed),
         TEST(test_a_store_that_cannot_be_written_is_said),
     };
