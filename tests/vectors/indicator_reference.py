@@ -533,6 +533,44 @@ def trade_rate_ratio(trades, now, fast, slow):
     return ratio(rate(trades, now, fast, lambda t: 1), rate(trades, now, slow, lambda t: 1))
 
 
+USUAL = {}  # a rate at a trade's own time depends on nothing later: kept, or this file would take minutes
+
+
+def usual_rate(trades, i, memory):
+    key = (id(trades[i]), memory)
+    if key not in USUAL:
+        USUAL[key] = rate(trades[:i + 1], trades[i]["ts"], memory, lambda t: t["qty"])
+    return USUAL[key]
+
+
+@indicator("trade", [("buckets", 50), ("seconds", 5), ("memory", 600)], [[10, 3, 60], [40, 0.1, 30]])
+def vpin(trades, now, buckets, seconds, memory):
+    """On the axis of traded volume: every trade is a stretch of one sign, every bucket a stretch across them."""
+    if not warm(trades, now, buckets * seconds):
+        return None
+    stretches, end = [], 0.0
+    for i, trade in enumerate(trades):
+        if trade["ts"] - trades[0]["ts"] >= seconds:
+            stretches.append((i, end, end + trade["qty"], trade["side"]))
+            end += trade["qty"]
+    full, begin, at = [], 0.0, 0
+    while stretches:
+        while stretches[at][2] < begin - 1e-12:
+            at += 1
+        size = seconds * usual_rate(trades, stretches[at][0], memory)
+        if begin + size > end:
+            break
+        net, k = 0.0, at
+        while k < len(stretches) and stretches[k][1] < begin + size:
+            net += stretches[k][3] * (min(stretches[k][2], begin + size) - max(stretches[k][1], begin))
+            k += 1
+        full.append((abs(net), size))
+        begin += size
+    if len(full) < buckets:
+        return None
+    return sum(net for net, _ in full[-buckets:]) / sum(size for _, size in full[-buckets:])
+
+
 @indicator("trade", [("seconds", 60)], [[5]])
 def trade_vwap_distance(trades, now, seconds):
     if not warm(trades, now, seconds):
@@ -595,6 +633,19 @@ def spread_ratio(quotes, now, seconds):
     return None if not warm(quotes, now, seconds) else spread(quotes[-1]) / mean_over_time(quotes, now, seconds, spread)
 
 
+@indicator("quote", [("seconds", 300)], [[10]])
+def spread_rank(quotes, now, seconds):
+    if not warm(quotes, now, seconds):
+        return None
+    piece_ms, cents = seconds * 20, {}
+    for q in quotes:
+        cents[(EPOCH_MS + round(q["ts"] * 1000)) // piece_ms] = round(100 * (q["ask"] - q["bid"]))
+    newest = (EPOCH_MS + round(now * 1000)) // piece_ms
+    samples = [value for piece, value in cents.items() if newest - piece < 50]
+    last = round(100 * (quotes[-1]["ask"] - quotes[-1]["bid"]))
+    return mean([1.0 if s < last else 0.5 if s == last else 0.0 for s in samples]) if samples else None
+
+
 def sized(quotes):
     return [q for q in quotes if not math.isnan(q["bid_qty"]) and not math.isnan(q["ask_qty"])]
 
@@ -641,6 +692,14 @@ def microprice_offset(books, now, levels):
     both = list(zip(bids, asks))[:levels]
     price = sum(b[0] * a[1] + a[0] * b[1] for b, a in both) / sum(b[1] + a[1] for b, a in both)
     return (price - mid) / (asks[0][0] - bids[0][0])
+
+
+@indicator("book", [("levels", 5)], [[1], [50]])
+def depth_price_offset(books, now, levels):
+    bids, asks = books[-1]
+    orders = [order for pair in list(zip(bids, asks))[:levels] for order in pair]
+    price = sum(p * q for p, q in orders) / sum(q for _, q in orders)
+    return (price - (bids[0][0] + asks[0][0]) / 2) / (asks[0][0] - bids[0][0])
 
 
 @indicator("position")

@@ -1,5 +1,7 @@
 #include "harness/check.h"
 
+#include <stdio.h>
+
 #include "alphaloop/feature/feature_catalog.h"
 #include "alphaloop/feature/feature_engine.h"
 #include "alphaloop/market/synthetic.h"
@@ -22,20 +24,25 @@ struct desk { /* one asset, one feature set, everything fed as the program feeds
     struct candle candles[4000]; /* what would have been stored */
 };
 
-static struct desk *desk_open(const char *const *names, size_t n_names)
+static struct desk *desk_open_at(const char *const *names, size_t n_names, int64_t timeframe_ns)
 {
     struct slice slices[8];
     struct asset asset = {"BTCUSDT"};
     struct desk *desk = calloc(1, sizeof(*desk));
     for (size_t i = 0; i < n_names; i++)
         slices[i] = slice_of(names[i]);
-    check_ok(feature_set_resolve(slices, n_names, NS_PER_MIN, &desk->set));
+    check_ok(feature_set_resolve(slices, n_names, timeframe_ns, &desk->set));
     check_ok(market_state_create(&asset, &desk->market));
     for (size_t i = 0; i < desk->set.n_timeframes; i++)
         check_ok(market_state_add_timeframe(desk->market, desk->set.timeframes_ns[i]));
     check_ok(feature_engine_create(&desk->set, &desk->engine));
     desk->now_ns = WORLD_START;
     return desk;
+}
+
+static struct desk *desk_open(const char *const *names, size_t n_names)
+{
+    return desk_open_at(names, n_names, NS_PER_MIN);
 }
 
 static struct desk *desk_of(const char *name)
@@ -139,6 +146,35 @@ static void test_feature_engine_late_events_never_change_a_vector(void **state)
     assert_int_equal(desk_vector(desk, after), REASON_NONE);
     assert_memory_equal(before, after, desk->set.n_columns * sizeof(float));
     desk_close(desk);
+}
+
+/* A column at five times the timeframe is the one a strategy of that timeframe sees, bit for bit. */
+static void test_feature_engine_multiples_are_their_timeframe(void **state)
+{
+    const char *candles = "candles";
+    struct desk *multi = desk_of("multi"), *slow = desk_open_at(&candles, 1, 5 * NS_PER_MIN);
+    struct desk *both[] = {multi, slow};
+    struct world world;
+    float x[FEATURES_MAX], y[FEATURES_MAX];
+    size_t n_compared = 0;
+    (void)state;
+    world_init(&world, 13);
+    for (int i = 0; i < 40000; i++)
+        world_second(&world, both_tell, both);
+    assert_int_equal(desk_vector(multi, x), REASON_NONE);
+    assert_int_equal(desk_vector(slow, y), REASON_NONE);
+    for (size_t i = 0; i < slow->set.n_columns; i++) {
+        char name[FEATURE_NAME_MAX + 4];
+        snprintf(name, sizeof(name), "%s@5x", slow->set.columns[i].name);
+        size_t at = feature_set_find(&multi->set, slice_of(name));
+        if (at == SIZE_MAX)
+            continue;
+        assert_memory_equal(&x[at], &y[i], sizeof(float));
+        n_compared++;
+    }
+    assert_true(n_compared >= 20);
+    desk_close(multi);
+    desk_close(slow);
 }
 
 struct poisoned {
@@ -453,6 +489,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_feature_engine_warms_up_then_knows_every_column),
         cmocka_unit_test(test_feature_engine_same_events_give_the_same_bits),
+        cmocka_unit_test(test_feature_engine_multiples_are_their_timeframe),
         cmocka_unit_test(test_feature_engine_late_events_never_change_a_vector),
         cmocka_unit_test(test_feature_engine_does_not_look_ahead),
         cmocka_unit_test(test_feature_engine_absent_feed_is_missing_not_blocking),
