@@ -9,6 +9,7 @@
 #include "alphaloop/base/timestamp.h"
 #include "alphaloop/feature/feature_set.h"
 #include "alphaloop/store/decision_views.h"
+#include "alphaloop/store/order_outcomes.h"
 #include "alphaloop/store/quarantine.h"
 
 #define EXECUTIONS_MAX 1000 /* of one signal */
@@ -219,7 +220,43 @@ static void on_executions(struct admin_query *query, const struct pg_result *res
         json_w_end_object(w);
     }
     json_w_end_array(w);
+}
+
+static void write_order(struct json_writer *w, const struct order_outcome *order)
+{
+    json_w_object(w);
+    admin_write_time(w, "answered_at", order->answered_at_ns);
+    admin_write_time(w, "first_fill_at", order->first_fill_ns);
+    admin_write_number(w, "quantity", order->quantity);
+    admin_write_number(w, "price", order->quantity > 0 ? order->price : (double)NAN);
+    json_w_key(w, "markouts");
+    json_w_object(w);
+    for (size_t i = 0; i < MARKOUT_COUNT; i++)
+        admin_write_number(w, markout_lags[i].name, order->markouts[i]);
     json_w_end_object(w);
+    admin_write_number(w, "held", order_outcome_held(order));
+    admin_write_str(w, "exit_source", exit_source_names[order->exit_source]);
+    admin_write_number(w, "exit_price", order->exit_quantity > 0 ? order->exit_price : (double)NAN);
+    admin_write_time(w, "exited_at", order->exited_at_ns);
+    admin_write_number(w, "realised_gross", order->realised_gross);
+    admin_write_number(w, "realised_cost", order->realised_cost);
+    admin_write_number(w, "realised_net", order->realised_net);
+    json_w_end_object(w);
+}
+
+static void on_order(struct admin_query *query, const struct pg_result *result)
+{
+    struct order_outcome order;
+    json_w_key(query->w, "order");
+    if (pg_result_n_rows(result) == 0) {
+        json_w_null(query->w);
+    } else {
+        query->err = order_outcomes_read(result, 0, &order);
+        if (query->err != AL_OK)
+            return;
+        write_order(query->w, &order);
+    }
+    json_w_end_object(query->w);
 }
 
 static void on_signal(struct admin_query *query, size_t index, const struct pg_result *result)
@@ -228,8 +265,10 @@ static void on_signal(struct admin_query *query, size_t index, const struct pg_r
         on_signal_row(query, result);
     else if (query->found && index == 1)
         on_outcomes(query, result);
-    else if (query->found)
+    else if (query->found && index == 2)
         on_executions(query, result);
+    else if (query->found)
+        on_order(query, result);
 }
 
 static void answer_if_missing(struct admin_query *query, struct http_request *request)
@@ -250,6 +289,7 @@ enum http_answer admin_signals_get(struct http_request *request, void *ctx)
     decision_views_signal(query->batch, id);
     decision_views_outcomes(query->batch, id);
     decision_views_executions(query->batch, id, EXECUTIONS_MAX);
+    order_outcomes_find(query->batch, id);
     return admin_query_run(query, request);
 }
 

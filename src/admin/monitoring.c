@@ -150,6 +150,22 @@ static void write_progress(struct json_writer *w, const struct admin_strategy *s
     json_w_end_object(w);
 }
 
+static void write_markouts(struct json_writer *w, const struct admin_strategy *strategy)
+{
+    json_w_key(w, "markouts");
+    json_w_object(w);
+    for (size_t i = 0; i < MARKOUT_COUNT; i++) {
+        const struct markout_mean *mean = &strategy->markouts[i];
+        json_w_key(w, markout_lags[i].name);
+        json_w_object(w);
+        admin_write_i64(w, "fills", (int64_t)mean->n);
+        admin_write_number(w, "mean", mean->n > 0 ? mean->mean : (double)NAN);
+        admin_write_number(w, "t", markout_mean_t(mean));
+        json_w_end_object(w);
+    }
+    json_w_end_object(w);
+}
+
 static void write_strategy(struct json_writer *w, const struct admin_strategy *strategy)
 {
     json_w_object(w);
@@ -166,6 +182,7 @@ static void write_strategy(struct json_writer *w, const struct admin_strategy *s
     admin_write_i64(w, "settled", (int64_t)strategy->n_settled);
     admin_write_number(w, "pnl", finite_or_zero(strategy->pnl_settled));
     admin_write_number(w, "win_rate", strategy->win_rate);
+    write_markouts(w, strategy);
     json_w_end_object(w);
 }
 

@@ -12,6 +12,7 @@
 #include "alphaloop/observe/metric.h"
 #include "alphaloop/store/abstentions.h"
 #include "alphaloop/store/candles.h"
+#include "alphaloop/store/order_outcomes.h"
 #include "alphaloop/store/position_states.h"
 #include "alphaloop/store/samples.h"
 #include "alphaloop/store/trading_signals.h"
@@ -39,10 +40,11 @@ struct gathered {
     struct sample *samples; /* BATCH_ROWS_MAX: copies, 1.5 kB each */
     struct candle_row candles[BATCH_ROWS_MAX];
     struct position_state positions[BATCH_ROWS_MAX];
+    struct order_outcome orders[BATCH_ROWS_MAX];
     struct uuid published[BATCH_ROWS_MAX], expired[BATCH_ROWS_MAX], dropped[BATCH_ROWS_MAX];
     enum reason drop_reasons[BATCH_ROWS_MAX];
-    size_t n_signals, n_abstentions, n_samples, n_candles, n_positions, n_published, n_expired,
-        n_dropped;
+    size_t n_signals, n_abstentions, n_samples, n_candles, n_positions, n_orders, n_published,
+        n_expired, n_dropped;
 };
 
 struct ledger {
@@ -180,6 +182,9 @@ static void gather_effect(struct gathered *g, const struct effect *effect)
     case EFFECT_store_position:
         g->positions[g->n_positions++] = position_state_of(effect->position);
         break;
+    case EFFECT_store_order_outcome:
+        g->orders[g->n_orders++] = *effect->order;
+        break;
     case EFFECT_drop_decision:
         g->dropped[g->n_dropped] = effect->drop.decision_id;
         g->drop_reasons[g->n_dropped++] = effect->drop.reason;
@@ -203,7 +208,7 @@ static void gather(struct gathered *g, const struct row *row)
 static void gathered_reset(struct gathered *g)
 {
     g->n_signals = g->n_abstentions = g->n_samples = g->n_candles = 0;
-    g->n_positions = g->n_published = g->n_expired = g->n_dropped = 0;
+    g->n_positions = g->n_orders = g->n_published = g->n_expired = g->n_dropped = 0;
 }
 
 /* Each position once in a batch: the newest stands. */
@@ -237,6 +242,8 @@ static void write_statements(struct ledger *ledger)
     keep_newest_positions(g);
     if (g->n_positions > 0)
         position_states_upsert(ledger->batch, g->positions, g->n_positions);
+    if (g->n_orders > 0)
+        order_outcomes_upsert(ledger->batch, g->orders, g->n_orders);
     if (g->n_published > 0)
         trading_signals_mark_published(ledger->batch, g->published, g->n_published,
                                        worker_wall_ns(ledger->worker));

@@ -21,6 +21,7 @@
 #include "alphaloop/store/execution_events.h"
 #include "alphaloop/store/migrate.h"
 #include "alphaloop/store/model_versions.h"
+#include "alphaloop/store/order_outcomes.h"
 #include "alphaloop/store/orders_seen.h"
 #include "alphaloop/store/position_states.h"
 #include "alphaloop/store/samples.h"
@@ -38,6 +39,7 @@
 #define PENDING_MAX      4096
 #define COST_FILLS_MAX   1000
 #define POSITIONS_MAX    256
+#define HELD_MAX         20000
 #define CANDLES_EACH_MAX 1500
 #define VERSIONS_MAX     10000
 #define BATCH_BYTES_MAX  (1U << 20)
@@ -80,6 +82,7 @@ struct loaded {
     struct rows orders;     /* struct order_state */
     struct rows costs;      /* struct execution_row */
     struct rows positions;  /* struct position_state */
+    struct rows held;       /* struct order_outcome */
     struct rows samples;    /* struct samples_count */
     struct rows schedule;   /* struct training_schedule_row */
     struct rows outcomes;   /* struct samples_outcome */
@@ -201,6 +204,11 @@ static enum al_err read_outcome(struct recovery *r, const struct pg_result *resu
     return samples_read_outcome(result, row, rows_add(&r->loaded.outcomes));
 }
 
+static enum al_err read_held(struct recovery *r, const struct pg_result *result, size_t row)
+{
+    return order_outcomes_read(result, row, rows_add(&r->loaded.held));
+}
+
 static enum al_err read_candle(struct recovery *r, const struct pg_result *result, size_t row)
 {
     return candles_read(result, row, rows_add(&r->loaded.candles));
@@ -276,6 +284,12 @@ static void ask_positions(struct recovery *r, struct pg_batch *batch)
     position_states_load(batch, POSITIONS_MAX);
 }
 
+static void ask_held(struct recovery *r, struct pg_batch *batch)
+{
+    (void)r;
+    order_outcomes_load_held(batch, HELD_MAX);
+}
+
 static void ask_samples(struct recovery *r, struct pg_batch *batch)
 {
     (void)r;
@@ -327,6 +341,7 @@ static const struct load loads[] = {
     {ask_executions, read_execution},
     {ask_costs, read_cost},
     {ask_positions, read_position},
+    {ask_held, read_held},
     {ask_samples, read_samples},
     {ask_schedule, read_schedule},
     {ask_outcomes, read_outcome},
@@ -442,11 +457,11 @@ static void loaded_deinit(struct loaded *loaded)
     struct loaded_model *models = (struct loaded_model *)(void *)loaded->models.items;
     for (size_t i = 0; i < loaded->models.count; i++)
         scorer_destroy(models[i].scorer);
-    struct rows *all[] = {&loaded->pending, &loaded->open,     &loaded->executions,
-                          &loaded->orders,  &loaded->costs,    &loaded->positions,
-                          &loaded->samples, &loaded->schedule, &loaded->outcomes,
-                          &loaded->runs,    &loaded->candles,  &loaded->models,
-                          &loaded->versions};
+    struct rows *all[] = {&loaded->pending,  &loaded->open,    &loaded->executions,
+                          &loaded->orders,   &loaded->costs,   &loaded->positions,
+                          &loaded->held,     &loaded->samples, &loaded->schedule,
+                          &loaded->outcomes, &loaded->runs,    &loaded->candles,
+                          &loaded->models,   &loaded->versions};
     for (size_t i = 0; i < COUNT_OF(all); i++) {
         free(all[i]->items);
         all[i]->items = NULL;
@@ -477,6 +492,8 @@ static void apply_trading(struct recovery *r)
                                    order_ended(&r->loaded, &execution->order_id));
     FOR_EACH (struct order_state, state, r->loaded.orders)
         pipeline_restore_order(pipeline, state, r->now_ns);
+    FOR_EACH (struct order_outcome, outcome, r->loaded.held)
+        pipeline_restore_order_outcome(pipeline, outcome);
     FOR_EACH (struct position_state, state, r->loaded.positions) {
         struct position_track track;
         position_track_init(&track);
@@ -628,6 +645,7 @@ static void rows_init(struct loaded *loaded)
     loaded->orders.item_size = sizeof(struct order_state);
     loaded->costs.item_size = sizeof(struct execution_row);
     loaded->positions.item_size = sizeof(struct position_state);
+    loaded->held.item_size = sizeof(struct order_outcome);
     loaded->samples.item_size = sizeof(struct samples_count);
     loaded->schedule.item_size = sizeof(struct training_schedule_row);
     loaded->outcomes.item_size = sizeof(struct samples_outcome);

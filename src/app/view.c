@@ -100,6 +100,7 @@ static void strategy(struct worker *worker, size_t index, struct admin_strategy 
         .win_rate = view.n_settled > 0 ? (double)view.n_won / (double)view.n_settled : NAN,
         .last_verdict_at_ns = TIMESTAMP_NONE,
     };
+    memcpy(out->markouts, view.markouts, sizeof(out->markouts));
     (void)chars_set(out->active_kind, sizeof(out->active_kind), view.model_kind);
     training_view(worker->training, &view.strategy_id, out);
     if (isnan(out->n_eff))

@@ -387,6 +387,8 @@ static void take_in(struct market_desk *market,
     if (update->has_quote)
         price_path_append(&market->path, update->quote.ts_event_ns, update->quote.mid,
                           (update->quote.ask - update->quote.bid) / 2);
+    if (update->has_quote)
+        order_watch_price(market, &update->quote);
     for (size_t i = 0; i < update->n_candles && update->is_live; i++) {
         struct effect *effect = effects_push(effects, EFFECT_store_candle);
         effect->candle.asset = market->asset;

@@ -28,6 +28,9 @@ void effect_deinit(struct effect *effect)
     case EFFECT_store_position:
         free(effect->position);
         break;
+    case EFFECT_store_order_outcome:
+        free(effect->order);
+        break;
     default:
         break;
     }

@@ -122,6 +122,8 @@ void learn_on_order(struct pipeline *pipeline,
         protect_on_order(market, fact->state);
     step_count("learn", "fill", fact->execution != NULL ? "next" : "unchanged");
     struct open_decision *item = open_decisions_find(&pipeline->open, fact->state->signal_id);
+    if (market != NULL)
+        order_watch_fact(pipeline, market, fact, item, now_ns);
     if (item != NULL)
         follow_fill(pipeline, item, fact->execution, fact->state->ended);
 }
@@ -438,6 +440,7 @@ int64_t pipeline_tick(struct pipeline *pipeline, int64_t now_ns, struct effects 
 {
     int64_t next_ns = now_ns + NS_PER_S;
     label_due(pipeline, now_ns, effects);
+    order_watch_time(pipeline, now_ns, effects);
     forget_lost_orders(pipeline, now_ns);
     for (size_t i = 0; i < pipeline->n_desks; i++)
         train_due(&pipeline->desks[i], now_ns, effects);

@@ -173,8 +173,10 @@ static enum al_err add_market(struct pipeline *pipeline, const struct asset *ass
     cost_model_init(&market->costs);
     position_track_init(&market->position);
     enum al_err err = market_state_create(asset, &market->market);
-    if (err == AL_OK)
+    if (err == AL_OK) {
         pipeline->n_markets++;
+        err = market_orders_init(&market->orders);
+    }
     return err;
 }
 
@@ -267,6 +269,7 @@ enum al_err pipeline_create(const struct pipeline_options *options, struct pipel
     }
     rng_seed(&pipeline->rng, options->seed);
     map_init(&pipeline->open_orders, sizeof(struct order_id), OPEN_ORDERS_MAX);
+    map_init(&pipeline->watched_orders, sizeof(struct uuid), WATCHED_ORDERS_MAX);
     enum al_err err = build(pipeline, options);
     if (err != AL_OK) {
         pipeline_destroy(pipeline);
@@ -312,6 +315,7 @@ static void market_deinit(struct market_desk *market)
         feature_engine_destroy(market->pairs[i].engine);
     free(market->pairs);
     price_path_deinit(&market->path);
+    price_path_deinit(&market->orders.prices);
     market_state_destroy(market->market);
 }
 
@@ -332,6 +336,7 @@ void pipeline_destroy(struct pipeline *pipeline)
     while ((order = map_next(&pipeline->open_orders, &cursor, NULL)) != NULL)
         free(order);
     map_deinit(&pipeline->open_orders);
+    order_watch_deinit(pipeline);
     open_decisions_deinit(&pipeline->open);
     free(pipeline->told_orders);
     free(pipeline);
@@ -429,6 +434,7 @@ void pipeline_strategy_view(const struct pipeline *pipeline,
     }
     out->last_training_ns = desk->trigger.last_training_ns;
     out->next_training_ns = desk->trigger.next_scheduled_ns;
+    memcpy(out->markouts, desk->markouts, sizeof(out->markouts));
     out->live_brier = trigger_brier(&desk->trigger);
     out->live_brier_skill = trigger_brier_skill(&desk->trigger);
 }

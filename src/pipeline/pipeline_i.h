@@ -16,6 +16,7 @@
 #include "alphaloop/train/trigger.h"
 
 #include "open_decisions_i.h"
+#include "order_watch_i.h"
 
 struct pair;
 
@@ -31,6 +32,8 @@ struct desk {
     double heuristic_weights[HEURISTICS_MAX]; /* in table order */
     struct exit_rules exits;
     struct trigger_state trigger;
+    struct markout_mean markouts[MARKOUT_COUNT];
+    bool markout_warned[MARKOUT_COUNT];
     uint64_t n_needed_first,
         n_needed_next;         /* samples for the first training, and for each later one */
     uint64_t n_samples;        /* own fills, ever */
@@ -63,6 +66,7 @@ struct market_desk {
     struct price_path path;
     int64_t gap_max_ns; /* a longer silence refuses a label across it */
     struct cost_model costs;
+    struct market_orders orders;
     struct position_track position;
     struct exit_watch exit;
     size_t n_open_orders;
@@ -100,6 +104,7 @@ struct pipeline {
     struct market_desk markets[ASSETS_MAX];
     size_t n_markets;
     struct open_decisions open;
+    struct map watched_orders;       /* signal_id -> struct watched_order * (owned) */
     struct map open_orders;          /* order_id -> struct open_order * */
     struct known_order *told_orders; /* NEIGHBOUR_ROWS_MAX: those counted by n_told_orders */
     size_t n_told_orders;

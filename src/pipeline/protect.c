@@ -246,6 +246,7 @@ void protect_on_position(struct pipeline *pipeline,
     if (market == NULL || !track(market, update))
         return;
     note_update(market, now_ns);
+    order_watch_position(market, update, now_ns);
     if (position_track_is_open(&market->position))
         (void)exit_if_due(pipeline, market, &market->position, now_ns, effects);
     push_position(market, effects);

@@ -82,6 +82,8 @@ void desk_stop(struct desk_run *desk)
     free(desk->signals);
     free(desk->samples);
     free(desk->truths);
+    free(desk->outcomes);
+    free(desk->fills);
     effects_deinit(&desk->effects);
     pipeline_destroy(desk->pipeline);
     synthetic_destroy(desk->market);
@@ -163,6 +165,11 @@ static void perform(struct desk_run *desk)
                 grown(desk->samples, desk->n_samples, &desk->cap_samples, sizeof(struct sample));
             desk->samples[desk->n_samples++] = *effect.sample;
             break;
+        case EFFECT_store_order_outcome:
+            desk->outcomes = grown(desk->outcomes, desk->n_outcomes, &desk->cap_outcomes,
+                                   sizeof(struct order_outcome));
+            desk->outcomes[desk->n_outcomes++] = *effect.order;
+            break;
         case EFFECT_drop_decision:
             desk->n_drops[effect.drop.reason]++;
             break;
@@ -211,6 +218,10 @@ static void take_order_event(struct desk_run *desk, const struct exchange_messag
     bool executed = order_state_apply(state, &event, &execution, &conflict);
     state->exists = true;
     desk->n_executions += executed;
+    if (executed) {
+        desk->fills = grown(desk->fills, desk->n_fills, &desk->cap_fills, sizeof(struct execution));
+        desk->fills[desk->n_fills++] = execution;
+    }
     struct order_fact fact = {&event, state, executed ? &execution : NULL};
     learn_on_order(desk->pipeline, &fact, message->ts_ns, &desk->effects);
     json_put(doc);

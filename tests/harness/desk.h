@@ -46,6 +46,10 @@ struct desk_run {
     int64_t now_ns;
     struct sample *samples;
     size_t n_samples, cap_samples;
+    struct order_outcome *outcomes; /* every one that was stored, in order */
+    size_t n_outcomes, cap_outcomes;
+    struct execution *fills; /* of every order, as they came */
+    size_t n_fills, cap_fills;
     struct desk_truth
         *truths; /* of every entry decision with features, also of those that abstained */
     size_t n_truths, cap_truths;

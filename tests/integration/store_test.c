@@ -17,6 +17,7 @@
 #include "alphaloop/store/performance.h"
 #include "alphaloop/store/position_states.h"
 #include "alphaloop/store/quarantine.h"
+#include "alphaloop/store/order_outcomes.h"
 #include "alphaloop/store/samples.h"
 #include "alphaloop/store/stack.h"
 #include "alphaloop/store/trading_signals.h"
@@ -57,7 +58,7 @@ static int begin_test(void **state)
     pg_batch_reset(batch);
     rng_seed(&rng, 4711);
     database_run(db, "TRUNCATE order_events, orders_seen, trading_signals, abstentions, "
-                     "execution_events, samples,"
+                     "execution_events, order_outcomes, samples,"
                      " quarantine, candles, position_states, model_versions, "
                      "model_quality_metrics, training_runs,"
                      " training_schedule");
@@ -750,6 +751,104 @@ static void test_recovery_finds_executions_and_orders_of_open_signals(void **sta
     run(keep_orders, &orders);
     assert_int_equal(orders.n, 1);
     check_same_order(&orders.items[0], &order);
+}
+
+/* ---- order_outcomes ---- */
+
+static struct order_outcome any_order_outcome(void)
+{
+    struct order_outcome o = {.signal_id = any_uuid(),
+                              .side = any_side(),
+                              .is_dry_run = any_bool(),
+                              .decided_at_ns = any_ns(),
+                              .answered_at_ns = any_ns(),
+                              .first_fill_ns = any_bool() ? any_ns() : TIMESTAMP_NONE,
+                              .last_fill_ns = any_bool() ? any_ns() : TIMESTAMP_NONE,
+                              .quantity = 2 + rng_uniform(&rng),
+                              .price = rng_uniform(&rng),
+                              .fee_rate = any_double(),
+                              .netted = rng_uniform(&rng),
+                              .exit_quantity = rng_uniform(&rng),
+                              .exit_price = rng_uniform(&rng),
+                              .exit_fee_rate = any_double(),
+                              .exit_source = (enum exit_source)rng_below(&rng, EXIT_SOURCE_COUNT),
+                              .exited_at_ns = any_bool() ? any_ns() : TIMESTAMP_NONE,
+                              .realised_gross = any_bool() ? any_double() : (double)NAN,
+                              .realised_cost = any_bool() ? any_double() : (double)NAN,
+                              .realised_net = any_bool() ? any_double() : (double)NAN};
+    snprintf(o.strategy_id.text, sizeof(o.strategy_id.text), "momentum_v1");
+    any_asset(&o.asset);
+    for (size_t i = 0; i < MARKOUT_COUNT; i++)
+        o.markouts[i] = any_bool() ? any_double() : (double)NAN;
+    return o;
+}
+
+static void check_same_outcome(const struct order_outcome *a, const struct order_outcome *b)
+{
+    assert_true(uuid_eq(a->signal_id, b->signal_id) && a->side == b->side &&
+                a->is_dry_run == b->is_dry_run && a->exit_source == b->exit_source);
+    assert_memory_equal(&a->strategy_id, &b->strategy_id, sizeof(a->strategy_id));
+    assert_memory_equal(&a->asset, &b->asset, sizeof(a->asset));
+    const int64_t times[][2] = {{a->decided_at_ns, b->decided_at_ns},
+                                {a->answered_at_ns, b->answered_at_ns},
+                                {a->first_fill_ns, b->first_fill_ns},
+                                {a->last_fill_ns, b->last_fill_ns},
+                                {a->exited_at_ns, b->exited_at_ns}};
+    const double numbers[][2] = {
+        {a->quantity, b->quantity},           {a->price, b->price},
+        {a->fee_rate, b->fee_rate},           {a->netted, b->netted},
+        {a->exit_quantity, b->exit_quantity}, {a->exit_price, b->exit_price},
+        {a->exit_fee_rate, b->exit_fee_rate}, {a->realised_gross, b->realised_gross},
+        {a->realised_cost, b->realised_cost}, {a->realised_net, b->realised_net},
+        {a->markouts[0], b->markouts[0]},     {a->markouts[1], b->markouts[1]},
+        {a->markouts[2], b->markouts[2]},     {a->markouts[3], b->markouts[3]}};
+    for (size_t i = 0; i < COUNT_OF(times); i++)
+        check_i64(times[i][0], times[i][1]);
+    for (size_t i = 0; i < COUNT_OF(numbers); i++)
+        check_near(numbers[i][0], numbers[i][1], 0);
+}
+
+struct kept_outcomes {
+    struct order_outcome items[8];
+    size_t n;
+};
+
+static void keep_outcome_rows(void *ctx, size_t index, const struct pg_result *result)
+{
+    struct kept_outcomes *kept = ctx;
+    (void)index;
+    kept->n = pg_result_n_rows(result);
+    for (size_t i = 0; i < kept->n; i++)
+        check_ok(order_outcomes_read(result, i, &kept->items[i]));
+}
+
+static void test_order_outcomes_are_written_again_as_more_is_known(void **state)
+{
+    static struct order_outcome rows[4];
+    static struct kept_outcomes kept;
+    (void)state;
+    for (size_t i = 0; i < 4; i++)
+        rows[i] = any_order_outcome();
+    rows[3] = rows[0]; /* later in the same batch: it counts */
+    rows[3].exit_price = 77;
+    rows[1].decided_at_ns = NOON + 1;
+    rows[2].decided_at_ns = NOON;
+    order_outcomes_upsert(batch, rows, 4);
+    run(NULL, NULL);
+    for (size_t i = 1; i < 4; i++) {
+        order_outcomes_find(batch, rows[i].signal_id);
+        run(keep_outcome_rows, &kept);
+        assert_int_equal(kept.n, 1);
+        check_same_outcome(&kept.items[0], &rows[i]);
+    }
+    rows[3].netted = rows[3].quantity; /* holds nothing any more */
+    rows[3].exit_quantity = 0;
+    order_outcomes_upsert(batch, &rows[3], 1);
+    order_outcomes_load_held(batch, 8);
+    run(keep_outcome_rows, &kept);
+    assert_int_equal(kept.n, 2); /* the last result: oldest first */
+    check_same_outcome(&kept.items[0], &rows[2]);
+    check_same_outcome(&kept.items[1], &rows[1]);
 }
 
 /* ---- samples ---- */
@@ -1913,6 +2012,7 @@ int main(void)
         TEST(test_abstentions_come_back_and_are_settled),
         TEST(test_executions_come_back),
         TEST(test_recovery_finds_executions_and_orders_of_open_signals),
+        TEST(test_order_outcomes_are_written_again_as_more_is_known),
         TEST(test_samples_are_copied_out_as_they_went_in),
         TEST(test_copying_keeps_to_the_window_the_cut_and_the_bound),
         TEST(test_samples_settle_their_decision_and_are_kept_once),

@@ -11,6 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "alphaloop/dataset/markout.h"
 #include "alphaloop/domain/names.h"
 #include "alphaloop/io/http_route.h"
 
@@ -77,6 +78,7 @@ struct admin_strategy {
     uint64_t n_settled; /* decisions with a known outcome since the start of the ledger */
     double pnl_settled; /* their sum, quote currency */
     double win_rate;    /* NaN when n_settled is 0 */
+    struct markout_mean markouts[MARKOUT_COUNT];
     char last_verdict[ADMIN_TEXT_MAX]; /* of the gate, in words; "" before the first */
     int64_t last_verdict_at_ns;
 };

@@ -5,6 +5,7 @@
 #ifndef ALPHALOOP_PIPELINE_EFFECT_H
 #define ALPHALOOP_PIPELINE_EFFECT_H
 
+#include "alphaloop/dataset/order_outcome.h"
 #include "alphaloop/dataset/sample.h"
 #include "alphaloop/domain/decision.h"
 #include "alphaloop/strategy/exit.h"
@@ -23,6 +24,7 @@ struct effect {
         struct decision *decision;       /* store_decision; body below */
         struct sample *sample;           /* store_sample */
         struct position_track *position; /* store_position */
+        struct order_outcome *order;     /* store_order_outcome */
         struct {
             struct uuid decision_id;
             enum reason reason;

@@ -10,6 +10,7 @@
 #ifndef ALPHALOOP_PIPELINE_PIPELINE_H
 #define ALPHALOOP_PIPELINE_PIPELINE_H
 
+#include "alphaloop/dataset/order_outcome.h"
 #include "alphaloop/domain/market.h"
 #include "alphaloop/domain/order_state.h"
 #include "alphaloop/domain/position.h"
@@ -99,6 +100,8 @@ void pipeline_restore_open(struct pipeline *pipeline, const struct decision *dec
 void pipeline_restore_execution(struct pipeline *pipeline,
                                 const struct execution *execution,
                                 bool order_ended);
+/* What is not known to the end yet, oldest first; after the executions, whose totals count. */
+void pipeline_restore_order_outcome(struct pipeline *pipeline, const struct order_outcome *outcome);
 /* An order of an open decision: while it has not ended it counts as open. */
 void pipeline_restore_order(struct pipeline *pipeline,
                             const struct order_state *state,
@@ -169,8 +172,9 @@ struct strategy_view {
     uint64_t n_samples_needed; /* for the next training by count */
     uint64_t n_decisions, n_signals, n_abstained, n_settled, n_won;
     double settled_pnl; /* quote currency: net outcome times filled notional, own fills */
-    int64_t last_training_ns, next_training_ns; /* TIMESTAMP_NONE when none */
-    double live_brier, live_brier_skill;        /* of the serving model; NaN when unknown */
+    int64_t last_training_ns, next_training_ns;  /* TIMESTAMP_NONE when none */
+    double live_brier, live_brier_skill;         /* of the serving model; NaN when unknown */
+    struct markout_mean markouts[MARKOUT_COUNT]; /* of its fills since the start */
 };
 /* Hash of the strategy's feature set, which a model must have been trained on; NULL when there is no such strategy. */
 const struct sha256 *pipeline_schema_hash(struct pipeline *pipeline,
