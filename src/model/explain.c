@@ -17,8 +17,10 @@ static size_t largest(const double *contributions, const bool *taken, size_t n)
     return best;
 }
 
+/* What a sell sees in the place of a one-sided column is the column of the other side: that one is named. */
 static void take_largest(const struct feature_set *set,
                          const float *features,
+                         enum side side,
                          const double *contributions,
                          struct explanation *out)
 {
@@ -30,10 +32,11 @@ static void take_largest(const struct feature_set *set,
         if (i == set->n_columns)
             break;
         taken[i] = true;
+        size_t seen = side == SIDE_SELL ? set->columns[i].mirror : i;
         out->top[out->n++] = (struct contribution){
-            .feature = set->columns[i].name,
-            .value = features[i],
-            .is_oriented = set->columns[i].is_oriented,
+            .feature = set->columns[seen].name,
+            .value = features[seen],
+            .is_oriented = set->columns[seen].is_oriented,
             .log_odds = contributions[i],
         };
     }
@@ -53,6 +56,6 @@ bool explain_action(const struct scorer *scorer,
     feature_orient(set, features, side, oriented);
     if (!scorer_contributions(scorer, oriented, contributions, &out->bias))
         return false;
-    take_largest(set, features, contributions, out);
+    take_largest(set, features, side, contributions, out);
     return true;
 }

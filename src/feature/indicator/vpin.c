@@ -10,7 +10,8 @@ struct vpin {
     int64_t first_ns;
     bool has_first;
     double seconds;
-    double size, filled, net; /* the bucket being filled; size 0: none yet */
+    double size, filled,
+        net; /* the bucket being filled; size 0: none yet, or too little traded for any */
 };
 
 static void place(struct block *block, const double *options)
@@ -43,7 +44,7 @@ static void fill_buckets(struct vpin *self, const struct trade *trade)
 {
     double n_seen = (double)self->volume.window->cap;
     double left = trade->qty, sign = side_sign(trade->side);
-    while (left >= self->size - self->filled) {
+    while (self->size > 0 && left >= self->size - self->filled) {
         double part = self->size - self->filled;
         self->net += sign * part;
         left -= part;

@@ -668,6 +668,49 @@ static void test_indicator_windows_do_not_drift(void **state)
     }
 }
 
+/* What the text must speak of: a flat and a short past for candles, a missing value for all that can miss. */
+static void check_edge_cases(const struct indicator *indicator)
+{
+    const char *text = indicator->edge_cases;
+    bool is_candle = indicator->feed == FEED_CANDLE;
+    if (is_candle && (strstr(text, "flat") == NULL || strstr(text, "short: warming up") == NULL))
+        fail_msg("%s: what do a flat and a short past give? '%s'", indicator->name, text);
+    if (!is_candle && indicator->feed != FEED_CLOCK && strstr(text, "missing") == NULL)
+        fail_msg("%s: when is it missing? '%s'", indicator->name, text);
+}
+
+static void check_range(const struct indicator *indicator, const double *options)
+{
+    static struct series extreme;
+    static const double qtys[] = {5e-324, 1e18, 1e-300, 1, 1e18, 5e-324};
+    double values[INPUTS_MAX];
+    for (size_t start = 0; start < COUNT_OF(qtys); start++) {
+        extreme = all[FEED_TRADE];
+        for (size_t t = 0; t < extreme.n; t++)
+            extreme.trades[t].qty = qtys[(start + t / 40) % COUNT_OF(qtys)];
+        run_series(indicator, options, &extreme, 1, values);
+        for (size_t t = 0; t < extreme.n; t++)
+            assert_true(isnan(values[t]) ||
+                        (values[t] >= indicator->min && values[t] <= indicator->max));
+    }
+}
+
+/* The smallest and the largest quantities a market may report, by turns, also to the smallest options: no value leaves its
+ * range, and nothing counts for ever. */
+static void test_indicator_survives_extreme_trades(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < subject_count(); i++) {
+        struct subject subject = subject_at(i);
+        if (subject.indicator->feed != FEED_TRADE)
+            continue;
+        check_range(subject.indicator, subject.options);
+        for (size_t k = 0; k < indicator_n_options(subject.indicator); k++)
+            subject.options[k] = subject.indicator->options[k].min;
+        check_range(subject.indicator, subject.options);
+    }
+}
+
 static void test_indicator_table_is_sorted_and_complete(void **state)
 {
     (void)state;
@@ -680,6 +723,9 @@ static void test_indicator_table_is_sorted_and_complete(void **state)
         assert_true(indicator->min < indicator->max && indicator->version > 0 &&
                     indicator->value != NULL);
         assert_true(indicator->neutral >= indicator->min && indicator->neutral <= indicator->max);
+        assert_false(indicator->is_directional && indicator->is_one_sided);
+        assert_true(!indicator->is_one_sided || strcmp(indicator->options[0].name, "side") == 0);
+        check_edge_cases(indicator);
     }
 }
 
@@ -720,6 +766,7 @@ int main(void)
         cmocka_unit_test(test_indicator_empty_input_is_missing),
         cmocka_unit_test(test_indicator_forgets_what_it_says_it_forgets),
         cmocka_unit_test(test_indicator_windows_do_not_drift),
+        cmocka_unit_test(test_indicator_survives_extreme_trades),
         cmocka_unit_test(test_indicator_table_is_sorted_and_complete),
         cmocka_unit_test(test_indicator_options_are_checked),
     };

@@ -14,9 +14,9 @@
 
 #define N_COLS 9
 
-static const char *const names[N_COLS] = {"return_1",       "return_5",     "rsi_14",
-                                          "spread_bps",     "return_10",    "volume_zscore_20",
-                                          "macd_histogram", "atr_ratio_14", "candle_body"};
+static const char *const names[N_COLS] = {"return_1",       "keltner_upper_20", "rsi_14",
+                                          "spread_bps",     "keltner_lower_20", "volume_zscore_20",
+                                          "macd_histogram", "atr_ratio_14",     "candle_body"};
 
 static struct model_folder folder;
 static struct feature_set *set;
@@ -47,26 +47,32 @@ static double sum_of(const struct explanation *e)
 static void test_an_explanation_adds_up_for_both_sides(void **state)
 {
     struct rng rng;
-    size_t n_mirrored = 0;
+    size_t n_mirrored = 0, n_swapped = 0;
     (void)state;
     rng_seed(&rng, 1);
     for (int i = 0; i < 200; i++) {
-        float x[N_COLS];
+        float x[N_COLS], oriented[N_COLS];
+        double all[N_COLS], bias;
         struct explanation e;
         enum side side = i % 2 == 0 ? SIDE_BUY : SIDE_SELL;
         random_features(&rng, x);
         assert_true(explain_action(scorer, set, x, side, &e));
         assert_true(e.n > 0 && e.n <= EXPLANATION_TOP);
         check_near(sum_of(&e), margin_of(x, side), 1e-5);
+        feature_orient(set, x, side, oriented);
+        assert_true(scorer_contributions(scorer, oriented, all, &bias));
         for (size_t k = 0; k < e.n; k++) {
             size_t column = feature_set_find(set, slice_of(e.top[k].feature));
             assert_memory_equal(&e.top[k].value, &x[column], sizeof(float));
             assert_true(e.top[k].is_oriented == set->columns[column].is_oriented);
             assert_true(k == 0 || fabs(e.top[k].log_odds) <= fabs(e.top[k - 1].log_odds));
+            size_t place = side == SIDE_SELL ? set->columns[column].mirror : column;
+            check_near(all[place], e.top[k].log_odds, 0);
             n_mirrored += side == SIDE_SELL && e.top[k].is_oriented;
+            n_swapped += place != column;
         }
     }
-    assert_true(n_mirrored > 0);
+    assert_true(n_mirrored > 0 && n_swapped > 0);
 }
 
 /* Every column's own contribution, so that what is left out is never larger than what is named. */
