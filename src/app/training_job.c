@@ -75,6 +75,7 @@ enum al_err training_fill_job(const struct settings *settings,
     job->window_ns = (int64_t)(config->training.window_days * (double)NS_PER_DAY);
     job->weight_half_life_seconds = config->training.half_life_days * 86400;
     job->n_rows_max = config->training.max_rows;
+    job->cpcv_rows_max = config->training.cpcv_max_rows;
     job->canaries = config->training.canaries;
     job->use_market_evidence = config->training.use_market_evidence;
     job->deadline_seconds = settings->model_training_max_duration_seconds;

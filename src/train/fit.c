@@ -1,4 +1,4 @@
-/* One run, step by step: table -> enough? -> folds -> canaries -> final model -> trial -> files. */
+/* One run, step by step: table -> enough? -> folds -> canaries -> final model -> trial -> paths -> files. */
 #include "fit_i.h"
 
 #include <math.h>
@@ -105,6 +105,9 @@ static enum al_err run_steps(struct training *t,
     if (err != AL_OK)
         return err;
     heed_canaries(t);
+    err = train_paths(t);
+    if (err != AL_OK)
+        return err;
     training_progress(t, TRAIN_STAGE_WRITE, 0.97);
     out->end.verdict = t->verdict.promoted ? TRAIN_PROMOTE : TRAIN_REFUSE;
     snprintf(out->end.reason, sizeof out->end.reason, "%.*s", MANIFEST_REASON_MAX - 1,

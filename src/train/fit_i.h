@@ -65,6 +65,12 @@ void fitted_deinit(struct fitted *fitted);
 
 #define TRAIN_FOLDS_MAX 20
 
+/* Rows a model is taught on, cut into those that teach and those that say when to stop. */
+struct teachers {
+    uint32_t *indices; /* in the table; those that teach first */
+    size_t n_teach, n_validation;
+};
+
 /* Out-of-fold predictions of all folds, one after the other. */
 struct predictions {
     size_t n;
@@ -98,6 +104,14 @@ struct fold_outcome {
     size_t n_rows;                /* out of fold */
 };
 
+/* What combinatorial purged cross-validation says of the method: the same days, judged five times by other models. */
+struct path_outcome {
+    size_t n_decisions, n_rows; /* of each path; 0: there are no paths, */
+    char why_not[256];          /* and why; "" when nobody asked for them */
+    size_t teach_min;           /* rows that taught the split that had the fewest */
+    struct evaluation paths[CPCV_PATHS];
+};
+
 struct training {
     const struct train_job *job;
     const struct model_kind *kind;
@@ -110,6 +124,7 @@ struct training {
     size_t n_teach;               /* rows it was taught on */
     struct evaluation evaluation; /* on the untouched block */
     struct gate_verdict verdict;
+    struct path_outcome paths;
     struct sharpe_trials trials; /* what the final model is the best of, as far as logged */
     size_t n_decisions;          /* judged in the untouched block */
     double stage_from, stage_to; /* share of the run that the stage under way covers */
@@ -122,6 +137,15 @@ bool training_is_cancelled(const struct training *t);
 /* folds.c */
 MUST_CHECK enum al_err train_folds(struct training *t);
 MUST_CHECK enum al_err train_final(struct training *t);
+bool train_stops_early(const struct model_kind *kind);
+/* n_rounds 0: as the teachers' validation part says. report may be NULL. out: fitted_deinit() it in any case. */
+MUST_CHECK enum al_err train_fit(struct training *t,
+                                 const struct teachers *teachers,
+                                 size_t n_rounds,
+                                 struct fold_report *report,
+                                 struct fitted *out);
+/* paths.c: judges the method by combinatorial purged cross-validation on the rows before the untouched block. */
+MUST_CHECK enum al_err train_paths(struct training *t);
 /* calibrate.c */
 MUST_CHECK enum al_err train_calibrate(struct training *t, const struct predictions *p);
 MUST_CHECK enum al_err train_choose_calibration(const struct training *t,

@@ -18,7 +18,7 @@
 #define VALIDATION_SHARE    0.2
 #define VALIDATION_ROWS_MIN 50
 
-static bool stops_early(const struct model_kind *kind)
+bool train_stops_early(const struct model_kind *kind)
 {
     for (size_t i = 0; i < kind->n_params; i++) {
         if (strcmp(kind->params[i].name, "patience") == 0)
@@ -34,12 +34,6 @@ static bool on_round(void *ctx, const struct model_round *round)
     training_progress(t, t->stage, t->stage_from + (t->stage_to - t->stage_from) * share);
     return training_is_cancelled(t);
 }
-
-/* Teachers of a fold, cut into those that teach and the newest ones that say when to stop. */
-struct teachers {
-    uint32_t *indices; /* those that teach first */
-    size_t n_teach, n_validation;
-};
 
 static enum al_err cut_validation(const struct training *t,
                                   const struct split *fold,
@@ -94,18 +88,18 @@ static enum al_err find_teachers(const struct training *t,
     enum al_err err = AL_OK;
     if (is_fold)
         keep_newest(out, t->job->fold_rows_max);
-    if (is_fold && stops_early(t->kind))
+    if (is_fold && train_stops_early(t->kind))
         err = cut_validation(t, split, out);
     if (err != AL_OK)
         free(out->indices);
     return err;
 }
 
-static enum al_err fit_teachers(struct training *t,
-                                const struct teachers *teachers,
-                                size_t n_rounds,
-                                struct fold_report *report,
-                                struct fitted *out)
+enum al_err train_fit(struct training *t,
+                      const struct teachers *teachers,
+                      size_t n_rounds,
+                      struct fold_report *report,
+                      struct fitted *out)
 {
     size_t n_cols = t->table.rows->n_cols;
     struct train_part teach = {0}, validation = {0};
@@ -223,7 +217,7 @@ static enum al_err run_fold(struct training *t,
         return err;
     report->n_teach = teachers.n_teach;
     report->n_validation = teachers.n_validation;
-    err = fit_teachers(t, &teachers, 0, report, &fitted);
+    err = train_fit(t, &teachers, 0, report, &fitted);
     if (err == AL_OK)
         err = predict_fold(t, fold, &fitted, p, report);
     fitted_deinit(&fitted);
@@ -262,7 +256,7 @@ enum al_err train_folds(struct training *t)
     }
     if (err == AL_OK)
         err = train_calibrate(t, &p);
-    if (err == AL_OK && stops_early(t->kind))
+    if (err == AL_OK && train_stops_early(t->kind))
         t->oof.n_rounds = median_rounds(&t->oof);
     predictions_deinit(&p);
     return err;
@@ -278,7 +272,7 @@ enum al_err train_final(struct training *t)
     t->stage_from = 0.6;
     t->stage_to = 0.9;
     t->n_teach = teachers.n_teach;
-    err = fit_teachers(t, &teachers, t->oof.n_rounds, NULL, &t->final);
+    err = train_fit(t, &teachers, t->oof.n_rounds, NULL, &t->final);
     free(teachers.indices);
     return err;
 }

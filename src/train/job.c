@@ -38,6 +38,7 @@ static const struct field fields[] = {
     JOB("folds", n_folds, FIELD_U32, 2, 20),
     JOB("fold_rows_max", fold_rows_max, FIELD_U64, 1000, 1e8),
     JOB("holdout_fraction", holdout_fraction, FIELD_F64, 0.05, 0.5),
+    JOB("cpcv_rows_max", cpcv_rows_max, FIELD_U64, 0, 1e8),
     JOB("canaries", canaries, FIELD_BOOL, 0, 0),
     JOB("value_z", value_z, FIELD_F64, 0, 10),
     JOB("gate_rule", gate.rule, FIELD_TEXT, 0, 0),
@@ -66,6 +67,7 @@ void train_job_default(struct train_job *job)
     job->n_folds = 5;
     job->fold_rows_max = 60000;
     job->holdout_fraction = 0.2;
+    job->cpcv_rows_max = 50000;
     job->canaries = true;
     job->value_z = 1;
     job->gate.accuracy_min = 0.75;

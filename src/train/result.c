@@ -90,16 +90,70 @@ static void write_fold(struct json_writer *w, const struct fold_report *fold)
     json_w_end_object(w);
 }
 
-static void write_evaluation(struct json_writer *w,
-                             const char *key,
-                             const struct evaluation *evaluation)
+static void write_measures(struct json_writer *w, const struct evaluation *evaluation)
 {
-    json_w_key(w, key);
     json_w_object(w);
     for (size_t i = 0; i < evaluation_count(); i++) {
         double value = evaluation_value(evaluation, i);
         if (isfinite(value))
             write_number(w, evaluation_at(i)->name, value);
+    }
+    json_w_end_object(w);
+}
+
+static void write_evaluation(struct json_writer *w,
+                             const char *key,
+                             const struct evaluation *evaluation)
+{
+    json_w_key(w, key);
+    write_measures(w, evaluation);
+}
+
+static int double_cmp(const void *left, const void *right)
+{
+    double a = *(const double *)left, b = *(const double *)right;
+    return (a > b) - (a < b);
+}
+
+/* Lowest, middle and highest of the paths; not at all where a path has none. */
+static void write_spread(struct json_writer *w, const struct path_outcome *paths, size_t measure)
+{
+    double values[CPCV_PATHS];
+    for (size_t i = 0; i < CPCV_PATHS; i++) {
+        values[i] = evaluation_value(&paths->paths[i], measure);
+        if (!isfinite(values[i]))
+            return;
+    }
+    qsort(values, CPCV_PATHS, sizeof *values, double_cmp);
+    json_w_key(w, evaluation_at(measure)->name);
+    json_w_array(w);
+    json_w_double(w, values[0]);
+    json_w_double(w, values[CPCV_PATHS / 2]);
+    json_w_double(w, values[CPCV_PATHS - 1]);
+    json_w_end_array(w);
+}
+
+static void write_paths(struct json_writer *w, const struct path_outcome *paths)
+{
+    json_w_key(w, "cpcv");
+    json_w_object(w);
+    if (paths->why_not[0] != '\0') {
+        json_w_key(w, "left_out");
+        json_w_str(w, paths->why_not);
+    } else if (paths->n_decisions > 0) {
+        write_count(w, "decisions", paths->n_decisions);
+        write_count(w, "judged_on", paths->n_rows);
+        write_count(w, "taught_on_at_least", paths->teach_min);
+        json_w_key(w, "spread");
+        json_w_object(w);
+        for (size_t i = 0; i < evaluation_count(); i++)
+            write_spread(w, paths, i);
+        json_w_end_object(w);
+        json_w_key(w, "paths");
+        json_w_array(w);
+        for (size_t i = 0; i < CPCV_PATHS; i++)
+            write_measures(w, &paths->paths[i]);
+        json_w_end_array(w);
     }
     json_w_end_object(w);
 }
@@ -180,6 +234,7 @@ static enum al_err write_report(const struct training *t, struct buf *out)
     json_w_end_array(&w);
     write_calibration(&w, &t->oof.choice);
     write_canaries(&w, t);
+    write_paths(&w, &t->paths);
     write_count(&w, "trials", t->trials.n);
     write_evaluation(&w, "out_of_fold", &t->oof.evaluation);
     write_evaluation(&w, "untouched_block", &t->evaluation);

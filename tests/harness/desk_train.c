@@ -33,6 +33,7 @@ void desk_job(const struct desk_run *desk, uint32_t attempt, struct train_job *j
                             pipeline_feature_set(desk->pipeline, &desk->strategy->strategy_id),
                             &target, job),
           "job");
+    job->cpcv_rows_max = 0; /* what the evidence is about does not ask for it */
 }
 
 void desk_train(struct desk_run *desk, uint32_t attempt, struct train_result *out)

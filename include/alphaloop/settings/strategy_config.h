@@ -74,6 +74,7 @@ struct strategy_config {
         double window_days, half_life_days;
         uint32_t max_rows;
         bool use_market_evidence;
+        uint32_t cpcv_max_rows;
         bool canaries;
     } training;
 };

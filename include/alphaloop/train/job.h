@@ -38,6 +38,7 @@ struct train_job {
     uint32_t n_folds;        /* walk-forward folds before the untouched block */
     uint64_t fold_rows_max;  /* the newest of a fold's teachers that are used */
     double holdout_fraction; /* of the span, the untouched last block */
+    uint64_t cpcv_rows_max;  /* up to so many rows the report has paths; 0: never */
     bool canaries;           /* learning section 5: what must fail is tried */
     double value_z;          /* standard errors between v and v_low */
     struct train_gate_settings gate;

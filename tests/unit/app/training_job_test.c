@@ -21,7 +21,7 @@ static const char strategy[] =
     "\"label\":{\"barrier_up\":1.5,\"barrier_down\":0.5,\"settlement_lag_seconds\":3},"
     "\"model\":{\"kind\":\"random_forest\",\"parameters\":{\"num_parallel_tree\":17}},"
     "\"training\":{\"window_days\":9,\"half_life_days\":2.5,\"max_rows\":4321,"
-    "\"use_market_evidence\":false,\"canaries\":false}}";
+    "\"use_market_evidence\":false,\"cpcv_max_rows\":7000,\"canaries\":false}}";
 
 static const char *get(void *ctx, const char *name, const char **origin)
 {
@@ -82,6 +82,7 @@ static void test_every_setting_reaches_the_job(void **state)
     check_near(w->job.weight_half_life_seconds, 2.5 * 86400, 1e-9);
     check_i64((int64_t)w->job.n_rows_max, 4321);
     assert_false(w->job.use_market_evidence);
+    check_i64((int64_t)w->job.cpcv_rows_max, 7000);
     assert_false(w->job.canaries);
     check_i64((int64_t)w->job.n_features, 2);
     check_i64(w->job.timeframe_ns, NS_PER_MIN);

@@ -111,6 +111,82 @@ static void test_an_edge_says_more_than_luck_and_than_nothing(void **state)
     end();
 }
 
+/* The whole text from a key on, until the next one is met. */
+static const char *report_from(const struct train_result *of, const char *key)
+{
+    const char *at = strstr((const char *)of->report.ptr, key);
+    assert_non_null(at);
+    return at;
+}
+
+static double first_number(const char *text, const char *key)
+{
+    const char *at = strstr(text, key);
+    assert_non_null(at);
+    return strtod(at + strlen(key), NULL);
+}
+
+static void test_paths_tell_an_edge_from_none(void **state)
+{
+    (void)state;
+    begin(N, 1, 15);
+    job.cpcv_rows_max = 50000;
+    run();
+    const char *spread = report_from(&result, "\"spread\":");
+    printf("paths with an edge: %.400s\n", spread);
+    assert_true(first_number(spread, "\"roc_auc\":[") > 0.5 + 0.7 * (best_auc() - 0.5));
+    assert_true(first_number(spread, "\"net_utility\":[") > 0.3 * market.best_utility);
+    end();
+    begin(N, 0, 16); /* a forest does not stop early: it would know by heart what it was taught */
+    snprintf(job.kind, sizeof job.kind, "random_forest");
+    model_params_default(model_kind_find(SLICE("random_forest")), &job.params);
+    job.cpcv_rows_max = 50000;
+    run();
+    spread = report_from(&result, "\"spread\":");
+    assert_true(first_number(spread, "\"roc_auc\":[") < 0.52);
+    assert_true(first_number(spread, "\"net_utility\":[") <= 0);
+    end();
+}
+
+static void test_paths_keep_off_the_untouched_block(void **state)
+{
+    struct train_result again;
+    (void)state;
+    begin(1500, 1, 17);
+    job.cpcv_rows_max = 50000;
+    run();
+    for (size_t i = 0; i < rows.n_rows; i++) {
+        if (rows.rows[i].available_at_ns > result.manifest->data.holdout_from_ns)
+            rows.rows[i].net_return = -rows.rows[i].net_return;
+    }
+    check_ok(train_run(&job, &market.set, &rows, NULL, NULL, &again));
+    const char *before = report_from(&result, "\"cpcv\":"),
+               *after = report_from(&again, "\"cpcv\":");
+    assert_int_equal(strncmp(before, after, (size_t)(strstr(before, "\"trials\"") - before)), 0);
+    train_result_deinit(&again);
+    end();
+}
+
+static void test_paths_are_left_out_of_few_rows_of_many_and_if_not_asked_for(void **state)
+{
+    (void)state;
+    begin(700, 1, 18);
+    job.gate.n_eff_min = 100;
+    job.cut_ns = rows.rows[300].t0_ns;
+    job.cpcv_rows_max = 50000;
+    run();
+    check_has(report_from(&result, "\"cpcv\":"), "\"left_out\":\"a split has ");
+    job.cpcv_rows_max = result.manifest->data.n_rows - 1;
+    train_result_deinit(&result);
+    run();
+    check_has(report_from(&result, "\"cpcv\":"), "\"left_out\":\"there are ");
+    train_result_deinit(&result);
+    job.cpcv_rows_max = 0;
+    run();
+    check_has((const char *)result.report.ptr, "\"cpcv\":{}");
+    end();
+}
+
 static void test_the_same_job_gives_the_same_bytes(void **state)
 {
     struct train_result again;
@@ -361,6 +437,9 @@ int main(void)
         cmocka_unit_test(test_the_edge_is_found_and_promoted),
         cmocka_unit_test(test_without_an_edge_nothing_is_promoted),
         cmocka_unit_test(test_an_edge_says_more_than_luck_and_than_nothing),
+        cmocka_unit_test(test_paths_tell_an_edge_from_none),
+        cmocka_unit_test(test_paths_keep_off_the_untouched_block),
+        cmocka_unit_test(test_paths_are_left_out_of_few_rows_of_many_and_if_not_asked_for),
         cmocka_unit_test(test_the_same_job_gives_the_same_bytes),
         cmocka_unit_test(test_the_order_of_reading_does_not_matter),
         cmocka_unit_test(test_the_untouched_block_is_untouched),

@@ -1,0 +1,89 @@
+#include "play_i.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+void play_add_row(const struct train_table *table, size_t row, struct judged *decisions, size_t *n)
+{
+    const struct train_row *it = train_table_row(table, row);
+    struct judged *last = *n == 0 ? NULL : &decisions[*n - 1];
+    if (last == NULL ||
+        !uuid_eq(train_table_row(table, last->begin)->decision_id, it->decision_id)) {
+        last = &decisions[(*n)++];
+        *last = (struct judged){.begin = row, .row = {NO_ROW, NO_ROW, NO_ROW}, .taken = NO_ROW};
+    }
+    last->row[it->action] = row;
+    if (it->policy_took)
+        last->taken = row;
+}
+
+enum al_err play_margins_of_fitted(
+    const void *model, const float *x, size_t n_rows, size_t n_cols, float *margins)
+{
+    return fitted_predict(model, x, n_rows, n_cols, margins);
+}
+
+enum al_err play_score(const struct train_table *table,
+                       const struct judged *decisions,
+                       size_t n,
+                       margins_fn margins_of,
+                       const void *model,
+                       float *margins)
+{
+    size_t n_cols = table->rows->n_cols;
+    float *x = malloc((2 * n + 1) * n_cols * sizeof *x);
+    if (x == NULL)
+        return err_set(AL_ENOMEM, "%zu decisions", n);
+    for (size_t i = 0; i < n; i++) {
+        const float *raw = train_table_features(table, decisions[i].begin);
+        feature_orient(table->set, raw, SIDE_BUY, x + 2 * i * n_cols);
+        feature_orient(table->set, raw, SIDE_SELL, x + (2 * i + 1) * n_cols);
+    }
+    enum al_err err = margins_of(model, x, 2 * n, n_cols, margins);
+    free(x);
+    return err;
+}
+
+enum side play_choose(const struct calibration *calibration, const float margins[2])
+{
+    struct prediction buy = calibration_apply(calibration, (double)margins[0]);
+    struct prediction sell = calibration_apply(calibration, (double)margins[1]);
+    if (sell.v > buy.v)
+        return sell.v_low > 0 ? SIDE_SELL : SIDE_NONE;
+    return buy.v_low > 0 ? SIDE_BUY : SIDE_NONE;
+}
+
+double play_outcome(const struct train_table *table, size_t row)
+{
+    const struct train_row *it = train_table_row(table, row);
+    return (double)it->net_return * (double)it->fill_fraction;
+}
+
+double play_utility(const struct train_table *table,
+                    const struct judged *decision,
+                    enum side choice)
+{
+    if (choice == SIDE_NONE || decision->row[choice] == NO_ROW)
+        return 0;
+    size_t row = decision->row[choice];
+    double u = play_outcome(table, row);
+    bool stands_alone = row == decision->taken && decision->row[side_opposite(choice)] == NO_ROW;
+    if (!stands_alone)
+        return u;
+    double propensity = (double)train_table_row(table, row)->propensity;
+    return u * fmin(1.0 / fmax(propensity, 1e-6), WEIGHT_PROPENSITY_CAP);
+}
+
+double play_span(const struct train_table *table, const struct judged *decisions, size_t n)
+{
+    double sum = 0;
+    size_t end = 0;
+    for (size_t i = 0; i < n; i++) {
+        const struct label_span *span = &table->spans[decisions[i].begin];
+        end = end > i ? end : i;
+        while (end < n && table->spans[decisions[end].begin].t0_ns <= span->t1_ns)
+            end++;
+        sum += (double)(end - i);
+    }
+    return n > 0 ? fmax(sum / (double)n, 1) : 1;
+}

@@ -1,0 +1,53 @@
+/* Playing decisions: what would a policy have earned, decision by decision? For the trial on the untouched block and for the
+ * paths of cross-validation.
+ *
+ * A model's choice is the entry rule's: the action with the larger v when its lower bound is above 0, else none. The utility of
+ * a choice is
+ *
+ *     none chosen                       0
+ *     the outcome of it is known        r f       net return times filled fraction
+ *     only the other outcome is known   0
+ *
+ * and where a decision has no evidence of the action not taken, a policy that agrees with the logged action gets r f / pi
+ * (Horvitz & Thompson 1952, the weight capped): agreeing decisions stand for the disagreeing ones, which got 0, so the mean
+ * stays unbiased. Position sizes are left out: one unit is one unit. */
+#ifndef ALPHALOOP_TRAIN_PLAY_I_H
+#define ALPHALOOP_TRAIN_PLAY_I_H
+
+#include "fit_i.h"
+
+#define NO_ROW SIZE_MAX
+
+struct judged {
+    size_t begin;  /* first row of the decision */
+    size_t row[3]; /* by enum side; NO_ROW without evidence */
+    size_t taken;  /* row of the logged action; NO_ROW: it abstained, or its order was not filled */
+};
+
+/* The row belongs to the last of the n decisions or begins the next one. Rows come in the table's order; there is room. */
+void play_add_row(const struct train_table *table, size_t row, struct judged *decisions, size_t *n);
+
+typedef enum al_err (*margins_fn)(
+    const void *model, const float *x, size_t n_rows, size_t n_cols, float *margins);
+/* model is a struct fitted. */
+MUST_CHECK enum al_err play_margins_of_fitted(
+    const void *model, const float *x, size_t n_rows, size_t n_cols, float *margins);
+
+/* Both actions at each of the n decisions.  margins  [n][2] buy, sell; out */
+MUST_CHECK enum al_err play_score(const struct train_table *table,
+                                  const struct judged *decisions,
+                                  size_t n,
+                                  margins_fn margins_of,
+                                  const void *model,
+                                  float *margins);
+
+enum side play_choose(const struct calibration *calibration, const float margins[2]);
+double play_utility(const struct train_table *table,
+                    const struct judged *decision,
+                    enum side choice);
+double play_outcome(const struct train_table *table, size_t row); /* r f */
+
+/* Decisions that begin within a decision's label, itself included, on average: how far neighbours share their market. */
+double play_span(const struct train_table *table, const struct judged *decisions, size_t n);
+
+#endif
