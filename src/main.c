@@ -40,7 +40,7 @@ static void print_roles(FILE *out)
 /* Roles of the interface that a later version brings: told apart from a slip of the pen. */
 static bool comes_later(const char *name)
 {
-    return strcmp(name, "backtest") == 0 || strcmp(name, "replay") == 0;
+    return strcmp(name, "replay") == 0;
 }
 
 static int refuse_role(const char *name)

@@ -4,7 +4,7 @@
 
 #include "alphaloop/io/amqp.h"
 #include "alphaloop/market/exchange.h"
-#include "simulate_source_i.h"
+#include "market_source_i.h"
 
 /* ---- options ---- */
 

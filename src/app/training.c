@@ -201,16 +201,9 @@ static void ask_schedule(struct training *t, uint64_t n_needed)
     training_schedule_upsert(t->batch, &row);
 }
 
-/* How many new own samples start the next training: with too few, as many more as their effective number lacks. */
 static uint64_t next_needed(const struct training *t)
 {
-    const struct settings *settings = t->worker->settings;
-    if (t->ended_well && t->end.verdict == TRAIN_TOO_FEW && t->end.n_eff >= 1) {
-        double lacking = settings->model_training_min_dataset_size / t->end.n_eff - 1;
-        double more = lacking * (double)t->current.n_rows;
-        return more > 50 ? (uint64_t)more : 50;
-    }
-    return config_of(t)->training.new_samples;
+    return training_next_needed(t->worker->settings, config_of(t), t->ended_well ? &t->end : NULL);
 }
 
 static void tell_finished(struct training *t)

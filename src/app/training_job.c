@@ -104,6 +104,17 @@ enum al_err training_write_job(const struct settings *settings,
     return err;
 }
 
+uint64_t training_next_needed(const struct settings *settings,
+                              const struct strategy_config *config,
+                              const struct train_line *end)
+{
+    if (end == NULL || end->verdict != TRAIN_TOO_FEW || !(end->n_eff >= 1))
+        return config->training.new_samples;
+    double lacking = settings->model_training_min_dataset_size / end->n_eff - 1;
+    double more = lacking * (double)end->n_rows;
+    return more > 50 ? (uint64_t)more : 50;
+}
+
 /* ---- the child ---- */
 
 enum al_err training_spawn(uv_loop_t *loop, const struct training_child *child, struct proc **out)

@@ -28,6 +28,12 @@ MUST_CHECK enum al_err training_write_job(const struct settings *settings,
                                           const struct train_job *job,
                                           char path[FILE_PATH_MAX]);
 
+/* How many new own samples start the next training: with too few, as many more as their effective number lacks. `end` is
+ * NULL when the run said nothing. */
+uint64_t training_next_needed(const struct settings *settings,
+                              const struct strategy_config *config,
+                              const struct train_line *end);
+
 struct training_child {
     const struct settings *settings;
     const char *env_file; /* NULL: none */

@@ -58,11 +58,22 @@ static double volume_24h(const struct market_state *state,
     return state->day.count == 0 ? NAN : fmax(state->day.sum, 0);
 }
 
-/* Of one minute: by its candles when they are enough, else the first estimate; before anything moved, what the price
- * bounces between bid and ask at least (Roll 1984). */
+/* Of the shortest candles that are enough: a return over k minutes has k times the variance of one. */
+static double candle_sigma(const struct market_state *state)
+{
+    double sigma = NAN;
+    for (size_t i = 0; i < state->n_timeframes && isnan(sigma); i++) {
+        double minutes = (double)state->timeframes[i].merger.interval_ns / (double)NS_PER_MIN;
+        sigma = volatility_sigma(&state->timeframes[i].volatility) / sqrt(minutes);
+    }
+    return sigma;
+}
+
+/* Of one minute: by candles when they are enough, else the first estimate; before anything moved, what the price bounces
+ * between bid and ask at least (Roll 1984). */
 static double minute_sigma(const struct market_state *state, const struct market_quote *quote)
 {
-    double sigma = volatility_sigma(&state->timeframes[0].volatility);
+    double sigma = candle_sigma(state);
     if (isnan(sigma))
         sigma = young_volatility_sigma(&state->young);
     return isnan(sigma) ? (quote->ask - quote->bid) / 2 / quote->mid : sigma;

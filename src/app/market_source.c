@@ -3,14 +3,15 @@
  *
  * Invariant: a stream's queue is empty only when the stream has ended, after fill().
  */
-#include "simulate_source_i.h"
+#include "market_source_i.h"
 
 #include <errno.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <zlib.h>
 
-#include "alphaloop/market/csv.h"
+#include "alphaloop/base/rng.h"
 #include "alphaloop/market/replay.h"
 
 enum { CHUNK = 65536, QUEUE_MAX = 4096, QUEUE_FIRST = 64 };
@@ -26,7 +27,14 @@ struct stream {
     size_t at, n_events, n_slots;
 };
 
+struct poison {
+    bool is_on;
+    int64_t from_ns;
+    struct rng rng;
+};
+
 struct source {
+    struct poison poison;
     struct stream streams[SOURCE_FILES_MAX];
     size_t n_streams;
     struct stream *head; /* whose event was peeked */
@@ -65,11 +73,48 @@ static enum al_err feed(struct stream *s)
     return AL_OK;
 }
 
-static enum al_err read_row(struct stream *s)
+/* ---- poison ---- */
+
+static double spoiled(struct rng *rng)
+{
+    return exp(fmin(fmax(rng_normal(rng), -3), 3));
+}
+
+/* Another row of the same kind and time: what holds within a row still does. */
+static void spoil(struct poison *poison, struct csv_row *row)
+{
+    double price = spoiled(&poison->rng), qty = spoiled(&poison->rng);
+    if (row->kind == CSV_CANDLES) {
+        row->candle.open *= price;
+        row->candle.high *= price;
+        row->candle.low *= price;
+        row->candle.close *= price;
+        row->candle.volume *= qty;
+    } else if (row->kind == CSV_TRADES) {
+        row->trade.price *= price;
+        row->trade.qty *= qty;
+        row->trade.side = side_opposite(row->trade.side);
+    } else {
+        row->quote.bid *= price;
+        row->quote.ask *= price;
+        row->quote.bid_qty *= qty;
+        row->quote.ask_qty *= spoiled(&poison->rng);
+    }
+}
+
+/* A candle that begins at an instant is news after it; a trade or a quote of that instant is not. */
+static bool is_later(const struct csv_row *row, int64_t from_ns)
+{
+    return row->kind == CSV_CANDLES ? row->ts_ns >= from_ns : row->ts_ns > from_ns;
+}
+
+static enum al_err read_row(struct stream *s, struct poison *poison)
 {
     struct csv_row row;
     switch (csv_reader_next(s->reader, &row)) {
     case CSV_ROW:
+        if (poison->is_on && is_later(&row, poison->from_ns))
+            spoil(poison, &row);
         replay_row(s->replay, &row, on_event, s);
         return AL_OK;
     case CSV_REFUSED:
@@ -87,7 +132,7 @@ static enum al_err read_row(struct stream *s)
 }
 
 /* Make the queue hold an event, unless the stream has ended. */
-static enum al_err fill(struct stream *s)
+static enum al_err fill(struct stream *s, struct poison *poison)
 {
     if (s->at < s->n_events)
         return AL_OK;
@@ -95,7 +140,7 @@ static enum al_err fill(struct stream *s)
     enum al_err err = AL_OK;
     while (err == AL_OK && s->n_events == 0 && !s->has_ended) {
         if (s->path != NULL)
-            err = read_row(s);
+            err = read_row(s, poison);
         else
             synthetic_step(s->synthetic, on_event, s);
         if (s->has_failed)
@@ -190,7 +235,7 @@ enum al_err source_peek(struct source *source, const struct market_event **event
     source->head = NULL;
     for (size_t i = 0; i < source->n_streams; i++) {
         struct stream *s = &source->streams[i];
-        enum al_err err = fill(s);
+        enum al_err err = fill(s, &source->poison);
         if (err != AL_OK)
             return err;
         if (s->at == s->n_events)
@@ -207,6 +252,75 @@ enum al_err source_peek(struct source *source, const struct market_event **event
 void source_take(struct source *source)
 {
     source->head->at++;
+}
+
+void source_poison(struct source *source, int64_t from_ns, uint64_t seed)
+{
+    source->poison = (struct poison){.is_on = true, .from_ns = from_ns};
+    rng_seed(&source->poison.rng, seed);
+}
+
+/* ---- summary ---- */
+
+struct summing {
+    struct source_summary *out;
+    int64_t smallest_ns;
+};
+
+static void sum_row(struct summing *sum, const struct csv_row *row)
+{
+    struct source_summary *out = sum->out;
+    int64_t distance_ns = row->ts_ns - out->to_ns;
+    if (out->n_rows == 0)
+        out->from_ns = row->ts_ns;
+    else if (out->n_rows < REPLAY_LOOK_AHEAD && distance_ns > 0 && distance_ns < sum->smallest_ns)
+        sum->smallest_ns = distance_ns; /* as replay.c finds it */
+    out->kind = row->kind;
+    out->to_ns = row->ts_ns;
+    out->n_rows++;
+}
+
+static enum al_err sum_rows(struct stream *s, struct summing *sum)
+{
+    for (;;) {
+        struct csv_row row;
+        enum al_err err = AL_OK;
+        switch (csv_reader_next(s->reader, &row)) {
+        case CSV_ROW:
+            sum_row(sum, &row);
+            break;
+        case CSV_REFUSED:
+            break;
+        case CSV_HUNGRY:
+            err = feed(s);
+            break;
+        case CSV_FAILED:
+            return err_add(AL_EPARSE, "%s", s->path);
+        case CSV_DONE:
+            return AL_OK;
+        }
+        if (err != AL_OK)
+            return err;
+    }
+}
+
+enum al_err source_summarize(const char *path, struct source_summary *out)
+{
+    struct stream s = {0};
+    struct summing sum = {.out = out, .smallest_ns = INT64_MAX};
+    *out = (struct source_summary){0};
+    enum al_err err = open_file(&s, path, &(struct asset){"BTCUSDT"}, 1);
+    if (err == AL_OK)
+        err = sum_rows(&s, &sum);
+    if (err == AL_OK && out->n_rows == 0)
+        err = err_set(AL_ESHORT, "%s: no row of market data", path);
+    if (err == AL_OK) {
+        out->n_refused = csv_reader_refused(s.reader);
+        if (out->kind == CSV_CANDLES)
+            out->interval_ns = sum.smallest_ns == INT64_MAX ? NS_PER_MIN : sum.smallest_ns;
+    }
+    close_stream(&s);
+    return err;
 }
 
 uint64_t source_n_refused(const struct source *source)

@@ -5,7 +5,7 @@
 #include <unistd.h>
 #include <zlib.h>
 
-#include "../src/app/simulate_source_i.h"
+#include "../src/app/market_source_i.h"
 #include "harness/check.h"
 
 static char dir[64];
@@ -177,6 +177,97 @@ static void test_source_reads_the_asset_from_a_file_name(void **state)
     assert_false(source_asset_of_path("a_b!_c.csv", &asset));
 }
 
+static const char candles_csv[] = "ts_ms,open,high,low,close,volume\n"
+                                  "1700000000000,10,12,9,11,5\n"
+                                  "1700000060000,11,13,10,12,6\n"
+                                  "1700000120000,12,14,11,13,7\n";
+
+/* What a source says up to an instant, and after it. */
+struct said {
+    size_t n_before, n_after, n_same_after;
+    double before[64], after[64];
+};
+
+static void listen_to(struct files *f, int64_t poison_ns, int64_t at_ns, struct said *out)
+{
+    const char *paths[] = {f->paths[0]};
+    struct asset asset = {"BTCUSDT"};
+    struct source *source;
+    const struct market_event *event;
+    *out = (struct said){0};
+    check_ok(source_open_files(paths, &asset, 1, 0.5, &source));
+    if (poison_ns != TIMESTAMP_NONE)
+        source_poison(source, poison_ns, 1);
+    for (;;) {
+        check_ok(source_peek(source, &event));
+        if (event == NULL)
+            break;
+        double price = event->kind == MARKET_KLINE    ? event->kline.candle.close
+                       : event->kind == MARKET_TRADES ? event->trades.trades[0].price
+                       : event->kind == MARKET_BOOK   ? event->book.bids[0].price
+                                                      : event->ticker.last_price;
+        bool is_before = event->ts_event_ns < at_ns ||
+                         (event->ts_event_ns == at_ns && event->kind == MARKET_KLINE);
+        if (is_before)
+            out->before[out->n_before++] = price;
+        else
+            out->after[out->n_after++] = price;
+        source_take(source);
+    }
+    source_close(source);
+}
+
+/* Poisoned from the end of the first candle on: all of the first candle is as it was, nothing of the later ones is. */
+static void test_poison_changes_all_that_is_later_and_nothing_else(void **state)
+{
+    struct files *f = *state;
+    struct said clean, poisoned;
+    int64_t at_ns = INT64_C(1700000060000) * NS_PER_MS;
+    write_plain(f, 0, "venue_btcusdt_1m.csv", candles_csv);
+    listen_to(f, TIMESTAMP_NONE, at_ns, &clean);
+    listen_to(f, at_ns, at_ns, &poisoned);
+    check_i64((int64_t)poisoned.n_before, (int64_t)clean.n_before);
+    check_i64((int64_t)poisoned.n_after, (int64_t)clean.n_after);
+    assert_true(clean.n_before > 0 && clean.n_after > 0);
+    assert_memory_equal(clean.before, poisoned.before, sizeof(clean.before));
+    for (size_t i = 0; i < clean.n_after; i++)
+        assert_true(clean.after[i] != poisoned.after[i]);
+}
+
+static void test_poison_leaves_a_quote_of_its_own_instant(void **state)
+{
+    struct files *f = *state;
+    struct said clean, poisoned;
+    int64_t first_ns = INT64_C(1700000000500) * NS_PER_MS;
+    write_plain(f, 0, "venue_btcusdt_quotes.csv", quotes_csv);
+    listen_to(f, TIMESTAMP_NONE, first_ns + 1, &clean);
+    listen_to(f, first_ns, first_ns + 1, &poisoned);
+    check_i64((int64_t)clean.n_before, 2);
+    assert_memory_equal(clean.before, poisoned.before, sizeof(clean.before));
+    assert_true(clean.after[0] != poisoned.after[0]);
+}
+
+static void test_summary_of_candles_and_trades(void **state)
+{
+    struct files *f = *state;
+    struct source_summary summary;
+    write_plain(f, 0, "venue_btcusdt_1m.csv", candles_csv);
+    check_ok(source_summarize(f->paths[0], &summary));
+    check_i64(summary.kind, CSV_CANDLES);
+    check_i64(summary.interval_ns, NS_PER_MIN);
+    check_i64((int64_t)summary.n_rows, 3);
+    check_i64(summary.from_ns, INT64_C(1700000000000) * NS_PER_MS);
+    check_i64(summary.to_ns, INT64_C(1700000120000) * NS_PER_MS);
+    write_plain(f, 0, "venue_btcusdt_1m.csv", trades_csv);
+    check_ok(source_summarize(f->paths[0], &summary));
+    check_i64(summary.kind, CSV_TRADES);
+    check_i64(summary.interval_ns, 0);
+    check_i64((int64_t)summary.n_rows, 3);
+    check_i64((int64_t)summary.n_refused, 1);
+    write_plain(f, 0, "venue_btcusdt_1m.csv", "ts_ms,price,qty,side\n");
+    check_err(source_summarize(f->paths[0], &summary), AL_ESHORT);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -188,6 +279,9 @@ int main(void)
         TEST(test_source_names_a_damaged_gzip_file),
         TEST(test_source_plays_the_made_up_market),
         TEST(test_source_reads_the_asset_from_a_file_name),
+        TEST(test_poison_changes_all_that_is_later_and_nothing_else),
+        TEST(test_poison_leaves_a_quote_of_its_own_instant),
+        TEST(test_summary_of_candles_and_trades),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
