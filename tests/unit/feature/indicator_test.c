@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "alphaloop/feature/feature_catalog.h"
+#include "harness/check.h"
 
 #define VECTORS    "tests/vectors/indicator/"
 #define INPUTS_MAX 400
@@ -432,6 +433,14 @@ static void flat_series(enum indicator_feed feed, struct series *flat)
     }
 }
 
+/* What the descriptor's text says a case gives: the number behind the next colon; NaN when it does not speak of it. */
+static double claimed(const struct indicator *indicator, const char *about)
+{
+    const char *at = strstr(indicator->edge_cases, about);
+    at = at == NULL ? NULL : strstr(at, ": ");
+    return at == NULL ? NAN : strtod(at + 2, NULL);
+}
+
 /* A market that never moves: no NaN, a directional column says neither up nor down, and the two sides of a one-sided one
  * say the same. */
 static void test_indicator_flat_market_is_neutral(void **state)
@@ -452,6 +461,9 @@ static void test_indicator_flat_market_is_neutral(void **state)
         if (indicator->is_directional && fabs(last - indicator->neutral) > 1e-9)
             fail_msg("%s: %g in a flat market, neutral is %g", subject.name, last,
                      indicator->neutral);
+        double said = claimed(indicator, indicator->feed == FEED_TRADE ? "no side" : "flat");
+        if (fabs(last - said) > 1e-9)
+            fail_msg("%s: %g in a flat market, its text says %g", subject.name, last, said);
         subject.options[0] *= indicator->is_one_sided ? -1 : 1;
         run_series(indicator, subject.options, &flat, 1, values);
         if (fabs(last - values[INPUTS_MAX - 1]) > 1e-9)
@@ -560,9 +572,63 @@ static void test_indicator_without_volume_says_what_it_promises(void **state)
         for (size_t t = 0; t < INPUTS_MAX; t++)
             empty.candles[t].volume = t < 20 ? NAN : 0;
         run_series(indicator, subject.options, &empty, 1, values);
-        double last = values[INPUTS_MAX - 1];
-        if (isnan(last) || (indicator->is_directional && fabs(last - indicator->neutral) > 1e-9))
+        double last = values[INPUTS_MAX - 1], said = claimed(indicator, "no volume");
+        if (isnan(last) || (indicator->is_directional && fabs(last - indicator->neutral) > 1e-9) ||
+            fabs(last - said) > 1e-9)
             fail_msg("%s: %g without any volume", subject.name, last);
+    }
+}
+
+/* The newest volume is not known: missing where the text says so, and only there. */
+static void test_indicator_unknown_volume_is_missing_where_it_counts(void **state)
+{
+    static struct series unknown;
+    double values[INPUTS_MAX];
+    size_t n_missing = 0;
+    (void)state;
+    unknown = all[FEED_CANDLE];
+    unknown.candles[unknown.n - 1].volume = NAN;
+    for (size_t i = 0; i < subject_count(); i++) {
+        struct subject subject = subject_at(i);
+        if (subject.indicator->feed != FEED_CANDLE)
+            continue;
+        run_series(subject.indicator, subject.options, &unknown, 1, values);
+        bool said = strstr(subject.indicator->edge_cases, "not known inside the window: missing");
+        if (isnan(values[unknown.n - 1]) != said)
+            fail_msg("%s: %g with a volume not known", subject.name, values[unknown.n - 1]);
+        n_missing += said;
+    }
+    assert_true(n_missing > 10);
+}
+
+/* A day without a message: forgotten or kept, as the text says; without a quote nothing that needs one. */
+static void test_indicator_after_a_long_silence_says_what_it_promises(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < subject_count(); i++) {
+        struct subject subject = subject_at(i);
+        const struct indicator *indicator = subject.indicator;
+        const struct series *s = &all[indicator->feed];
+        struct indicator_run *run;
+        if (indicator->feed != FEED_TRADE && indicator->feed != FEED_QUOTE)
+            continue;
+        assert_int_equal(indicator_run_create(indicator, subject.options, &run), AL_OK);
+        feed_inputs(run, s, 0, s->n);
+        struct feature_moment later = {
+            .now_ns = s->now_ns[s->n - 1] + NS_PER_DAY,
+            .sigma = SIGMA,
+            .quote = &s->quotes[s->n - 1],
+        };
+        double before = value_after(run, s, s->n - 1), after = indicator_run_value(run, &later);
+        later.quote = NULL;
+        double blind = indicator_run_value(run, &later);
+        if (strstr(indicator->edge_cases, "long silence: towards 0") != NULL)
+            check_near(after, 0, 1e-6);
+        if (strstr(indicator->edge_cases, "no trade for long: the last") != NULL)
+            check_near(after, before, 1e-9);
+        if (strstr(indicator->edge_cases, "no quote") != NULL && !isnan(blind))
+            fail_msg("%s: %g without a quote", subject.name, blind);
+        indicator_run_destroy(run);
     }
 }
 
@@ -762,6 +828,8 @@ int main(void)
         cmocka_unit_test(test_indicator_flat_market_is_neutral),
         cmocka_unit_test(test_indicator_mirrored_market_is_the_oriented_vector),
         cmocka_unit_test(test_indicator_without_volume_says_what_it_promises),
+        cmocka_unit_test(test_indicator_unknown_volume_is_missing_where_it_counts),
+        cmocka_unit_test(test_indicator_after_a_long_silence_says_what_it_promises),
         cmocka_unit_test(test_indicator_is_silent_before_its_warmup),
         cmocka_unit_test(test_indicator_empty_input_is_missing),
         cmocka_unit_test(test_indicator_forgets_what_it_says_it_forgets),
