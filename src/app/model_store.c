@@ -173,7 +173,9 @@ static enum al_err add_files(struct file_folder *folder, const struct train_resu
         if (err != AL_OK)
             return err;
     }
-    return AL_OK;
+    return result->fill_times.len == 0
+               ? AL_OK
+               : file_folder_add(folder, FILL_TIMES_FILE, buf_slice(&result->fill_times));
 }
 
 enum al_err model_store_save(const char *path, const struct train_result *result)

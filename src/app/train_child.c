@@ -20,6 +20,7 @@
 #include "alphaloop/app/model_store.h"
 #include "alphaloop/app/roles.h"
 #include "alphaloop/base/timestamp.h"
+#include "alphaloop/store/order_outcomes.h"
 #include "alphaloop/store/samples.h"
 #include "alphaloop/train/fit.h"
 
@@ -36,6 +37,7 @@ struct child {
     struct train_job *job;
     struct feature_set *set;
     struct train_rows rows;
+    struct fill_rows fills;
     int64_t started_ns, last_line_ns; /* monotonic */
     size_t n_foreign;                 /* rows of another feature schema */
     size_t n_odd;                     /* rows no model can learn from */
@@ -146,6 +148,34 @@ static bool on_sample(void *ctx, const struct sample *sample)
     return child->err == AL_OK;
 }
 
+static bool on_order(void *ctx, const struct order_signal *row)
+{
+    struct child *child = ctx;
+    const struct fill_signal signal = {.side = row->side,
+                                       .decided_at_ns = row->decided_at_ns,
+                                       .expires_at_ns = row->expires_at_ns,
+                                       .first_fill_ns = row->first_fill_ns,
+                                       .answered_at_ns = row->answered_at_ns,
+                                       .features = row->features};
+    if (row->n_features != child->set->n_columns)
+        child->n_odd++;
+    else
+        child->err = fill_rows_add(&child->fills, child->set, &signal, child->job->cut_ns);
+    return child->err == AL_OK;
+}
+
+static enum al_err read_orders(struct child *child, struct pg_sync *sync, int64_t from_ns)
+{
+    const struct order_signals_query query = {.strategy_id = child->job->strategy_id,
+                                              .schema_hash = child->job->schema_hash,
+                                              .from_ns = from_ns,
+                                              .cut_ns = child->job->cut_ns,
+                                              .rows_max = FILL_TIMES_MAX};
+    fill_rows_init(&child->fills, child->set->n_columns);
+    child->rows.fills = &child->fills;
+    return order_outcomes_copy_signals(sync, &query, on_order, child);
+}
+
 static enum al_err read_rows(struct child *child, const struct settings *settings)
 {
     const struct train_job *job = child->job;
@@ -163,6 +193,8 @@ static enum al_err read_rows(struct child *child, const struct settings *setting
         err = pg_sync_open(&options, &sync);
     if (err == AL_OK)
         err = samples_copy(sync, &query, on_sample, child);
+    if (err == AL_OK && child->err == AL_OK)
+        err = read_orders(child, sync, query.from_ns);
     pg_sync_close(sync);
     return err == AL_OK ? child->err : err;
 }
@@ -275,6 +307,7 @@ int train_child(const struct settings *settings, const char *job_path)
     if (child.job != NULL && child.set != NULL)
         code = run_child(&child, settings, job_path);
     train_rows_deinit(&child.rows);
+    fill_rows_deinit(&child.fills);
     free(child.job);
     free(child.set);
     return code;

@@ -31,7 +31,7 @@ struct model {
     void *booster;
 };
 
-static enum al_err library_error(const struct xgb *xgb, const char *what)
+enum al_err booster_error(const struct xgb *xgb, const char *what)
 {
     const char *text = xgb->XGBGetLastError();
     /* The library's text is a first line and a stack trace: only the line is worth reading. */
@@ -72,7 +72,7 @@ static enum al_err set_column(const struct xgb *xgb,
     char array[ARRAY_TEXT_MAX];
     column_text(values, n, step, array);
     if (xgb->XGDMatrixSetInfoFromInterface(matrix, field, array) != 0)
-        return library_error(xgb, field);
+        return booster_error(xgb, field);
     return AL_OK;
 }
 
@@ -87,13 +87,13 @@ static enum al_err set_outcomes(const struct xgb *xgb,
     return err;
 }
 
-static enum al_err matrix_create(
+enum al_err booster_matrix(
     const struct xgb *xgb, const float *x, size_t n_rows, size_t n_cols, void **out)
 {
     char array[ARRAY_TEXT_MAX];
     table_text(x, n_rows, n_cols, 1, array);
     if (xgb->XGDMatrixCreateFromDense(array, "{\"missing\":NaN,\"nthread\":1}", out) != 0)
-        return library_error(xgb, "rows");
+        return booster_error(xgb, "rows");
     return AL_OK;
 }
 
@@ -101,7 +101,7 @@ static enum al_err labelled_matrix_create(const struct xgb *xgb,
                                           const struct model_rows *rows,
                                           void **out)
 {
-    enum al_err err = matrix_create(xgb, rows->x, rows->n_rows, rows->n_cols, out);
+    enum al_err err = booster_matrix(xgb, rows->x, rows->n_rows, rows->n_cols, out);
     return err == AL_OK ? set_outcomes(xgb, *out, rows, 1) : err;
 }
 
@@ -135,7 +135,7 @@ static int batch_next(void *ctx)
     table_text(rows->x, rows->n_rows, rows->n_cols, batch->step, array);
     batch->err = batch->xgb->XGProxyDMatrixSetDataDense(batch->proxy, array) == 0
                      ? set_outcomes(batch->xgb, batch->proxy, rows, batch->step)
-                     : library_error(batch->xgb, "rows");
+                     : booster_error(batch->xgb, "rows");
     return batch->err == AL_OK;
 }
 
@@ -149,12 +149,12 @@ static enum al_err binned_matrix_create(struct batch *batch,
     char config[80];
     snprintf(config, sizeof config, "{\"missing\":NaN,\"nthread\":1,\"max_bin\":%u}", n_bins);
     if (xgb->XGProxyDMatrixCreate(&batch->proxy) != 0)
-        return library_error(xgb, "rows");
+        return booster_error(xgb, "rows");
     int failed = xgb->XGQuantileDMatrixCreateFromCallback(batch, batch->proxy, like, batch_rewind,
                                                           batch_next, config, out);
     enum al_err err = batch->err;
     if (failed != 0 && err == AL_OK)
-        err = library_error(xgb, "rows");
+        err = booster_error(xgb, "rows");
     xgb->XGDMatrixFree(batch->proxy);
     return err;
 }
@@ -233,7 +233,7 @@ static double param_value(const struct booster_recipe *recipe,
 static enum al_err set_param(const struct fitting *f, const char *name, const char *value)
 {
     return f->xgb->XGBoosterSetParam(f->booster, name, value) == 0 ? AL_OK
-                                                                   : library_error(f->xgb, name);
+                                                                   : booster_error(f->xgb, name);
 }
 
 static bool is_ours(const char *name)
@@ -274,7 +274,7 @@ static enum al_err fitting_begin(struct fitting *f, const struct booster_recipe 
         return err;
     void *matrices[] = {f->train, f->validation};
     if (f->xgb->XGBoosterCreate(matrices, f->validation == NULL ? 1 : 2, &f->booster) != 0)
-        return library_error(f->xgb, "model");
+        return booster_error(f->xgb, "model");
     return set_params(f, recipe);
 }
 
@@ -288,7 +288,7 @@ static void fitting_end(struct fitting *f)
         f->xgb->XGDMatrixFree(f->validation);
 }
 
-static enum al_err predict_margins(
+enum al_err booster_margins(
     const struct xgb *xgb, void *booster, void *matrix, size_t n_rows, const float **margins)
 {
     static const char config[] =
@@ -297,7 +297,7 @@ static enum al_err predict_margins(
     const uint64_t *shape;
     uint64_t n_dims;
     if (xgb->XGBoosterPredictFromDMatrix(booster, matrix, config, &shape, &n_dims, margins) != 0)
-        return library_error(xgb, "prediction");
+        return booster_error(xgb, "prediction");
     size_t n = 1;
     for (uint64_t i = 0; i < n_dims; i++)
         n *= (size_t)shape[i];
@@ -328,7 +328,7 @@ static enum al_err judge_round(struct fitting *f, size_t round)
         return AL_OK;
     }
     enum al_err err =
-        predict_margins(f->xgb, f->booster, f->validation, f->fit->validation.n_rows, &margins);
+        booster_margins(f->xgb, f->booster, f->validation, f->fit->validation.n_rows, &margins);
     if (err != AL_OK)
         return err;
     r->loss = log_loss(&f->fit->validation, margins);
@@ -349,7 +349,7 @@ static enum al_err run_rounds(struct fitting *f)
     f->round = (struct model_round){.n_rounds_max = f->n_rounds, .loss = NAN, .best_loss = NAN};
     for (size_t round = 1; round <= f->n_rounds; round++) {
         if (f->xgb->XGBoosterUpdateOneIter(f->booster, (int)(round - 1), f->train) != 0)
-            return library_error(f->xgb, "round");
+            return booster_error(f->xgb, "round");
         enum al_err err = judge_round(f, round);
         if (err != AL_OK)
             return err;
@@ -361,20 +361,25 @@ static enum al_err run_rounds(struct fitting *f)
     return AL_OK;
 }
 
+enum al_err booster_adopt(const struct xgb *xgb, void *booster, struct model **out)
+{
+    struct model *model = malloc(sizeof *model);
+    if (model == NULL) {
+        xgb->XGBoosterFree(booster);
+        return err_set(AL_ENOMEM, "a model");
+    }
+    *model = (struct model){.xgb = xgb, .booster = booster};
+    *out = model;
+    return AL_OK;
+}
+
 /* The first best_round rounds as a model of their own. */
 static enum al_err keep_best(struct fitting *f, struct model **out)
 {
     void *best = NULL;
     if (f->xgb->XGBoosterSlice(f->booster, 0, (int)f->round.best_round, 1, &best) != 0)
-        return library_error(f->xgb, "slice");
-    struct model *model = malloc(sizeof *model);
-    if (model == NULL) {
-        f->xgb->XGBoosterFree(best);
-        return err_set(AL_ENOMEM, "a model");
-    }
-    *model = (struct model){.xgb = f->xgb, .booster = best};
-    *out = model;
-    return AL_OK;
+        return booster_error(f->xgb, "slice");
+    return booster_adopt(f->xgb, best, out);
 }
 
 enum al_err booster_fit(const struct booster_recipe *recipe,
@@ -421,9 +426,9 @@ enum al_err booster_predict(
         n_features != n_cols)
         return err_set(AL_EINVAL, "the model knows %llu features, the rows have %zu",
                        (unsigned long long)n_features, n_cols);
-    enum al_err err = matrix_create(model->xgb, x, n_rows, n_cols, &matrix);
+    enum al_err err = booster_matrix(model->xgb, x, n_rows, n_cols, &matrix);
     if (err == AL_OK)
-        err = predict_margins(model->xgb, model->booster, matrix, n_rows, &borrowed);
+        err = booster_margins(model->xgb, model->booster, matrix, n_rows, &borrowed);
     if (err == AL_OK)
         memcpy(margins, borrowed, n_rows * sizeof *margins);
     if (matrix != NULL)
@@ -435,7 +440,7 @@ static enum al_err save_as(const struct model *model, const char *config, struct
 {
     uint64_t n_bytes;
     if (model->xgb->XGBoosterSaveModelToBuffer(model->booster, config, &n_bytes, &out->ptr) != 0)
-        return library_error(model->xgb, "save");
+        return booster_error(model->xgb, "save");
     out->len = (size_t)n_bytes;
     return AL_OK;
 }
@@ -474,7 +479,7 @@ static enum al_err add_scores(const struct model *model,
     snprintf(config, sizeof config, "{\"importance_type\":\"%s\"}", type);
     if (model->xgb->XGBoosterFeatureScore(model->booster, config, &n_names, &names, &n_dims, &shape,
                                           &scores) != 0)
-        return library_error(model->xgb, type);
+        return booster_error(model->xgb, type);
     for (uint64_t i = 0; i < n_names; i++) {
         char *end;
         unsigned long column = strtoul(names[i] + 1, &end, 10);
@@ -506,13 +511,13 @@ enum al_err booster_load(struct slice bytes, struct model **out)
     if (err != AL_OK)
         return err;
     if (xgb->XGBoosterCreate(NULL, 0, &booster) != 0)
-        return library_error(xgb, "model");
+        return booster_error(xgb, "model");
     struct model *model = malloc(sizeof *model);
     if (model == NULL)
         err = err_set(AL_ENOMEM, "a model");
     else if (xgb->XGBoosterLoadModelFromBuffer(booster, bytes.ptr, bytes.len) != 0 ||
              xgb->XGBoosterSetParam(booster, "nthread", "1") != 0)
-        err = library_error(xgb, "load");
+        err = booster_error(xgb, "load");
     if (err != AL_OK) {
         free(model);
         xgb->XGBoosterFree(booster);

@@ -4,6 +4,7 @@
 #define ALPHALOOP_MODEL_BOOSTER_I_H
 
 #include "alphaloop/model/kind.h"
+#include "alphaloop/model/xgb.h"
 
 /* Parameters of ours that the library is not told of. */
 #define PARAM_ROUNDS   "rounds"
@@ -34,5 +35,18 @@ enum al_err booster_importance(const struct model *model,
                                size_t n_cols,
                                struct model_importance *out);
 void booster_destroy(struct model *model);
+
+/* ---- what another objective needs (aft.c) ---- */
+
+enum al_err booster_error(const struct xgb *xgb,
+                          const char *what); /* what the library says of it */
+/* gives a DMatrix of the rows, NaN missing. */
+enum al_err booster_matrix(
+    const struct xgb *xgb, const float *x, size_t n_rows, size_t n_cols, void **out);
+/* What all rounds together say, before any transformation; borrows until the library's next call. */
+enum al_err booster_margins(
+    const struct xgb *xgb, void *booster, void *matrix, size_t n_rows, const float **margins);
+/* Takes the library's handle, also when it fails. */
+enum al_err booster_adopt(const struct xgb *xgb, void *booster, struct model **out);
 
 #endif

@@ -121,7 +121,6 @@ static void take_fill(struct watched_order *order,
     if (order == NULL)
         return; /* an exit: it opens nothing */
     order->outcome.netted += closed;
-    order->outcome.is_dry_run = execution->is_dry_run;
     order_outcome_fill(&order->outcome, quantity, price, fees, execution->executed_at_ns);
     order->has_marks = false;
 }
@@ -145,6 +144,7 @@ void order_watch_fact(struct pipeline *pipeline,
     if (order == NULL)
         return;
     order->ended |= fact->state->ended;
+    order->outcome.is_dry_run = fact->event->is_dry_run;
     bool is_first_fill =
         fact->execution != NULL && order->outcome.first_fill_ns == fact->execution->executed_at_ns;
     if (is_first_fill || order->outcome.answered_at_ns == TIMESTAMP_NONE) {

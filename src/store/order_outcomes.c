@@ -1,6 +1,7 @@
 /* Table order_outcomes. */
 #include <string.h>
 
+#include "alphaloop/base/timestamp.h"
 #include "alphaloop/store/order_outcomes.h"
 #include "row_i.h"
 
@@ -124,4 +125,76 @@ enum al_err order_outcomes_read(const struct pg_result *result,
     out->realised_cost = row_double(&row);
     out->realised_net = row_double(&row);
     return row.err;
+}
+
+/* ---- copying signals out ---- */
+
+struct copy {
+    struct order_signal signal;
+    enum al_err err;
+    bool (*on_row)(void *ctx, const struct order_signal *signal);
+    void *ctx;
+};
+
+static int64_t time_or_none(const struct pg_copy_row *row, size_t field)
+{
+    return row->len[field] < 0 ? TIMESTAMP_NONE : pg_copy_i64(row, field);
+}
+
+static bool on_copied(void *ctx, const struct pg_copy_row *row)
+{
+    struct copy *copy = ctx;
+    struct order_signal *out = &copy->signal;
+    int n_features = row->n_fields == 6 ? pg_copy_floats(row, 5, out->features, FEATURES_MAX) : -1;
+    if (n_features < 0 || !side_parse(pg_copy_bytes(row, 0), &out->side)) {
+        copy->err = err_set(AL_EPARSE, "a row of trading_signals is not one of ours");
+        return false;
+    }
+    out->decided_at_ns = pg_copy_i64(row, 1);
+    out->expires_at_ns = pg_copy_i64(row, 2);
+    out->first_fill_ns = time_or_none(row, 3);
+    out->answered_at_ns = time_or_none(row, 4);
+    out->n_features = (size_t)n_features;
+    return copy->on_row(copy->ctx, out);
+}
+
+static void put_select(struct buf *sql, const struct order_signals_query *query)
+{
+    char hash[SHA256_TEXT_MAX];
+    sha256_format(&query->schema_hash, hash);
+    buf_puts(sql, "WITH mine AS (SELECT * FROM order_outcomes WHERE strategy_id = ");
+    pg_quote_literal(sql, slice_of(query->strategy_id.text));
+    buf_printf(sql,
+               " AND decided_at_ns BETWEEN %lld AND %lld), newest AS (SELECT t.side, "
+               "t.decided_at_ns, t.expires_at_ns, o.first_fill_ns, o.answered_at_ns, t.features, "
+               "t.signal_id FROM trading_signals t LEFT JOIN mine o USING (signal_id)"
+               " WHERE t.strategy_id = ",
+               (long long)query->from_ns, (long long)query->cut_ns);
+    pg_quote_literal(sql, slice_of(query->strategy_id.text));
+    buf_printf(sql,
+               " AND t.kind = 'entry' AND t.status = 'published' AND t.schema_hash = '\\x%s'"
+               " AND t.decided_at_ns BETWEEN (SELECT min(decided_at_ns) FROM mine) AND %lld"
+               " AND (o.signal_id IS NULL OR o.is_dry_run = (SELECT is_dry_run FROM mine"
+               " ORDER BY decided_at_ns DESC, signal_id DESC LIMIT 1))"
+               " ORDER BY t.decided_at_ns DESC, t.signal_id DESC LIMIT %zu)"
+               " SELECT side, decided_at_ns, expires_at_ns, first_fill_ns, answered_at_ns, features"
+               " FROM newest ORDER BY decided_at_ns, signal_id",
+               hash, (long long)query->cut_ns, query->rows_max);
+}
+
+enum al_err order_outcomes_copy_signals(struct pg_sync *sync,
+                                        const struct order_signals_query *query,
+                                        bool (*on_row)(void *ctx,
+                                                       const struct order_signal *signal),
+                                        void *ctx)
+{
+    struct copy copy = {.on_row = on_row, .ctx = ctx};
+    struct buf sql = BUF_INIT(8192);
+    put_select(&sql, query);
+    enum al_err err = buf_ok(&sql) ? pg_copy_out(sync, buf_str(&sql), on_copied, &copy)
+                                   : err_set(AL_ERANGE, "a statement");
+    buf_deinit(&sql);
+    if (err == AL_OK)
+        err = copy.err;
+    return err == AL_OK ? AL_OK : err_add(err, "read orders of %s", query->strategy_id.text);
 }

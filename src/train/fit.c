@@ -89,6 +89,32 @@ static void heed_canaries(struct training *t)
              t->canaries.text);
 }
 
+struct filled_mean training_filled_mean(const struct train_table *table)
+{
+    double weight = 0, net = 0, span_s = 0;
+    for (size_t i = 0; i < table->n; i++) {
+        if (train_table_row(table, i)->evidence != EVIDENCE_OWN_FILL)
+            continue;
+        double w = (double)table->weights[i];
+        weight += w;
+        net += w * (double)table->net[i];
+        span_s += w * (double)(table->spans[i].t1_ns - table->spans[i].t0_ns) / (double)NS_PER_S;
+    }
+    return (struct filled_mean){net / weight, span_s / weight};
+}
+
+/* Beside the model, not in its way: without orders, or with too few, there is no such file. */
+static enum al_err fit_fill_times(struct training *t, struct train_result *out)
+{
+    struct fill_rows *fills = t->table.rows->fills;
+    const struct fill_hooks hooks = {.seed = t->job->seed,
+                                     .is_cancelled =
+                                         t->hooks == NULL ? NULL : t->hooks->is_cancelled,
+                                     .ctx = t->hooks == NULL ? NULL : t->hooks->ctx};
+    out->fill_times = BUF_INIT(MODEL_BYTES_MAX);
+    return fills == NULL ? AL_OK : fill_times_fit(fills, &hooks, &t->fills, &out->fill_times);
+}
+
 static enum al_err run_steps(struct training *t,
                              const struct scorer *incumbent,
                              struct train_result *out)
@@ -106,6 +132,8 @@ static enum al_err run_steps(struct training *t,
         return err;
     heed_canaries(t);
     err = train_paths(t);
+    if (err == AL_OK)
+        err = fit_fill_times(t, out);
     if (err != AL_OK)
         return err;
     training_progress(t, TRAIN_STAGE_WRITE, 0.97);

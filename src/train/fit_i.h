@@ -23,6 +23,7 @@ struct train_table {
     double *unique;           /* [n] uniqueness */
     struct weight_summary weight;
     size_t n_decisions, n_market;
+    size_t n_meta; /* rows of signals that fired and were filled: their label is the meta-label */
 };
 
 MUST_CHECK enum al_err train_table_init(struct train_table *table,
@@ -129,6 +130,12 @@ struct training {
     size_t n_decisions;          /* judged in the untouched block */
     double stage_from, stage_to; /* share of the run that the stage under way covers */
     enum train_stage stage;
+    struct fill_report fills; /* n 0: no orders were given */
+};
+
+/* What a filled signal brings on average, and for how long it takes up its money: own rows, weighted. NaN without any. */
+struct filled_mean {
+    double net, span_s;
 };
 
 void training_progress(struct training *t, enum train_stage stage, double fraction);
@@ -155,6 +162,8 @@ MUST_CHECK enum al_err train_choose_calibration(const struct training *t,
 MUST_CHECK enum al_err train_judge(struct training *t, const struct scorer *incumbent);
 /* importance.c: the member "importance" of the report */
 MUST_CHECK enum al_err train_importance_write(const struct training *t, struct json_writer *w);
+/* fit.c */
+struct filled_mean training_filled_mean(const struct train_table *table);
 /* result.c */
 MUST_CHECK enum al_err train_result_fill(const struct training *t, struct train_result *out);
 

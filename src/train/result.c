@@ -22,6 +22,7 @@ void train_result_deinit(struct train_result *result)
     buf_deinit(&result->trees);
     buf_deinit(&result->probe);
     buf_deinit(&result->report);
+    buf_deinit(&result->fill_times);
     *result = (struct train_result){0};
 }
 
@@ -203,6 +204,13 @@ static void write_canaries(struct json_writer *w, const struct training *t)
     json_w_end_object(w);
 }
 
+static void write_fills(struct json_writer *w, const struct training *t)
+{
+    struct filled_mean filled = training_filled_mean(&t->table);
+    if (t->fills.n > 0)
+        fill_report_write(&t->fills, filled.net, filled.span_s, w);
+}
+
 static enum al_err write_report(const struct training *t, struct buf *out)
 {
     const struct weight_summary *weight = &t->table.weight;
@@ -219,6 +227,7 @@ static enum al_err write_report(const struct training *t, struct buf *out)
     json_w_object(&w);
     write_count(&w, "all", t->table.n);
     write_count(&w, "market_evidence", t->table.n_market);
+    write_count(&w, "meta", t->table.n_meta);
     write_count(&w, "decisions", t->table.n_decisions);
     write_count(&w, "taught_on", t->n_teach);
     write_count(&w, "untouched_block", t->holdout.test_end - t->holdout.test_begin);
@@ -236,6 +245,7 @@ static enum al_err write_report(const struct training *t, struct buf *out)
     write_canaries(&w, t);
     write_paths(&w, &t->paths);
     write_count(&w, "trials", t->trials.n);
+    write_fills(&w, t);
     write_evaluation(&w, "out_of_fold", &t->oof.evaluation);
     write_evaluation(&w, "untouched_block", &t->evaluation);
     enum al_err err = train_importance_write(t, &w);
@@ -367,6 +377,8 @@ enum al_err train_result_fill(const struct training *t, struct train_result *out
                  {REPORT_FILE_NAME, &out->report}};
     for (size_t i = 0; i < COUNT_OF(files) && err == AL_OK; i++)
         err = manifest_add_file(out->manifest, files[i].name, buf_slice(files[i].bytes));
+    if (err == AL_OK && out->fill_times.len > 0)
+        err = manifest_add_file(out->manifest, FILL_TIMES_FILE, buf_slice(&out->fill_times));
     return err;
 }
 

@@ -194,6 +194,7 @@ static void fill_columns(struct train_table *table)
         table->net[i] = row->net_return;
         table->labels[i] = row->net_return > 0 ? 1.0F : 0.0F;
         table->n_market += row->evidence == EVIDENCE_MARKET;
+        table->n_meta += row->evidence == EVIDENCE_OWN_FILL && row->policy_took;
         const struct train_row *last = i == 0 ? NULL : train_table_row(table, i - 1);
         table->n_decisions += last == NULL || !uuid_eq(last->decision_id, row->decision_id);
     }

@@ -851,6 +851,77 @@ static void test_order_outcomes_are_written_again_as_more_is_known(void **state)
     check_same_outcome(&kept.items[1], &rows[1]);
 }
 
+struct copied_signals {
+    struct order_signal items[N_SIGNALS];
+    size_t n;
+};
+
+static bool keep_signal(void *ctx, const struct order_signal *signal)
+{
+    struct copied_signals *copied = ctx;
+    copied->items[copied->n++] = *signal;
+    return true;
+}
+
+/* Signals 0 to 7, a nanosecond apart. 0 came before the first outcome that was kept, 2 was not published, 3 is an exit, 4 has
+ * other features, 5 was played while the newest outcome is of an order for money; 6 was never answered. */
+static void test_signals_are_copied_with_what_became_of_their_orders(void **state)
+{
+    static struct order_outcome outcomes[3];
+    static struct copied_signals got;
+    struct uuid published[N_SIGNALS];
+    (void)state;
+    make_decisions();
+    for (size_t i = 0; i < N_SIGNALS; i++) {
+        decisions[i].kind = i == 3 ? DECISION_EXIT : DECISION_ENTRY;
+        decisions[i].strategy_id = decisions[0].strategy_id;
+        decisions[i].decided_at_ns = NOON + (int64_t)i;
+        decisions[i].schema_hash = decisions[0].schema_hash;
+        published[i] = decisions[i == 2 ? 1 : i].decision_id;
+    }
+    decisions[4].schema_hash.bytes[0] ^= 1;
+    trading_signals_insert(batch, decision_rows, N_SIGNALS);
+    trading_signals_mark_published(batch, published, N_SIGNALS, NOON);
+    const size_t answered[] = {1, 5, 7};
+    for (size_t i = 0; i < 3; i++) {
+        outcomes[i] = any_order_outcome();
+        outcomes[i].signal_id = decisions[answered[i]].decision_id;
+        outcomes[i].strategy_id = decisions[0].strategy_id;
+        outcomes[i].decided_at_ns = decisions[answered[i]].decided_at_ns;
+        outcomes[i].is_dry_run = answered[i] == 5;
+    }
+    order_outcomes_upsert(batch, outcomes, 3);
+    run(NULL, NULL);
+    struct order_signals_query query = {.strategy_id = decisions[0].strategy_id,
+                                        .schema_hash = decisions[0].schema_hash,
+                                        .cut_ns = INT64_MAX,
+                                        .rows_max = 100};
+    check_ok(order_outcomes_copy_signals(db, &query, keep_signal, &got));
+    const size_t expected[] = {1, 6, 7};
+    assert_int_equal(got.n, 3);
+    for (size_t i = 0; i < 3; i++) {
+        const struct decision *decision = &decisions[expected[i]];
+        const struct order_outcome *outcome = i == 0 ? &outcomes[0] : &outcomes[2];
+        check_i64(got.items[i].decided_at_ns, decision->decided_at_ns);
+        check_i64(got.items[i].expires_at_ns, decision->expires_at_ns);
+        assert_int_equal(got.items[i].side, decision->side);
+        check_i64(got.items[i].first_fill_ns, i == 1 ? TIMESTAMP_NONE : outcome->first_fill_ns);
+        check_i64(got.items[i].answered_at_ns, i == 1 ? TIMESTAMP_NONE : outcome->answered_at_ns);
+        assert_int_equal(got.items[i].n_features, decision->n_features);
+        assert_memory_equal(got.items[i].features, decision->features,
+                            decision->n_features * sizeof(float));
+    }
+    got.n = 0;
+    query.rows_max = 1; /* the newest */
+    check_ok(order_outcomes_copy_signals(db, &query, keep_signal, &got));
+    assert_int_equal(got.n, 1);
+    check_i64(got.items[0].decided_at_ns, NOON + 7);
+    got.n = 0;
+    query.cut_ns = NOON; /* before anything was known */
+    check_ok(order_outcomes_copy_signals(db, &query, keep_signal, &got));
+    assert_int_equal(got.n, 0);
+}
+
 /* ---- samples ---- */
 
 static struct sample any_sample(void)
@@ -2013,6 +2084,7 @@ int main(void)
         TEST(test_executions_come_back),
         TEST(test_recovery_finds_executions_and_orders_of_open_signals),
         TEST(test_order_outcomes_are_written_again_as_more_is_known),
+        TEST(test_signals_are_copied_with_what_became_of_their_orders),
         TEST(test_samples_are_copied_out_as_they_went_in),
         TEST(test_copying_keeps_to_the_window_the_cut_and_the_bound),
         TEST(test_samples_settle_their_decision_and_are_kept_once),

@@ -6,6 +6,7 @@
 #include "alphaloop/dataset/sample.h"
 #include "alphaloop/feature/feature_set.h"
 #include "alphaloop/model/scorer.h"
+#include "alphaloop/train/fill_times.h"
 #include "alphaloop/train/job.h"
 
 /* A sample without what training does not need: about 100 bytes and the features, so a million rows fit. */
@@ -28,6 +29,8 @@ struct train_rows {
     float *x; /* [n_rows][n_cols] */
     struct asset *assets;
     size_t n_assets;
+    struct fill_rows
+        *fills; /* orders whose times to fill are learned too; NULL: none; borrowed, put in order */
 };
 
 MUST_CHECK enum al_err train_rows_init(struct train_rows *rows, size_t n_cols, size_t n_rows_max);
@@ -47,6 +50,7 @@ struct train_result {
     struct train_line end;
     struct manifest *manifest;
     struct buf manifest_json, model, trees, probe, report;
+    struct buf fill_times; /* empty: no file */
 };
 void train_result_deinit(struct train_result *result);
 

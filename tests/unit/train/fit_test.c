@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "alphaloop/base/rng.h"
 #include "alphaloop/base/timestamp.h"
 #include "harness/learnable.h"
 #include "harness/learnable_samples.h"
@@ -431,9 +432,59 @@ static void test_rows_that_cannot_be_are_refused(void **state)
     end();
 }
 
+/* Every second order fills, the sooner the higher its first column; the others are cancelled after 20 s. */
+static void fill_orders(struct fill_rows *fills, size_t n)
+{
+    struct rng rng;
+    float x[FEATURES_MAX];
+    rng_seed(&rng, 8);
+    fill_rows_init(fills, market.set.n_columns);
+    for (size_t i = 0; i < n; i++) {
+        int64_t decided_ns = LEARNABLE_START_NS + (int64_t)i * 20 * NS_PER_S;
+        for (size_t k = 0; k < market.set.n_columns; k++)
+            x[k] = (float)(rng_normal(&rng) + (double)market.set.columns[k].neutral);
+        double t = exp(2.5 - (double)x[0] + 0.5 * rng_normal(&rng));
+        struct fill_signal signal = {.side = SIDE_BUY,
+                                     .decided_at_ns = decided_ns,
+                                     .expires_at_ns = decided_ns + 20 * NS_PER_S,
+                                     .first_fill_ns = TIMESTAMP_NONE,
+                                     .answered_at_ns = decided_ns + (int64_t)(fmin(t, 20) * 1e9),
+                                     .features = x};
+        if (t < 20)
+            signal.first_fill_ns = signal.answered_at_ns;
+        check_ok(fill_rows_add(fills, &market.set, &signal, job.cut_ns));
+    }
+}
+
+/* The model of fill times is a file of its own beside the model, and in the report; without orders there is neither. */
+static void test_fill_times_come_with_the_model(void **state)
+{
+    struct fill_rows fills;
+    (void)state;
+    begin(1500, 1, 2);
+    run();
+    assert_int_equal(result.fill_times.len, 0);
+    assert_null(strstr(buf_str(&result.report), "fill_times"));
+    struct sha256 model_hash, again;
+    sha256_of(result.model.ptr, result.model.len, &model_hash);
+    train_result_deinit(&result);
+    fill_orders(&fills, 1500);
+    rows.fills = &fills;
+    run();
+    assert_true(result.fill_times.len > 0);
+    check_ok(manifest_check_file(result.manifest, FILL_TIMES_FILE, buf_slice(&result.fill_times)));
+    check_has(buf_str(&result.report), "\"fill_times\":{\"signals\":1500,");
+    check_has(buf_str(&result.report), "\"value_of_signalling\":");
+    sha256_of(result.model.ptr, result.model.len, &again);
+    assert_true(sha256_eq(&model_hash, &again)); /* it changes nothing of what decides */
+    fill_rows_deinit(&fills);
+    end();
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_fill_times_come_with_the_model),
         cmocka_unit_test(test_the_edge_is_found_and_promoted),
         cmocka_unit_test(test_without_an_edge_nothing_is_promoted),
         cmocka_unit_test(test_an_edge_says_more_than_luck_and_than_nothing),
