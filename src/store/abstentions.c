@@ -16,6 +16,11 @@ static const struct pg_statement load_open_statement = {
     " ORDER BY decided_at_ns, decision_id LIMIT $2",
 };
 
+static const struct pg_statement get_statement = {
+    "abstentions_get",
+    "SELECT decision_id, " DECISION_COLUMNS " FROM abstentions WHERE decision_id = $1",
+};
+
 static const struct pg_statement prune_statement = {
     "abstentions_prune",
     "DELETE FROM abstentions WHERE decision_id IN (SELECT decision_id FROM abstentions WHERE "
@@ -34,6 +39,12 @@ void abstentions_load_open(struct pg_batch *batch, int64_t since_ns, size_t limi
     pg_batch_statement(batch, &load_open_statement);
     pg_put_i64(batch, since_ns);
     store_put_limit(batch, limit);
+}
+
+void abstentions_get(struct pg_batch *batch, struct uuid decision_id)
+{
+    pg_batch_statement(batch, &get_statement);
+    pg_put_uuid(batch, decision_id);
 }
 
 enum al_err abstentions_read(const struct pg_result *result, size_t index, struct decision *out)

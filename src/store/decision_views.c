@@ -31,6 +31,11 @@ static const struct pg_statement get_signal = {
     ", t.body, t.schema_hash, t.features, t.horizon_ns, t.expires_at_ns, t.sigma_h" SIGNAL_TABLES
     "WHERE t.signal_id = $1"};
 
+static const struct pg_statement get_outcome = {
+    "decision_views_outcome",
+    "SELECT coalesce(outcome, '') FROM trading_signals WHERE signal_id = $1 "
+    "UNION ALL SELECT coalesce(outcome, '') FROM abstentions WHERE decision_id = $1"};
+
 static const struct pg_statement list_outcomes = {
     "decision_views_outcomes",
     "SELECT action, policy_took, evidence = 1, "
@@ -75,6 +80,12 @@ void decision_views_signal(struct pg_batch *batch, struct uuid signal_id)
 {
     pg_batch_statement(batch, &get_signal);
     pg_put_uuid(batch, signal_id);
+}
+
+void decision_views_outcome(struct pg_batch *batch, struct uuid decision_id)
+{
+    pg_batch_statement(batch, &get_outcome);
+    pg_put_uuid(batch, decision_id);
 }
 
 void decision_views_outcomes(struct pg_batch *batch, struct uuid decision_id)

@@ -49,6 +49,11 @@ static const struct pg_statement load_open_statement = {
     " ORDER BY decided_at_ns, signal_id LIMIT $2",
 };
 
+static const struct pg_statement get_statement = {
+    "trading_signals_get",
+    SELECT_ROW " WHERE signal_id = $1",
+};
+
 static const struct pg_statement list_statement = {
     "trading_signals_list",
     SELECT_ROW " WHERE $1 IS NULL OR strategy_id = $1 ORDER BY decided_at_ns DESC, signal_id LIMIT "
@@ -124,6 +129,12 @@ void trading_signals_load_open(struct pg_batch *batch, int64_t since_ns, size_t 
     pg_batch_statement(batch, &load_open_statement);
     pg_put_i64(batch, since_ns);
     store_put_limit(batch, limit);
+}
+
+void trading_signals_get(struct pg_batch *batch, struct uuid signal_id)
+{
+    pg_batch_statement(batch, &get_statement);
+    pg_put_uuid(batch, signal_id);
 }
 
 void trading_signals_list(struct pg_batch *batch,

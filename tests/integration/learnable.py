@@ -78,7 +78,7 @@ def stored_hash():
         return bytes(query(connection, "SELECT schema_hash FROM samples LIMIT 1")[0][0])
 
 
-def prepare(folder, n_decisions=N_DECISIONS, edge=3.0):
+def prepare(folder, n_decisions=N_DECISIONS, edge=1.2):
     """Settings of a worker whose database holds samples worth a model."""
     load.prepare_broker()
     config = settings(folder)

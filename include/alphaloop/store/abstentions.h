@@ -10,6 +10,8 @@ void abstentions_insert(struct pg_batch *batch, const struct decision_row *rows,
 
 /* Recovery: those with features that are not settled, decided after since_ns, oldest first. */
 void abstentions_load_open(struct pg_batch *batch, int64_t since_ns, size_t limit);
+/* One; no row when unknown. */
+void abstentions_get(struct pg_batch *batch, struct uuid decision_id);
 MUST_CHECK enum al_err abstentions_read(const struct pg_result *result,
                                         size_t row,
                                         struct decision *out);

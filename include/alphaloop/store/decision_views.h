@@ -50,6 +50,10 @@ MUST_CHECK enum al_err decision_views_read_detail(const struct pg_result *result
                                                   size_t row,
                                                   struct signal_detail *out);
 
+/* How a decision of either kind ended, one text: "" while open, "sampled", or the reason why there is no sample. No row when
+ * unknown. */
+void decision_views_outcome(struct pg_batch *batch, struct uuid decision_id);
+
 /* The settled actions at one decision point. */
 struct outcome_view {
     char action[8];

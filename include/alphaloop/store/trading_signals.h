@@ -30,6 +30,8 @@ void trading_signals_expire(struct pg_batch *batch, int64_t now_ns);
 void trading_signals_load_pending(struct pg_batch *batch, size_t limit);
 /* Recovery: published (or pending) entries that are not settled, decided after since_ns, oldest first. */
 void trading_signals_load_open(struct pg_batch *batch, int64_t since_ns, size_t limit);
+/* One, read with trading_signals_read; no row when unknown. */
+void trading_signals_get(struct pg_batch *batch, struct uuid signal_id);
 /* The newest of a strategy ("" for all), newest first: for people. */
 void trading_signals_list(struct pg_batch *batch,
                           const struct strategy_id *strategy_id,
