@@ -6,6 +6,7 @@
 
 #include "alphaloop/base/timestamp.h"
 #include "alphaloop/store/training_runs.h"
+#include "alphaloop/store/training_trials.h"
 
 /* ---- GET /api/v1/training/status ---- */
 
@@ -203,5 +204,65 @@ enum http_answer admin_training_runs(struct http_request *request, void *ctx)
     query->strategy_id = admin_strategy_param(request);
     query->limit = (size_t)http_i64(request, "limit");
     training_runs_list(query->batch, &query->strategy_id, query->limit);
+    return admin_query_run(query, request);
+}
+
+/* ---- GET /api/v1/training/runs/{run_id}/trials ---- */
+
+static void write_raw(struct json_writer *w, const char *key, struct slice json)
+{
+    json_w_key(w, key);
+    json_w_raw(w, json);
+}
+
+static void write_text(struct json_writer *w, const char *key, struct slice text)
+{
+    json_w_key(w, key);
+    json_w_string(w, text);
+}
+
+static void write_trial(struct json_writer *w, const struct training_trial_row *row)
+{
+    json_w_object(w);
+    admin_write_i64(w, "trial", row->trial);
+    write_text(w, "verdict", row->verdict);
+    write_text(w, "kind", row->kind);
+    write_raw(w, "parameters", row->parameters);
+    write_text(w, "seed", row->seed);
+    admin_write_number(w, "log_loss", row->log_loss);
+    admin_write_number(w, "sharpe_ratio", row->sharpe_ratio);
+    admin_write_number(w, "seconds", row->seconds);
+    write_raw(w, "folds", row->folds);
+    json_w_end_object(w);
+}
+
+static void on_trials(struct admin_query *query, size_t index, const struct pg_result *result)
+{
+    struct json_writer *w = query->w;
+    (void)index;
+    json_w_object(w);
+    json_w_key(w, "items");
+    json_w_array(w);
+    for (size_t i = 0; i < pg_result_n_rows(result); i++) {
+        struct training_trial_row row;
+        query->err = training_trials_read(result, i, &row);
+        if (query->err != AL_OK)
+            return;
+        write_trial(w, &row);
+    }
+    json_w_end_array(w);
+    json_w_end_object(w);
+}
+
+enum http_answer admin_training_trials(struct http_request *request, void *ctx)
+{
+    static const struct admin_query_ops ops = {on_trials, NULL};
+    struct uuid run_id;
+    if (uuid_parse(http_text(request, "run_id"), &run_id) != AL_OK)
+        return http_refuse(request, "run_id", "uuid_parsing", "must be a UUID");
+    struct admin_query *query = admin_query_create(request, ctx, &ops);
+    if (query == NULL)
+        return HTTP_ANSWERED;
+    training_trials_list(query->batch, run_id);
     return admin_query_run(query, request);
 }

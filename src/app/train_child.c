@@ -24,6 +24,7 @@
 #include "alphaloop/store/samples.h"
 #include "alphaloop/train/fit.h"
 
+#include "training_trials_i.h"
 #include "worker_i.h"
 
 #define ORPHAN_GRACE_S 5
@@ -38,6 +39,7 @@ struct child {
     struct feature_set *set;
     struct train_rows rows;
     struct fill_rows fills;
+    struct search_file search;
     int64_t started_ns, last_line_ns; /* monotonic */
     size_t n_foreign;                 /* rows of another feature schema */
     size_t n_odd;                     /* rows no model can learn from */
@@ -102,7 +104,7 @@ static bool is_cancelled(void *ctx)
 
 static void print_line(const struct train_line *line)
 {
-    struct buf text = BUF_INIT(8192);
+    struct buf text = BUF_INIT(2 * TRIAL_BYTES_MAX);
     train_line_write(line, &text);
     if (buf_ok(&text))
         fwrite(text.ptr, 1, text.len, stdout);
@@ -118,6 +120,30 @@ static void on_progress(void *ctx, const struct train_line *line)
         return;
     child->last_line_ns = now_ns;
     print_line(line);
+}
+
+/* ---- trials ---- */
+
+static void on_trial(void *ctx, const struct train_trial *trial)
+{
+    struct child *child = ctx;
+    struct train_line line = {.kind = TRAIN_LINE_TRIAL, .trial = *trial};
+    if (trial->verdict == TRIAL_COMPLETED || trial->verdict == TRIAL_PRUNED)
+        search_file_add(&child->search, trial);
+    print_line(&line);
+}
+
+static size_t resume(void *ctx, const struct sha256 *key, struct train_trial *trials, size_t n_max)
+{
+    struct child *child = ctx;
+    search_file_init(&child->search, child->job);
+    return search_file_open(&child->search, key, trials, n_max);
+}
+
+static int64_t now_ns(void *ctx)
+{
+    (void)ctx;
+    return clock_ns(CLOCK_MONOTONIC);
 }
 
 /* ---- rows ---- */
@@ -244,8 +270,12 @@ static enum al_err train(struct child *child,
                          const struct settings *settings,
                          struct train_result *result)
 {
-    const struct train_hooks hooks = {
-        .is_cancelled = is_cancelled, .on_progress = on_progress, .ctx = child};
+    const struct train_hooks hooks = {.is_cancelled = is_cancelled,
+                                      .on_progress = on_progress,
+                                      .on_trial = on_trial,
+                                      .resume = resume,
+                                      .now_ns = now_ns,
+                                      .ctx = child};
     enum al_err err = resolve_features(child);
     if (err == AL_OK)
         err = read_rows(child, settings);
@@ -259,7 +289,10 @@ static enum al_err train(struct child *child,
     struct scorer *incumbent = load_incumbent(child);
     err = train_run(child->job, child->set, &child->rows, incumbent, &hooks, result);
     scorer_destroy(incumbent);
-    return err == AL_OK ? keep_result(child, result) : err;
+    if (err == AL_OK)
+        err = keep_result(child, result);
+    search_file_close(&child->search, err == AL_OK);
+    return err;
 }
 
 static void say_fault(const struct child *child, enum al_err err, struct train_line *end)

@@ -20,9 +20,10 @@
 
 #include "strategies_i.h"
 #include "training_job_i.h"
+#include "training_trials_i.h"
 #include "worker_i.h"
 
-#define BATCH_BYTES (1U << 20)
+#define BATCH_BYTES (4U << 20)
 #define BAR_WIDTH   30
 
 struct person {
@@ -48,6 +49,7 @@ struct person {
     struct proc *child;
     int64_t started_at_ns;
     bool is_terminal, has_end;
+    struct trial_log trials;
     struct train_line end;
     struct proc_end proc_end;
 };
@@ -156,10 +158,12 @@ static void on_line(void *ctx, struct proc *proc, struct slice text)
     (void)proc;
     if (train_line_read(text, &line) != AL_OK)
         return;
-    if (line.kind == TRAIN_LINE_PROGRESS) {
+    if (line.kind == TRAIN_LINE_TRIAL)
+        trial_log_add(&p->trials, &line.trial);
+    if (line.kind == TRAIN_LINE_PROGRESS)
         show(p, &line);
+    if (line.kind != TRAIN_LINE_END)
         return;
-    }
     p->end = line;
     p->has_end = true;
 }
@@ -260,6 +264,7 @@ static enum al_err record_run(struct person *p, bool has_model, const char *deta
         row.version = p->job->version;
     pg_batch_reset(p->batch);
     training_runs_insert(p->batch, &row);
+    trial_log_insert(&p->trials, p->batch, row.id, &row.strategy_id);
     return pg_sync_run(p->sync, p->batch, NULL, NULL);
 }
 
@@ -324,6 +329,7 @@ int train_person(const struct settings *settings, const char *env_file, const ch
         fprintf(stderr, "alphaloop train: %s\n", err_text());
     pg_sync_close(p.sync);
     pg_batch_destroy(p.batch);
+    trial_log_deinit(&p.trials);
     free(p.strategies);
     free(p.set);
     free(p.job);

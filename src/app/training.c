@@ -24,9 +24,10 @@
 #include "activation_i.h"
 #include "events_i.h"
 #include "training_job_i.h"
+#include "training_trials_i.h"
 #include "worker_i.h"
 
-#define BATCH_BYTES_MAX (1U << 20)
+#define BATCH_BYTES_MAX (4U << 20) /* trials above all */
 #define RETRY_MIN_MS    5000
 #define RETRY_MAX_MS    (RETRY_MIN_MS << 9) /* three quarters of an hour */
 
@@ -71,6 +72,7 @@ struct training {
     struct train_job *job;
     char job_path[FILE_PATH_MAX];
     struct proc *child;
+    struct trial_log trials;
     struct train_line end;
     bool ended_well; /* an end line came */
     struct pg_batch *batch, *schedule_batch;
@@ -114,6 +116,7 @@ void training_destroy(struct training *t)
     if (t == NULL)
         return;
     assert(t->child == NULL);
+    trial_log_deinit(&t->trials);
     pg_batch_destroy(t->batch);
     pg_batch_destroy(t->schedule_batch);
     free(t->manifest);
@@ -292,6 +295,7 @@ static void close_run(struct training *t, const char *outcome, enum training_sta
     struct training_run_row row = run_row(t, state);
     pg_batch_reset(t->batch);
     training_runs_update(t->batch, &row);
+    trial_log_insert(&t->trials, t->batch, t->run_id, &t->of->strategy_id);
     ask_schedule(t, next_needed(t));
     training_set_state(t, PHASE_REGISTERING);
     struct pg_job job = {.on_done = on_closed_run, .ctx = t};
@@ -369,6 +373,7 @@ static void register_version(struct training *t)
     pg_batch_reset(t->batch);
     training_register(t->batch, &registration, &t->rng);
     training_runs_update(t->batch, &run);
+    trial_log_insert(&t->trials, t->batch, t->run_id, &t->of->strategy_id);
     ask_schedule(t, next_needed(t));
     training_set_state(t, PHASE_REGISTERING);
     struct pg_job job = {.on_done = on_registered, .ctx = t};
@@ -410,6 +415,10 @@ static void on_line(void *ctx, struct proc *proc, struct slice text)
     (void)proc;
     if (train_line_read(text, &line) != AL_OK) {
         log_debug("app", "train", NULL, EV("child_line_unreadable"), F_STR("why", err_text()));
+        return;
+    }
+    if (line.kind == TRAIN_LINE_TRIAL) {
+        trial_log_add(&t->trials, &line.trial);
         return;
     }
     if (line.n_rows > 0)
@@ -536,6 +545,7 @@ static void run_start(struct training *t, struct history *of)
     int64_t wall_ns = worker_wall_ns(t->worker);
     t->of = of;
     t->cancelled = t->ended_well = false;
+    trial_log_clear(&t->trials);
     t->run_id = uuid_v7(wall_ns, &t->rng);
     t->current = (struct admin_training){
         .exists = true, .started_at_ns = wall_ns, .finished_at_ns = TIMESTAMP_NONE, .n_rows = -1};

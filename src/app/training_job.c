@@ -49,6 +49,18 @@ static void fill_features(struct train_job *job,
     };
 }
 
+/* The rest of the time is for the folds, the model and its trial. */
+static void fill_search(struct train_job *job, const struct strategy_config *config)
+{
+    uint64_t half = job->deadline_seconds / 2;
+    job->search.trials = config->search.trials;
+    job->search.seconds = config->search.seconds;
+    if (half > 0 && half < job->search.seconds)
+        job->search.seconds = (uint32_t)half;
+    (void)chars_set(job->search.method, sizeof(job->search.method),
+                    strategy_search_name(config->search.method));
+}
+
 static void fill_gate(struct train_job *job, const struct settings *settings, uint32_t attempt)
 {
     bool by_accuracy = settings->model_gate == SETTING_GATE_ACCURACY;
@@ -80,6 +92,7 @@ enum al_err training_fill_job(const struct settings *settings,
     job->use_market_evidence = config->training.use_market_evidence;
     job->deadline_seconds = settings->model_training_max_duration_seconds;
     fill_features(job, set, config);
+    fill_search(job, config);
     fill_gate(job, settings, target->attempt);
     enum al_err err = model_store_path(settings->model_storage_path, &job->version, job->output);
     if (err == AL_OK && target->active != NULL)

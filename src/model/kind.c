@@ -4,6 +4,7 @@
 
 #include <assert.h>
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define MODEL_KIND(name) extern const struct model_kind model_kind_##name;
@@ -23,6 +24,15 @@ const struct model_kind *model_kind_find(struct slice name)
             return kinds[i];
     }
     return NULL;
+}
+
+size_t model_kind_param(const struct model_kind *kind, const char *name)
+{
+    for (size_t i = 0; i < kind->n_params; i++) {
+        if (strcmp(kind->params[i].name, name) == 0)
+            return i;
+    }
+    abort(); /* a kind's own tables name it */
 }
 
 size_t model_kind_count(void)

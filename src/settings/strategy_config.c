@@ -81,6 +81,13 @@ const char *strategy_model_kind_name(uint32_t kind)
     return names[kind];
 }
 
+const char *strategy_search_name(uint32_t method)
+{
+    static const char *const names[] = {"tpe", "random"};
+    assert(method < COUNT_OF(names));
+    return names[method];
+}
+
 const char *decision_trigger_name(uint32_t trigger)
 {
     static const char *const names[] = {"interval", "candle", "tick"};
@@ -758,5 +765,6 @@ bool strategy_config_reload(struct strategy_config *running, const struct strate
     running->exits = fresh->exits;
     running->freshness = fresh->freshness;
     running->training = fresh->training;
+    running->search = fresh->search;
     return memcmp(running, fresh, sizeof(*running)) == 0;
 }

@@ -224,16 +224,17 @@ static enum al_err choice_init(struct choice *choice, size_t n_max)
 static enum al_err choose_own(const struct training *t, struct choice *choice)
 {
     const struct split *fold = &t->folds[t->job->n_folds - 1];
-    size_t n_fold = fold->test_end - fold->test_begin;
     enum al_err err = choice_init(choice, t->table.n);
     if (err != AL_OK)
         return err;
     choice->n_teach =
         thin(choice->rows, split_teachers(fold, t->table.spans, t->table.n, choice->rows));
     uint32_t *test = choice->rows + choice->n_teach;
-    for (size_t i = 0; i < n_fold; i++)
-        test[i] = (uint32_t)(fold->test_begin + i);
-    choice->n_test = thin(test, n_fold);
+    for (size_t i = fold->test_begin; i < fold->test_end; i++) {
+        if (split_may_teach(&t->holdout, &t->table.spans[i]))
+            test[choice->n_test++] = (uint32_t)i;
+    }
+    choice->n_test = thin(test, choice->n_test);
     memcpy(choice->outcomes, choice->rows,
            (choice->n_teach + choice->n_test) * sizeof *choice->rows);
     return AL_OK;
@@ -241,7 +242,7 @@ static enum al_err choose_own(const struct training *t, struct choice *choice)
 
 /* ---- the decision after ---- */
 
-/* Rows before the untouched block, those of one asset and action side by side, each in order of time. */
+/* Rows known before the untouched block, those of one asset and action side by side, each in order of time. */
 struct groups {
     size_t n_groups;
     uint32_t *begin; /* [n_groups + 1] */
@@ -266,12 +267,16 @@ static enum al_err groups_init(const struct training *t, struct groups *groups)
         return err_set(AL_ENOMEM, "canaries");
     }
     /* Counted two places on, so that filling a group moves its begin to where it belongs. */
-    for (size_t i = 0; i < n; i++)
-        groups->begin[group_of(t, i) + 2]++;
+    for (size_t i = 0; i < n; i++) {
+        if (split_may_teach(&t->holdout, &t->table.spans[i]))
+            groups->begin[group_of(t, i) + 2]++;
+    }
     for (size_t g = 2; g <= n_groups + 1; g++)
         groups->begin[g] += groups->begin[g - 1];
-    for (size_t i = 0; i < n; i++)
-        groups->rows[groups->begin[group_of(t, i) + 1]++] = (uint32_t)i;
+    for (size_t i = 0; i < n; i++) {
+        if (split_may_teach(&t->holdout, &t->table.spans[i]))
+            groups->rows[groups->begin[group_of(t, i) + 1]++] = (uint32_t)i;
+    }
     return AL_OK;
 }
 
@@ -355,8 +360,10 @@ static enum al_err rows_init(const struct training *t,
         rows->labels[i] = table->labels[choice->outcomes[i]];
         rows->sign[i] = (float)side_sign(action);
     }
-    for (size_t i = fold->test_begin; i < fold->test_end; i++)
-        rows->n_independent += table->unique[i];
+    for (size_t i = fold->test_begin; i < fold->test_end; i++) {
+        if (split_may_teach(&t->holdout, &table->spans[i]))
+            rows->n_independent += table->unique[i];
+    }
     rows->n_independent = fmin(rows->n_independent, (double)rows->n_test);
     return AL_OK;
 }

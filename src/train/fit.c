@@ -1,4 +1,4 @@
-/* One run, step by step: table -> enough? -> folds -> canaries -> final model -> trial -> paths -> files. */
+/* One run, step by step: table -> enough? -> search -> folds -> canaries -> final model -> trial -> paths -> files. */
 #include "fit_i.h"
 
 #include <math.h>
@@ -21,6 +21,17 @@ bool training_is_cancelled(const struct training *t)
 {
     return t->hooks != NULL && t->hooks->is_cancelled != NULL &&
            t->hooks->is_cancelled(t->hooks->ctx);
+}
+
+int64_t training_clock_ns(const struct training *t)
+{
+    return t->hooks == NULL || t->hooks->now_ns == NULL ? 0 : t->hooks->now_ns(t->hooks->ctx);
+}
+
+void training_tell_trial(const struct training *t, const struct train_trial *trial)
+{
+    if (t->hooks != NULL && t->hooks->on_trial != NULL)
+        t->hooks->on_trial(t->hooks->ctx, trial);
 }
 
 static enum al_err check_job(const struct train_job *job,
@@ -119,7 +130,11 @@ static enum al_err run_steps(struct training *t,
                              const struct scorer *incumbent,
                              struct train_result *out)
 {
-    enum al_err err = train_folds(t);
+    enum al_err err = train_search(t);
+    if (err == AL_OK)
+        err = train_folds(t);
+    if (err == AL_OK)
+        err = search_summarise(t, &t->search_summary);
     if (err == AL_OK)
         err = train_canaries(t);
     if (err == AL_OK)
@@ -164,6 +179,7 @@ enum al_err train_run(const struct train_job *job,
     if (err == AL_OK && is_enough(t, &out->end))
         err = run_steps(t, incumbent, out);
     fitted_deinit(&t->final);
+    search_deinit(&t->search);
     train_table_deinit(&t->table);
     free(t);
     if (err == AL_ECANCELED)

@@ -8,6 +8,7 @@
 #include "alphaloop/train/fit.h"
 #include "alphaloop/train/gate.h"
 #include "canary_i.h"
+#include "search_i.h"
 
 /* The rows a job may use, in order of decision time; `order` leads back to where they were read to. */
 struct train_table {
@@ -64,8 +65,6 @@ MUST_CHECK enum al_err fitted_predict(
     const struct fitted *fitted, const float *x, size_t n_rows, size_t n_cols, float *margins);
 void fitted_deinit(struct fitted *fitted);
 
-#define TRAIN_FOLDS_MAX 20
-
 /* Rows a model is taught on, cut into those that teach and those that say when to stop. */
 struct teachers {
     uint32_t *indices; /* in the table; those that teach first */
@@ -119,6 +118,12 @@ struct training {
     const struct train_hooks *hooks;
     struct train_table table;
     struct split folds[TRAIN_FOLDS_MAX], holdout;
+    struct search search;
+    struct search_summary search_summary;
+    struct train_trial chosen;  /* the trial whose parameters the model has */
+    struct model_params params; /* of the fit under way, */
+    uint64_t seed;              /* its seed, */
+    double validation_loss;     /* and the best loss on the rows that stop it */
     struct fold_outcome oof;
     struct canaries canaries;
     struct fitted final;          /* the one to be served */
@@ -126,7 +131,8 @@ struct training {
     struct evaluation evaluation; /* on the untouched block */
     struct gate_verdict verdict;
     struct path_outcome paths;
-    struct sharpe_trials trials; /* what the final model is the best of, as far as logged */
+    struct sharpe_trials trials; /* what the final model is the best of, as far as logged; the
+                                    variance is that of ratios a decision */
     size_t n_decisions;          /* judged in the untouched block */
     double stage_from, stage_to; /* share of the run that the stage under way covers */
     enum train_stage stage;
@@ -140,9 +146,19 @@ struct filled_mean {
 
 void training_progress(struct training *t, enum train_stage stage, double fraction);
 bool training_is_cancelled(const struct training *t);
+int64_t training_clock_ns(const struct training *t); /* 0: there is no clock */
+void training_tell_trial(const struct training *t, const struct train_trial *trial);
 
 /* folds.c */
-MUST_CHECK enum al_err train_folds(struct training *t);
+/* Whether a trial goes on after a fold. */
+typedef bool (*trial_fn)(void *ctx, const struct train_trial *trial);
+/* Judge the trial's parameters and seed on the folds: fills the rest of it but the verdict, and, when it went through all of
+ * them, t->oof. goes_on may be NULL. */
+MUST_CHECK enum al_err train_try(struct training *t,
+                                 struct train_trial *trial,
+                                 trial_fn goes_on,
+                                 void *ctx);
+MUST_CHECK enum al_err train_folds(struct training *t); /* of t->chosen */
 MUST_CHECK enum al_err train_final(struct training *t);
 bool train_stops_early(const struct model_kind *kind);
 /* n_rounds 0: as the teachers' validation part says. report may be NULL. out: fitted_deinit() it in any case. */
@@ -158,6 +174,10 @@ MUST_CHECK enum al_err train_calibrate(struct training *t, const struct predicti
 MUST_CHECK enum al_err train_choose_calibration(const struct training *t,
                                                 const struct predictions *p,
                                                 struct calibration_choice *out);
+/* periods.c: net utility of the out-of-fold choices, and its Sharpe ratio; asks for t->oof.calibration. */
+MUST_CHECK enum al_err train_tell_periods(const struct training *t,
+                                          const struct predictions *p,
+                                          struct train_trial *trial);
 /* judge.c */
 MUST_CHECK enum al_err train_judge(struct training *t, const struct scorer *incumbent);
 /* importance.c: the member "importance" of the report */

@@ -30,6 +30,7 @@ bool train_stops_early(const struct model_kind *kind)
 static bool on_round(void *ctx, const struct model_round *round)
 {
     struct training *t = ctx;
+    t->validation_loss = round->best_loss;
     double share = (double)round->round / (double)round->n_rounds_max;
     training_progress(t, t->stage, t->stage_from + (t->stage_to - t->stage_from) * share);
     return training_is_cancelled(t);
@@ -110,8 +111,8 @@ enum al_err train_fit(struct training *t,
     if (err == AL_OK) {
         struct model_fit fit = {.train = train_part_rows(&teach, n_cols),
                                 .validation = train_part_rows(&validation, n_cols),
-                                .params = &t->job->params,
-                                .seed = t->job->seed,
+                                .params = &t->params,
+                                .seed = t->seed,
                                 .n_rounds = n_rounds,
                                 .on_round = on_round,
                                 .ctx = t};
@@ -120,8 +121,10 @@ enum al_err train_fit(struct training *t,
         if (err == AL_OK)
             err = fitted_speed_up(out, teach.x, teach.n, n_cols);
     }
-    if (err == AL_OK && report != NULL)
+    if (err == AL_OK && report != NULL) {
         report->n_rounds = t->kind->n_rounds(out->model);
+        report->validation_loss = t->validation_loss;
+    }
     train_part_deinit(&teach);
     train_part_deinit(&validation);
     return err;
@@ -241,24 +244,80 @@ static size_t median_rounds(const struct fold_outcome *oof)
     return rounds[n / 2];
 }
 
-enum al_err train_folds(struct training *t)
+static void tell_fold(const struct fold_report *report, struct train_trial *trial)
+{
+    double sum = 0, n = 0;
+    trial->folds[trial->n_folds++] = (struct trial_fold){.n_rounds = report->n_rounds,
+                                                         .validation_loss = report->validation_loss,
+                                                         .loss = report->test_loss,
+                                                         .auc = report->test_auc};
+    for (size_t i = 0; i < trial->n_folds; i++) {
+        bool has_loss = isfinite(trial->folds[i].loss); /* the last fold may have no row to judge */
+        sum += has_loss ? trial->folds[i].loss : 0;
+        n += has_loss;
+    }
+    trial->loss = n > 0 ? sum / n : NAN;
+}
+
+/* Fold by fold, until one says no. */
+static enum al_err run_folds(struct training *t,
+                             struct train_trial *trial,
+                             trial_fn goes_on,
+                             void *ctx,
+                             struct predictions *p)
+{
+    double from = t->stage_from, width = t->stage_to - t->stage_from;
+    for (size_t i = 0; i < t->job->n_folds; i++) {
+        t->stage_from = from + width * (double)i / t->job->n_folds;
+        t->stage_to = from + width * (double)(i + 1) / t->job->n_folds;
+        enum al_err err = run_fold(t, &t->folds[i], p, &t->oof.folds[i]);
+        if (err != AL_OK)
+            return err;
+        tell_fold(&t->oof.folds[i], trial);
+        if (i + 1 < t->job->n_folds && goes_on != NULL && !goes_on(ctx, trial))
+            return AL_OK;
+    }
+    return AL_OK;
+}
+
+enum al_err train_try(struct training *t, struct train_trial *trial, trial_fn goes_on, void *ctx)
 {
     struct predictions p;
+    int64_t begun_ns = training_clock_ns(t);
     enum al_err err = predictions_init(&p, t->table.n);
     if (err != AL_OK)
         return err;
+    t->params = trial->params;
+    t->seed = trial->seed;
     t->oof.n_folds = t->job->n_folds;
-    for (size_t i = 0; i < t->oof.n_folds && err == AL_OK; i++) {
-        t->stage = TRAIN_STAGE_FOLD;
-        t->stage_from = 0.1 + 0.5 * (double)i / (double)t->oof.n_folds;
-        t->stage_to = 0.1 + 0.5 * (double)(i + 1) / (double)t->oof.n_folds;
-        err = run_fold(t, &t->folds[i], &p, &t->oof.folds[i]);
-    }
-    if (err == AL_OK)
+    trial->n_folds = 0;
+    trial->loss = trial->sharpe = trial->seconds = NAN;
+    trial->n_periods = 0;
+    err = run_folds(t, trial, goes_on, ctx, &p);
+    bool is_whole = err == AL_OK && trial->n_folds == t->job->n_folds;
+    if (is_whole)
         err = train_calibrate(t, &p);
-    if (err == AL_OK && train_stops_early(t->kind))
+    if (is_whole && err == AL_OK)
+        err = train_tell_periods(t, &p, trial);
+    if (is_whole && train_stops_early(t->kind))
         t->oof.n_rounds = median_rounds(&t->oof);
     predictions_deinit(&p);
+    if (begun_ns != 0)
+        trial->seconds = (double)(training_clock_ns(t) - begun_ns) / 1e9;
+    return err;
+}
+
+enum al_err train_folds(struct training *t)
+{
+    t->stage = TRAIN_STAGE_FOLD;
+    t->stage_from = t->search.n > 0 ? 0.5 : 0.1;
+    t->stage_to = 0.6;
+    t->chosen.verdict = TRIAL_CHOSEN;
+    enum al_err err = train_try(t, &t->chosen, NULL, NULL);
+    if (err == AL_ECANCELED)
+        t->chosen.verdict = TRIAL_CANCELLED;
+    if (err == AL_OK || err == AL_ECANCELED)
+        training_tell_trial(t, &t->chosen);
     return err;
 }
 
@@ -272,6 +331,8 @@ enum al_err train_final(struct training *t)
     t->stage_from = 0.6;
     t->stage_to = 0.9;
     t->n_teach = teachers.n_teach;
+    t->params = t->chosen.params;
+    t->seed = t->job->seed;
     err = train_fit(t, &teachers, t->oof.n_rounds, NULL, &t->final);
     free(teachers.indices);
     return err;

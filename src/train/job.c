@@ -41,6 +41,9 @@ static const struct field fields[] = {
     JOB("cpcv_rows_max", cpcv_rows_max, FIELD_U64, 0, 1e8),
     JOB("canaries", canaries, FIELD_BOOL, 0, 0),
     JOB("value_z", value_z, FIELD_F64, 0, 10),
+    JOB("search_trials", search.trials, FIELD_U32, 1, TRIAL_NUMBER_MAX),
+    JOB("search_seconds", search.seconds, FIELD_U32, 1, 1e6),
+    JOB("search_method", search.method, FIELD_TEXT, 0, 0),
     JOB("gate_rule", gate.rule, FIELD_TEXT, 0, 0),
     JOB("gate_accuracy_min", gate.accuracy_min, FIELD_F64, 0, 1),
     JOB("gate_alpha", gate.alpha, FIELD_F64, 1e-6, 0.5),
@@ -70,6 +73,9 @@ void train_job_default(struct train_job *job)
     job->cpcv_rows_max = 50000;
     job->canaries = true;
     job->value_z = 1;
+    job->search.trials = 1;
+    job->search.seconds = 600;
+    snprintf(job->search.method, sizeof job->search.method, "tpe");
     job->gate.accuracy_min = 0.75;
     job->gate.alpha = 0.05;
     job->gate.attempt = 1;
@@ -225,6 +231,8 @@ static enum al_err read_root(struct json_node *root, struct train_job *job)
         return err;
     if (strcmp(job->gate.rule, "evidence") != 0 && strcmp(job->gate.rule, "accuracy") != 0)
         return wrong("gate_rule");
+    if (strcmp(job->search.method, "tpe") != 0 && strcmp(job->search.method, "random") != 0)
+        return wrong("search_method");
     return job->output[0] != '\0' ? AL_OK : wrong("output");
 }
 
@@ -250,8 +258,8 @@ enum al_err train_job_read(struct slice text, struct train_job *out)
 
 /* ---- lines ---- */
 
-static const char *const stage_names[TRAIN_STAGE_COUNT] = {"load", "fold", "final", "evaluate",
-                                                           "write"};
+static const char *const stage_names[TRAIN_STAGE_COUNT] = {"load",  "search",   "fold",
+                                                           "final", "evaluate", "write"};
 static const char *const verdict_names[TRAIN_VERDICT_COUNT] = {"promote", "refuse", "too_few",
                                                                "failed", "cancelled"};
 
@@ -280,6 +288,11 @@ void train_line_write(const struct train_line *line, struct buf *out)
 {
     struct json_writer w;
     json_w_init(&w, out);
+    if (line->kind == TRAIN_LINE_TRIAL) {
+        trial_write(&line->trial, &w);
+        buf_putc(out, '\n');
+        return;
+    }
     json_w_object(&w);
     if (line->kind == TRAIN_LINE_PROGRESS) {
         json_w_key(&w, "stage");
@@ -348,9 +361,15 @@ enum al_err train_line_read(struct slice text, struct train_line *out)
     struct json_node *root = NULL;
     double n_rows;
     memset(out, 0, sizeof *out);
-    enum al_err err = read_document(text, 4096, &root);
+    enum al_err err = read_document(text, TRIAL_BYTES_MAX, &root);
     if (err != AL_OK)
         return err_add(err, "training line");
+    if (json_get(root, "trial") != NULL) {
+        out->kind = TRAIN_LINE_TRIAL;
+        err = trial_read(root, &out->trial);
+        json_put(root);
+        return err;
+    }
     err = json_get(root, "verdict") != NULL ? read_end(root, out) : read_progress(root, out);
     if (err == AL_OK && !read_number(root, "rows", 0, 1e12, &n_rows))
         err = line_wrong("rows");

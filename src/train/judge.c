@@ -162,7 +162,10 @@ static enum al_err evaluate_trial(struct training *t, const struct trial *trial)
     evaluate_trading(trial->u_challenger, trial->traded, trial->n, t->evaluation.base_rate,
                      &t->evaluation);
     t->evaluation.mase = forecast_mase(t->evaluation.mae, mean_size_of_teachers(t));
-    return evaluate_sharpe(trial->u_challenger, trial->n, block, &t->trials, &t->evaluation);
+    struct sharpe_trials trials =
+        t->trials; /* a ratio grows with the root of the period's length */
+    trials.variance *= (double)block;
+    return evaluate_sharpe(trial->u_challenger, trial->n, block, &trials, &t->evaluation);
 }
 
 static enum al_err ask_gate(struct training *t, const struct trial *trial, bool against_warmup)

@@ -12,7 +12,7 @@
 #include "alphaloop/model/trees.h"
 
 #define PROBE_ROWS       256
-#define REPORT_BYTES_MAX (1U << 20)
+#define REPORT_BYTES_MAX (8U << 20) /* trials above all */
 
 void train_result_deinit(struct train_result *result)
 {
@@ -211,6 +211,32 @@ static void write_fills(struct json_writer *w, const struct training *t)
         fill_report_write(&t->fills, filled.net, filled.span_s, w);
 }
 
+static void write_search(struct json_writer *w, const struct training *t)
+{
+    const struct search_summary *s = &t->search_summary;
+    json_w_key(w, "search");
+    json_w_object(w);
+    json_w_key(w, "method");
+    json_w_str(w, t->search.n > 0 ? t->job->search.method : "none");
+    write_count(w, "trials", s->n_trials);
+    write_count(w, "completed", s->n_completed);
+    write_count(w, "pruned", s->n_pruned);
+    write_count(w, "resumed", t->search.n_resumed);
+    write_count(w, "chosen", t->chosen.number);
+    write_number(w, "sharpe_variance", s->sharpe_variance);
+    write_number(w, "deflated_sharpe", s->deflated_sharpe);
+    write_number(w, "pbo", s->pbo);
+    json_w_key(w, "log");
+    json_w_array(w);
+    for (size_t i = 0; i < t->search.n; i++) {
+        if (i != t->chosen.number)
+            trial_write(&t->search.trials[i], w);
+    }
+    trial_write(&t->chosen, w); /* as it came out when it was fitted for the model */
+    json_w_end_array(w);
+    json_w_end_object(w);
+}
+
 static enum al_err write_report(const struct training *t, struct buf *out)
 {
     const struct weight_summary *weight = &t->table.weight;
@@ -242,6 +268,7 @@ static enum al_err write_report(const struct training *t, struct buf *out)
         write_fold(&w, &t->oof.folds[i]);
     json_w_end_array(&w);
     write_calibration(&w, &t->oof.choice);
+    write_search(&w, t);
     write_canaries(&w, t);
     write_paths(&w, &t->paths);
     write_count(&w, "trials", t->trials.n);
@@ -339,7 +366,7 @@ static enum al_err fill_manifest(const struct training *t, struct manifest *m)
     memcpy(m->features, job->features, sizeof m->features);
     m->label = job->label;
     m->seed = job->seed;
-    m->params = job->params;
+    m->params = t->chosen.params;
     m->n_rounds = t->kind->n_rounds(t->final.model);
     m->calibration = t->oof.calibration;
     fill_data(t, &m->data);

@@ -75,7 +75,8 @@ def document(admin):
 
 def fill(path, **values):
     """A path with its parameters, by the examples of the contract."""
-    values = {"version": "v1", "strategy_id": "momentum_v1", "signal_id": "01938d6e-7c00-7000-8000-000000000001", **values}
+    values = {"version": "v1", "strategy_id": "momentum_v1", "signal_id": "01938d6e-7c00-7000-8000-000000000001",
+              "run_id": "01938d6e-7c00-7000-8000-000000000002", **values}
     return re.sub(r"{(\w+)}", lambda match: values[match[1]], path)
 
 

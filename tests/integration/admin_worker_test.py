@@ -25,7 +25,8 @@ def document(worker):
 
 
 def fill(path):
-    values = {"version": "v999", "strategy_id": "momentum_v1", "signal_id": "01938d6e-7c00-7000-8000-000000000001"}
+    values = {"version": "v999", "strategy_id": "momentum_v1", "signal_id": "01938d6e-7c00-7000-8000-000000000001",
+              "run_id": "01938d6e-7c00-7000-8000-000000000002"}
     return re.sub(r"{(\w+)}", lambda match: values[match[1]], path)
 
 

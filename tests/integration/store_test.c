@@ -22,6 +22,7 @@
 #include "alphaloop/store/stack.h"
 #include "alphaloop/store/trading_signals.h"
 #include "alphaloop/store/training_runs.h"
+#include "alphaloop/store/training_trials.h"
 #include "alphaloop/store/training_schedule.h"
 #include "harness/check.h"
 #include "harness/database.h"
@@ -60,7 +61,7 @@ static int begin_test(void **state)
     database_run(db, "TRUNCATE order_events, orders_seen, trading_signals, abstentions, "
                      "execution_events, order_outcomes, samples,"
                      " quarantine, candles, position_states, model_versions, "
-                     "model_quality_metrics, training_runs,"
+                     "model_quality_metrics, training_runs, training_trials,"
                      " training_schedule");
     return 0;
 }
@@ -1922,6 +1923,68 @@ static void test_training_runs_begin_and_end(void **state)
     assert_int_equal(got.n, 0);
 }
 
+struct trials {
+    struct training_trial_row items[4];
+    char parameters[64], folds[64];
+    size_t n;
+};
+
+static void keep_trials(void *ctx, size_t index, const struct pg_result *result)
+{
+    struct trials *got = ctx;
+    (void)index;
+    got->n = pg_result_n_rows(result);
+    for (size_t i = 0; i < got->n; i++) {
+        const struct training_trial_row *row = &got->items[i];
+        check_ok(training_trials_read(result, i, &got->items[i]));
+        snprintf(got->parameters, sizeof got->parameters, "%.*s", (int)row->parameters.len,
+                 row->parameters.ptr);
+        snprintf(got->folds, sizeof got->folds, "%.*s", (int)row->folds.len, row->folds.ptr);
+        assert_true(slice_is(row->kind, "xgboost") && slice_is(row->seed, "18446744073709551615"));
+    }
+}
+
+static void test_trials_of_a_run_come_back_in_order(void **state)
+{
+    struct training_run_row run_row = {.id = any_uuid(),
+                                       .strategy_id = {"a"},
+                                       .trigger = "schedule",
+                                       .started_at_ns = NOON,
+                                       .finished_at_ns = TIMESTAMP_NONE,
+                                       .n_effective = (double)NAN};
+    struct training_trial_row row = {.run_id = run_row.id,
+                                     .trial = 1,
+                                     .strategy_id = {"a"},
+                                     .kind = SLICE("xgboost"),
+                                     .parameters = SLICE("{\"eta\": 0.5}"),
+                                     .seed = SLICE("18446744073709551615"),
+                                     .verdict = SLICE("pruned"),
+                                     .folds = SLICE("[{\"rounds\": 3}]"),
+                                     .log_loss = 0.625,
+                                     .sharpe_ratio = (double)NAN,
+                                     .seconds = 2};
+    struct trials got;
+    (void)state;
+    training_runs_insert(batch, &run_row);
+    training_trials_insert(batch, &row);
+    row.trial = 0;
+    row.verdict = SLICE("chosen");
+    training_trials_insert(batch, &row);
+    row.verdict = SLICE("completed");
+    training_trials_insert(batch, &row); /* is there: stays as it is */
+    run(NULL, NULL);
+    training_trials_list(batch, run_row.id);
+    run(keep_trials, &got);
+    check_i64((int64_t)got.n, 2);
+    check_i64(got.items[0].trial, 0);
+    check_i64(got.items[1].trial, 1);
+    check_same_double(got.items[1].log_loss, 0.625);
+    assert_true(isnan(got.items[1].sharpe_ratio));
+    check_same_double(got.items[1].seconds, 2);
+    check_str(got.parameters, "{\"eta\": 0.5}");
+    check_str(got.folds, "[{\"rounds\": 3}]");
+}
+
 static void keep_schedule(void *ctx, size_t index, const struct pg_result *result)
 {
     struct runs *got = ctx;
@@ -2106,6 +2169,7 @@ int main(void)
         TEST(test_a_classification_metric_outside_0_to_1_is_refused),
         TEST(test_performance_counts_own_settled_decisions),
         TEST(test_training_runs_begin_and_end),
+        TEST(test_trials_of_a_run_come_back_in_order),
         TEST(test_the_training_schedule_is_kept_exactly),
         TEST(test_tables_of_the_stack_are_read_only_when_they_fit),
         TEST(test_names_read_back),

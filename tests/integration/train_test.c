@@ -71,7 +71,8 @@ struct child {
     struct proc *proc;
     struct proc_end end;
     struct train_line last; /* its end line */
-    size_t n_progress, n_ends;
+    size_t n_progress, n_ends, n_trials;
+    size_t n_trials_wanted; /* then it is stopped; 0: never */
     bool in_rounds;
     void (*when_training)(
         struct child *child); /* called once, after the first line from within the folds */
@@ -81,11 +82,15 @@ static void on_line(void *ctx, struct proc *proc, struct slice text)
 {
     struct child *child = ctx;
     struct train_line line;
-    (void)proc;
     check_ok(train_line_read(text, &line));
     if (line.kind == TRAIN_LINE_END) {
         child->last = line;
         child->n_ends++;
+        return;
+    }
+    if (line.kind == TRAIN_LINE_TRIAL) {
+        if (++child->n_trials == child->n_trials_wanted)
+            proc_stop(proc);
         return;
     }
     child->n_progress++;
@@ -204,6 +209,33 @@ static void test_the_same_job_gives_the_same_bytes(void **state)
     assert_true(a.len > 0 && slice_eq(buf_slice(&a), buf_slice(&b)));
     buf_deinit(&a);
     buf_deinit(&b);
+}
+
+/* The second run is another version, and goes on where the first was stopped. */
+static void test_a_stopped_search_goes_on(void **state)
+{
+    struct child stopped = {.n_trials_wanted = 3}, resumed = {0};
+    struct buf report = BUF_INIT(8U << 20);
+    char path[FILE_PATH_MAX];
+    (void)state;
+    prepare("edge", "v10");
+    job.search.trials = 6;
+    run(&stopped, (struct proc_options){.grace_ms = 60000});
+    check_i64(stopped.last.verdict, TRAIN_CANCELLED);
+    check_ok(file_join(root, ".search-edge", path));
+    assert_true(file_exists(path));
+
+    prepare("edge", "v11");
+    job.search.trials = 6;
+    run(&resumed, (struct proc_options){0});
+    check_i64(resumed.end.exit_code, 0);
+    assert_true(resumed.n_trials <= 4); /* 3 and the chosen one; fewer when the stop was slow */
+    assert_false(file_exists(path));
+    check_ok(file_join(root, "v11/" REPORT_FILE_NAME, path));
+    check_ok(file_read(path, 8U << 20, &report));
+    check_has(buf_str(&report), "\"trials\":6,");
+    assert_null(strstr(buf_str(&report), "\"resumed\":0,"));
+    buf_deinit(&report);
 }
 
 static void test_without_an_edge_the_gate_refuses(void **state)
@@ -463,6 +495,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(test_a_child_finds_the_edge_and_leaves_a_whole_folder),
         TEST(test_the_same_job_gives_the_same_bytes),
+        TEST(test_a_stopped_search_goes_on),
         TEST(test_without_an_edge_the_gate_refuses),
         TEST(test_an_existing_version_is_not_replaced),
         TEST(test_no_rows_are_too_few),

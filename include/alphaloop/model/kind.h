@@ -31,6 +31,13 @@ struct model_param_spec {
     const char *help;
 };
 
+/* Where a search looks for a better value: among those allowed, and often far within. */
+struct model_param_range {
+    const char *name;
+    double min, max;
+    bool is_log; /* evenly in the logarithm; min > 0 */
+};
+
 /* Values in the order of the kind's specs. */
 struct model_params {
     double values[MODEL_PARAMS_MAX];
@@ -77,6 +84,8 @@ struct model_kind {
     const char *summary;
     const struct model_param_spec *params;
     size_t n_params;
+    const struct model_param_range *ranges; /* of the parameters worth searching */
+    size_t n_ranges;
 
     /* gives *out (free with destroy). AL_ECANCELED; AL_EINVAL: no rows, one class only, not finite; AL_EMODEL; AL_ENOTFOUND
      * or AL_EVERSION when the library cannot be had. */
@@ -96,7 +105,8 @@ struct model_kind {
     void (*destroy)(struct model *model);                    /* NULL is fine */
 };
 
-const struct model_kind *model_kind_find(struct slice name); /* NULL when unknown */
+const struct model_kind *model_kind_find(struct slice name);              /* NULL when unknown */
+size_t model_kind_param(const struct model_kind *kind, const char *name); /* index; it must exist */
 size_t model_kind_count(void);
 const struct model_kind *model_kind_at(size_t index);
 

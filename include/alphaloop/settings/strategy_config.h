@@ -77,8 +77,12 @@ struct strategy_config {
         uint32_t cpcv_max_rows;
         bool canaries;
     } training;
+    struct {
+        uint32_t trials, seconds, method; /* method: strategy_search_name() */
+    } search;
 };
 
+const char *strategy_search_name(uint32_t method);   /* "tpe", "random" */
 const char *strategy_model_kind_name(uint32_t kind); /* "xgboost", "random_forest" */
 const char *decision_trigger_name(uint32_t trigger); /* "interval", "candle", "tick" */
 

@@ -42,6 +42,13 @@ MUST_CHECK enum al_err train_rows_add(struct train_rows *rows, const struct samp
 struct train_hooks {
     bool (*is_cancelled)(void *ctx); /* asked between rounds; may be NULL */
     void (*on_progress)(void *ctx, const struct train_line *line);
+    /* A trial ended; the chosen one comes again, last. May be NULL. */
+    void (*on_trial)(void *ctx, const struct train_trial *trial);
+    /* What an earlier search with this key came to: its first trials, in order, at most n_max; returns how many. From here on
+     * the trials told belong to a search with this key. May be NULL. */
+    size_t (*resume)(void *ctx, const struct sha256 *key, struct train_trial *trials, size_t n_max);
+    int64_t (*now_ns)(
+        void *ctx); /* of a clock that never stops, > 0; NULL: a search has no end of time */
     void *ctx;
 };
 

@@ -5,6 +5,7 @@
 
 #include "alphaloop/domain/decision.h"
 #include "alphaloop/model/manifest.h"
+#include "alphaloop/train/trial.h"
 
 #define TRAIN_JOB_BYTES_MAX (256U * 1024)
 #define TRAIN_PATH_MAX      1024
@@ -16,6 +17,12 @@ struct train_gate_settings {
     uint32_t attempt;    /* k >= 1: challengers of this strategy so far, this one included */
     double n_eff_min;    /* rows needed before anything is fitted */
     uint32_t n_bootstrap;
+};
+
+struct train_search_settings {
+    uint32_t trials;  /* sets of parameters that are tried; 1: only the job's own */
+    uint32_t seconds; /* after which none is begun */
+    char method[16];  /* "tpe" or "random" */
 };
 
 struct train_job {
@@ -41,6 +48,7 @@ struct train_job {
     uint64_t cpcv_rows_max;  /* up to so many rows the report has paths; 0: never */
     bool canaries;           /* learning section 5: what must fail is tried */
     double value_z;          /* standard errors between v and v_low */
+    struct train_search_settings search;
     struct train_gate_settings gate;
     char incumbent[TRAIN_PATH_MAX]; /* folder of the active version; "" when none */
     char output[TRAIN_PATH_MAX];    /* folder to write: must not exist */
@@ -53,10 +61,11 @@ MUST_CHECK enum al_err train_job_read(
     struct slice text, struct train_job *out); /* AL_EPARSE, AL_ERANGE: names the field */
 
 /* Lines the child prints, one JSON object each. The last one is of kind `end`. */
-enum train_line_kind { TRAIN_LINE_PROGRESS, TRAIN_LINE_END };
+enum train_line_kind { TRAIN_LINE_PROGRESS, TRAIN_LINE_TRIAL, TRAIN_LINE_END };
 enum train_stage {
     TRAIN_STAGE_LOAD,     /* reading rows */
-    TRAIN_STAGE_FOLD,     /* fitting the walk-forward folds */
+    TRAIN_STAGE_SEARCH,   /* trying parameters on the walk-forward folds */
+    TRAIN_STAGE_FOLD,     /* fitting those folds with the ones chosen */
     TRAIN_STAGE_FINAL,    /* fitting the model to be served */
     TRAIN_STAGE_EVALUATE, /* judging it on the untouched block */
     TRAIN_STAGE_WRITE,    /* writing the folder */
@@ -80,6 +89,7 @@ struct train_line {
     enum train_stage stage;
     double fraction; /* of the whole run, 0..1 */
     uint64_t n_rows;
+    struct train_trial trial; /* TRAIN_LINE_TRIAL */
     /* end */
     enum train_verdict verdict;
     char reason[MANIFEST_REASON_MAX];

@@ -18,6 +18,12 @@ static const struct model_param_spec params[] = {
     {PARAM_BINS, true, 128, 8, 1024, "histogram bins of a column"},
 };
 
+static const struct model_param_range ranges[] = {
+    {"max_depth", 3, 10, false},    {"min_child_weight", 1, 500, true},
+    {"subsample", 0.3, 0.9, false}, {"colsample_bynode", 0.1, 1, false},
+    {"lambda", 0.1, 100, true},
+};
+
 static const struct booster_setting settings[] = {
     {"booster", "gbtree"},
     {"objective", "binary:logistic"},
@@ -44,6 +50,8 @@ const struct model_kind model_kind_random_forest = {
     .summary = "random forest, logistic loss",
     .params = params,
     .n_params = COUNT_OF(params),
+    .ranges = ranges,
+    .n_ranges = COUNT_OF(ranges),
     .fit = fit_forest,
     .n_rounds = booster_n_rounds,
     .predict = booster_predict,

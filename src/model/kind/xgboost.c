@@ -18,6 +18,15 @@ static const struct model_param_spec params[] = {
     {PARAM_BINS, true, 128, 8, 1024, "histogram bins of a column"},
 };
 
+static const struct model_param_range ranges[] = {
+    {"eta", 0.01, 0.3, true},
+    {"max_depth", 2, 8, false},
+    {"min_child_weight", 1, 500, true},
+    {"subsample", 0.4, 1, false},
+    {"colsample_bytree", 0.2, 1, false},
+    {"lambda", 0.1, 100, true},
+};
+
 /* base_score is fixed, because later versions of the library would estimate it from the data. */
 static const struct booster_setting settings[] = {
     {"booster", "gbtree"},
@@ -42,6 +51,8 @@ const struct model_kind model_kind_xgboost = {
     .summary = "gradient boosted trees, histogram method, logistic loss",
     .params = params,
     .n_params = COUNT_OF(params),
+    .ranges = ranges,
+    .n_ranges = COUNT_OF(ranges),
     .fit = fit_boosted,
     .n_rounds = booster_n_rounds,
     .predict = booster_predict,

@@ -46,6 +46,18 @@ static struct buf saved(const struct model_kind *kind, const struct model *model
     return bytes;
 }
 
+static void test_ranges_lie_within_what_is_allowed(const struct model_kind *kind)
+{
+    assert_true(kind->n_ranges > 0);
+    for (size_t i = 0; i < kind->n_ranges; i++) {
+        const struct model_param_range *range = &kind->ranges[i];
+        const struct model_param_spec *spec = &kind->params[model_kind_param(kind, range->name)];
+        assert_true(range->min >= spec->min && range->max <= spec->max && range->min < range->max);
+        assert_true(spec->value_default >= range->min && spec->value_default <= range->max);
+        assert_true(!range->is_log || range->min > 0);
+    }
+}
+
 static void test_same_data_and_seed_give_the_same_bytes(const struct model_kind *kind)
 {
     struct model *a = fit_default(kind, 7), *b = fit_default(kind, 7), *c = fit_default(kind, 8);
@@ -289,19 +301,13 @@ static void test_parameters_are_checked_by_name_and_range(const struct model_kin
 }
 
 static void (*const contract[])(const struct model_kind *kind) = {
-    test_same_data_and_seed_give_the_same_bytes,
-    test_a_loaded_model_predicts_the_same_bits,
-    test_it_finds_the_edge,
-    test_missing_is_a_value_of_its_own,
-    test_the_walker_gives_the_same_bits,
-    test_contributions_are_the_librarys,
-    test_importance_finds_what_means_something,
-    test_cancel_stops_between_rounds,
-    test_outcomes_all_alike_are_refused,
-    test_infinite_features_are_refused,
-    test_a_wrong_number_of_columns_is_refused,
-    test_bytes_that_are_no_model_are_refused,
-    test_parameters_are_checked_by_name_and_range,
+    test_ranges_lie_within_what_is_allowed,     test_same_data_and_seed_give_the_same_bytes,
+    test_a_loaded_model_predicts_the_same_bits, test_it_finds_the_edge,
+    test_missing_is_a_value_of_its_own,         test_the_walker_gives_the_same_bits,
+    test_contributions_are_the_librarys,        test_importance_finds_what_means_something,
+    test_cancel_stops_between_rounds,           test_outcomes_all_alike_are_refused,
+    test_infinite_features_are_refused,         test_a_wrong_number_of_columns_is_refused,
+    test_bytes_that_are_no_model_are_refused,   test_parameters_are_checked_by_name_and_range,
 };
 
 static void test_every_kind_keeps_the_contract(void **state)

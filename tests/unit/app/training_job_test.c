@@ -21,7 +21,8 @@ static const char strategy[] =
     "\"label\":{\"barrier_up\":1.5,\"barrier_down\":0.5,\"settlement_lag_seconds\":3},"
     "\"model\":{\"kind\":\"random_forest\",\"parameters\":{\"num_parallel_tree\":17}},"
     "\"training\":{\"window_days\":9,\"half_life_days\":2.5,\"max_rows\":4321,"
-    "\"use_market_evidence\":false,\"cpcv_max_rows\":7000,\"canaries\":false}}";
+    "\"use_market_evidence\":false,\"cpcv_max_rows\":7000,\"canaries\":false},"
+    "\"search\":{\"trials\":30,\"seconds\":500,\"method\":\"random\"}}";
 
 static const char *get(void *ctx, const char *name, const char **origin)
 {
@@ -84,6 +85,9 @@ static void test_every_setting_reaches_the_job(void **state)
     assert_false(w->job.use_market_evidence);
     check_i64((int64_t)w->job.cpcv_rows_max, 7000);
     assert_false(w->job.canaries);
+    check_i64(w->job.search.trials, 30);
+    check_i64(w->job.search.seconds, 38); /* half of the 77 there are */
+    check_str(w->job.search.method, "random");
     check_i64((int64_t)w->job.n_features, 2);
     check_i64(w->job.timeframe_ns, NS_PER_MIN);
     check_near(w->job.label.horizon_seconds, 90, 0);

@@ -52,6 +52,8 @@ static void test_a_wrong_field_is_named(void **state)
         {"\"cut_ns\":1767225600123456789", "\"cut_ns\":\"1767225600123456789\"", "cut_ns"},
         {"\"folds\":5", "\"folds\":1", "folds"},
         {"\"holdout_fraction\":0.2", "\"holdout_fraction\":0.9", "holdout_fraction"},
+        {"\"search_trials\":1", "\"search_trials\":0", "search_trials"},
+        {"\"search_method\":\"tpe\"", "\"search_method\":\"luck\"", "search_method"},
         {"\"gate_rule\":\"evidence\"", "\"gate_rule\":\"luck\"", "gate_rule"},
         {"\"gate_attempt\":1", "\"gate_attempt\":0", "gate_attempt"},
         {"\"output\":\"/models/v3\"", "\"output\":\"\"", "output"},
