@@ -10,7 +10,9 @@
 #include "alphaloop/store/model_versions.h"
 
 #include "events_i.h"
+#include "rollout_i.h"
 #include "training_job_i.h"
+#include "view_i.h"
 #include "worker_i.h"
 
 /* ---- one activation ---- */
@@ -30,7 +32,10 @@ struct activation {
     enum al_err err;
     char error[256];
     struct pg_batch *batch;
-    bool found; /* the registry has it */
+    bool found;                /* the registry has it */
+    bool as_shadow;            /* it is to score beside the active one */
+    uint32_t attempt;          /* as_shadow */
+    struct rollout_step *step; /* that asked for it; owned, NULL: none did */
 };
 
 static void finish(struct activation *a, enum admin_outcome outcome, const char *text)
@@ -42,11 +47,28 @@ static void finish(struct activation *a, enum admin_outcome outcome, const char 
         log_warn("app", "gate", NULL, EV("activation_failed"),
                  F_STR("strategy_id", a->strategy_id.text), F_STR("version", a->version.text),
                  F_STR("why", text));
+    if (a->step != NULL)
+        rollout_stepped(a->worker, a->step, outcome == ADMIN_DONE);
     scorer_destroy(a->scorer);
     pg_batch_destroy(a->batch);
+    free(a->step);
     a->worker->n_activations--;
     a->done(a->ctx, &result);
     free(a);
+}
+
+/* It won its place by evidence: the one before it is its guard. */
+static bool is_promoted(const struct activation *a)
+{
+    return strcmp(a->why, "gate") == 0 || strcmp(a->why, "evidence") == 0;
+}
+
+/* Committed: from the next decision on it scores. */
+static void begin_shadow(struct activation *a)
+{
+    rollout_shadow(a->worker, &a->strategy_id, a->scorer, a->attempt);
+    a->scorer = NULL;
+    finish(a, ADMIN_DONE, "The version is a shadow.");
 }
 
 /* Committed: from the next decision on this version decides. */
@@ -55,18 +77,25 @@ static void swap_in(struct activation *a)
     struct worker *worker = a->worker;
     bool warmup = a->version.text[0] == '\0';
     const struct scorer *scorer = a->scorer; /* the pipeline's from now on */
-    learn_activate(worker->pipeline, &a->strategy_id, a->scorer, worker_now_ns(worker));
+    if (is_promoted(a))
+        learn_promote(worker->pipeline, &a->strategy_id, a->scorer, worker_now_ns(worker));
+    else
+        learn_activate(worker->pipeline, &a->strategy_id, a->scorer, worker_now_ns(worker));
+    if (a->step != NULL)
+        learn_watch(worker->pipeline, &a->strategy_id);
     a->scorer = NULL;
     metric_set(METRIC_model_is_active, warmup ? 0 : 1, a->strategy_id.text, NULL);
     log_info("app", "gate", NULL, EV("model_activated"), F_STR("strategy_id", a->strategy_id.text),
              F_STR("version", warmup ? NULL : a->version.text), F_STR("why", a->why));
-    bool rolled_back = strcmp(a->why, "rollback") == 0;
+    bool rolled_back = strcmp(a->why, "rollback") == 0 || strcmp(a->why, "guard") == 0;
     struct json_writer *w = events_begin(
         worker->events, rolled_back ? "model.rolled_back" : "model.activated", a->strategy_id.text);
     json_w_key(w, "version");
     json_w_str(w, warmup ? NULL : a->version.text);
     json_w_key(w, "why");
     json_w_str(w, a->why);
+    json_w_key(w, "reason");
+    json_w_str(w, a->step != NULL ? a->step->verdict.text : NULL);
     json_w_key(w, "verdict");
     if (scorer != NULL)
         training_write_verdict(w, &scorer_manifest(scorer)->gate);
@@ -90,6 +119,8 @@ static void on_done(void *ctx, enum al_err err, const struct pg_failure *failure
     if (err != AL_OK)
         finish(a, err == AL_ECONN ? ADMIN_AWAY : ADMIN_FAILED,
                failure != NULL ? failure->message : err_text());
+    else if (a->as_shadow)
+        begin_shadow(a);
     else if (!a->found && a->version.text[0] != '\0')
         finish(a, ADMIN_NOT_FOUND, "This strategy has no such version.");
     else
@@ -104,7 +135,18 @@ static void commit(struct activation *a)
         finish(a, ADMIN_FAILED, "Out of memory.");
         return;
     }
-    if (a->version.text[0] == '\0')
+    const struct rollout_change change = {
+        .strategy_id = &a->strategy_id,
+        .version = &a->version,
+        .why = a->why,
+        .keeps_guard = is_promoted(a) && view_config(a->worker, &a->strategy_id)->rollout.guard,
+        .as_shadow = a->as_shadow,
+        .step = a->step,
+    };
+    rollout_record(a->worker, a->batch, &change);
+    if (a->as_shadow)
+        ; /* it stays a candidate */
+    else if (a->version.text[0] == '\0')
         model_versions_retire_active(a->batch, &a->strategy_id, wall_ns);
     else
         model_versions_activate(a->batch, &a->strategy_id, &a->version,
@@ -205,15 +247,9 @@ static void look_up(struct activation *a)
         finish(a, ADMIN_AWAY, "The database is away.");
 }
 
-void activation_start(struct worker *worker,
-                      const struct strategy_id *strategy_id,
-                      const struct model_version_id *version,
-                      const char *why,
-                      activation_fn done,
-                      void *ctx)
+static void begin(struct activation *a, const struct model_version_id *version)
 {
-    struct activation *a = activation_new(worker, strategy_id, why, done, ctx);
-    const struct sha256 *hash = pipeline_schema_hash(worker->pipeline, strategy_id);
+    const struct sha256 *hash = pipeline_schema_hash(a->worker->pipeline, &a->strategy_id);
     if (hash == NULL) {
         finish(a, ADMIN_NOT_FOUND, "There is no such strategy.");
         return;
@@ -221,10 +257,48 @@ void activation_start(struct worker *worker,
     a->schema_hash = *hash;
     if (version != NULL)
         a->version = *version;
-    if (version != NULL || strcmp(why, "rollback") == 0)
+    if (version != NULL || strcmp(a->why, "rollback") == 0)
         look_up(a);
     else
         commit(a);
+}
+
+void activation_start(struct worker *worker,
+                      const struct strategy_id *strategy_id,
+                      const struct model_version_id *version,
+                      const char *why,
+                      activation_fn done,
+                      void *ctx)
+{
+    begin(activation_new(worker, strategy_id, why, done, ctx), version);
+}
+
+void activation_shadow(struct worker *worker,
+                       const struct strategy_id *strategy_id,
+                       const struct model_version_id *version,
+                       uint32_t attempt,
+                       activation_fn done,
+                       void *ctx)
+{
+    struct activation *a = activation_new(worker, strategy_id, "gate", done, ctx);
+    a->as_shadow = true;
+    a->attempt = attempt;
+    begin(a, version);
+}
+
+static void on_stepped(void *ctx, const struct admin_result *result)
+{
+    (void)ctx;
+    (void)result; /* said by the activation itself */
+}
+
+void activation_step(struct worker *worker, struct rollout_step *step, const char *why)
+{
+    const struct model_version_id *version =
+        step->to == ROLLOUT_active ? &step->version : &step->target;
+    struct activation *a = activation_new(worker, &step->strategy_id, why, on_stepped, NULL);
+    a->step = step;
+    begin(a, version->text[0] != '\0' ? version : NULL);
 }
 
 void activation_rollback(struct worker *worker,

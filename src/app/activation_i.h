@@ -16,6 +16,17 @@ void activation_start(struct worker *worker,
                       const char *why,
                       activation_fn done,
                       void *ctx);
+/* As activation_start(), but it becomes a shadow of the active one. */
+void activation_shadow(struct worker *worker,
+                       const struct strategy_id *strategy_id,
+                       const struct model_version_id *version,
+                       uint32_t attempt,
+                       activation_fn done,
+                       void *ctx);
+/* What the core asked for: the step's version becomes active, or the active one makes room for the step's target. Takes the
+ * step. `why` is static text: "evidence", "guard", "expired". */
+struct rollout_step;
+void activation_step(struct worker *worker, struct rollout_step *step, const char *why);
 /* Activate the version that was active before; ADMIN_CONFLICT when there is none. */
 void activation_rollback(struct worker *worker,
                          const struct strategy_id *strategy_id,

@@ -15,6 +15,7 @@
 #include "alphaloop/store/order_outcomes.h"
 #include "alphaloop/store/position_states.h"
 #include "alphaloop/store/samples.h"
+#include "alphaloop/store/shadow_scores.h"
 #include "alphaloop/store/trading_signals.h"
 
 #include "outbox_i.h"
@@ -43,6 +44,8 @@ struct gathered {
     struct order_outcome orders[BATCH_ROWS_MAX];
     struct uuid published[BATCH_ROWS_MAX], expired[BATCH_ROWS_MAX], dropped[BATCH_ROWS_MAX];
     enum reason drop_reasons[BATCH_ROWS_MAX];
+    const struct shadow_scores *scores[BATCH_ROWS_MAX];
+    size_t n_scores;
     size_t n_signals, n_abstentions, n_samples, n_candles, n_positions, n_orders, n_published,
         n_expired, n_dropped;
 };
@@ -189,7 +192,11 @@ static void gather_effect(struct gathered *g, const struct effect *effect)
         g->dropped[g->n_dropped] = effect->drop.decision_id;
         g->drop_reasons[g->n_dropped++] = effect->drop.reason;
         break;
+    case EFFECT_store_scores:
+        g->scores[g->n_scores++] = effect->scores;
+        break;
     case EFFECT_start_training:
+    case EFFECT_rollout_step:
     case EFFECT_KIND_COUNT:
         abort(); /* no rows */
     }
@@ -209,6 +216,7 @@ static void gathered_reset(struct gathered *g)
 {
     g->n_signals = g->n_abstentions = g->n_samples = g->n_candles = 0;
     g->n_positions = g->n_orders = g->n_published = g->n_expired = g->n_dropped = 0;
+    g->n_scores = 0;
 }
 
 /* Each position once in a batch: the newest stands. */
@@ -237,6 +245,8 @@ static void write_statements(struct ledger *ledger)
         samples_insert(ledger->batch, g->samples, g->n_samples);
     if (g->n_dropped > 0)
         decisions_settle(ledger->batch, g->dropped, g->drop_reasons, g->n_dropped);
+    if (g->n_scores > 0)
+        shadow_scores_insert(ledger->batch, g->scores, g->n_scores);
     if (g->n_candles > 0)
         candles_upsert(ledger->batch, g->candles, g->n_candles);
     keep_newest_positions(g);

@@ -24,7 +24,9 @@
 #include "alphaloop/store/order_outcomes.h"
 #include "alphaloop/store/orders_seen.h"
 #include "alphaloop/store/position_states.h"
+#include "alphaloop/store/rollout_verdicts.h"
 #include "alphaloop/store/samples.h"
+#include "alphaloop/store/shadow_scores.h"
 #include "alphaloop/store/trading_signals.h"
 #include "alphaloop/store/training_runs.h"
 #include "alphaloop/store/training_schedule.h"
@@ -32,6 +34,7 @@
 
 #include "outbox_i.h"
 #include "training_i.h"
+#include "view_i.h"
 #include "worker_i.h"
 
 #define RETRY_MIN_MS     200
@@ -75,6 +78,18 @@ struct loaded_model {
     char error[256];
 };
 
+/* Where a version stood: beside the active one, or as it. */
+struct loaded_standing {
+    struct rollout_standing_row row;
+    struct scorer *scorer; /* of a shadow; NULL: it did not verify */
+    char error[256];
+};
+
+struct loaded_rollback {
+    struct strategy_id strategy_id;
+    int64_t at_ns;
+};
+
 struct loaded {
     struct rows pending;    /* struct outgoing */
     struct rows open;       /* struct decision */
@@ -90,6 +105,10 @@ struct loaded {
     struct rows candles;    /* struct candle_row */
     struct rows models;     /* struct loaded_model */
     struct rows versions;   /* struct model_version_id: all that the registry knows */
+    struct rows standing;   /* struct loaded_standing */
+    struct rows rollbacks;  /* struct loaded_rollback */
+    struct rows scores;     /* struct shadow_scores */
+    struct rows blocks;     /* struct shadow_block_row */
     uint64_t n_cancelled;
 };
 
@@ -236,6 +255,47 @@ static enum al_err read_version(struct recovery *r, const struct pg_result *resu
     return err;
 }
 
+static enum al_err read_standing(struct recovery *r, const struct pg_result *result, size_t row)
+{
+    struct rollout_standing_row standing;
+    enum al_err err = rollout_verdicts_read_standing(result, row, &standing);
+    if (err == AL_OK)
+        ((struct loaded_standing *)rows_add(&r->loaded.standing))->row = standing;
+    return err;
+}
+
+static enum al_err read_rollback(struct recovery *r, const struct pg_result *result, size_t row)
+{
+    struct rollout_verdict_row verdict;
+    enum al_err err = rollout_verdicts_read(result, row, &verdict);
+    if (err == AL_OK)
+        *(struct loaded_rollback *)rows_add(&r->loaded.rollbacks) =
+            (struct loaded_rollback){verdict.strategy_id, verdict.at_ns};
+    return err;
+}
+
+/* The rows of one decision follow each other. */
+static enum al_err read_scores(struct recovery *r, const struct pg_result *result, size_t row)
+{
+    struct rows *all = &r->loaded.scores;
+    struct shadow_scores scores = {0};
+    bool begins;
+    if (all->count > 0)
+        scores = ((struct shadow_scores *)(void *)all->items)[all->count - 1];
+    enum al_err err = shadow_scores_read(result, row, &scores, &begins);
+    if (err != AL_OK)
+        return err;
+    if (begins)
+        (void)rows_add(all);
+    ((struct shadow_scores *)(void *)all->items)[all->count - 1] = scores;
+    return AL_OK;
+}
+
+static enum al_err read_block(struct recovery *r, const struct pg_result *result, size_t row)
+{
+    return shadow_scores_read_block(result, row, rows_add(&r->loaded.blocks));
+}
+
 struct load {
     void (*ask)(struct recovery *r, struct pg_batch *batch);
     read_row_fn read; /* NULL: no rows */
@@ -332,6 +392,30 @@ static void ask_models(struct recovery *r, struct pg_batch *batch)
     model_versions_load_active(batch);
 }
 
+static void ask_standing(struct recovery *r, struct pg_batch *batch)
+{
+    (void)r;
+    rollout_verdicts_load_standing(batch);
+}
+
+static void ask_rollbacks(struct recovery *r, struct pg_batch *batch)
+{
+    (void)r;
+    rollout_verdicts_load_rollbacks(batch);
+}
+
+static void ask_scores(struct recovery *r, struct pg_batch *batch)
+{
+    shadow_scores_load_open(batch,
+                            (SHADOWS_MAX + 1) * (size_t)r->worker->settings->open_decisions_max);
+}
+
+static void ask_blocks(struct recovery *r, struct pg_batch *batch)
+{
+    (void)r;
+    shadow_scores_load_blocks(batch, ROLLOUT_BLOCKS_MAX);
+}
+
 static const struct load loads[] = {
     {ask_cancel_runs, NULL},
     {ask_pending, read_pending},
@@ -349,6 +433,10 @@ static const struct load loads[] = {
     {ask_candles, read_candle},
     {ask_models, read_model},
     {ask_versions, read_version},
+    {ask_standing, read_standing},
+    {ask_rollbacks, read_rollback},
+    {ask_scores, read_scores},
+    {ask_blocks, read_block},
 };
 
 struct loading {
@@ -411,6 +499,23 @@ static void load_models(struct recovery *r)
     }
 }
 
+static void load_shadows(struct recovery *r)
+{
+    FOR_EACH (struct loaded_standing, standing, r->loaded.standing) {
+        const struct sha256 *hash =
+            pipeline_schema_hash(r->worker->pipeline, &standing->row.strategy_id);
+        char folder[FILE_PATH_MAX];
+        if (hash == NULL || !rollout_is_shadow(standing->row.stage))
+            continue;
+        enum al_err err = model_store_path(r->worker->settings->model_storage_path,
+                                           &standing->row.version, folder);
+        if (err == AL_OK)
+            err = model_store_load(folder, &standing->row.folder_hash, hash, &standing->scorer);
+        if (err != AL_OK)
+            (void)chars_set(standing->error, sizeof(standing->error), err_text());
+    }
+}
+
 static bool is_known(void *ctx, const struct model_version_id *version)
 {
     const struct recovery *r = ctx;
@@ -442,6 +547,8 @@ static void work(uv_work_t *work)
     if (r->err == AL_OK)
         load_models(r);
     if (r->err == AL_OK)
+        load_shadows(r);
+    if (r->err == AL_OK)
         clean_store(r);
     if (r->err != AL_OK)
         (void)chars_set(r->error, sizeof(r->error), err_text());
@@ -457,11 +564,14 @@ static void loaded_deinit(struct loaded *loaded)
     struct loaded_model *models = (struct loaded_model *)(void *)loaded->models.items;
     for (size_t i = 0; i < loaded->models.count; i++)
         scorer_destroy(models[i].scorer);
-    struct rows *all[] = {&loaded->pending,  &loaded->open,    &loaded->executions,
-                          &loaded->orders,   &loaded->costs,   &loaded->positions,
-                          &loaded->held,     &loaded->samples, &loaded->schedule,
-                          &loaded->outcomes, &loaded->runs,    &loaded->candles,
-                          &loaded->models,   &loaded->versions};
+    FOR_EACH (struct loaded_standing, standing, loaded->standing)
+        scorer_destroy(standing->scorer);
+    struct rows *all[] = {&loaded->pending,   &loaded->open,     &loaded->executions,
+                          &loaded->orders,    &loaded->costs,    &loaded->positions,
+                          &loaded->held,      &loaded->samples,  &loaded->schedule,
+                          &loaded->outcomes,  &loaded->runs,     &loaded->candles,
+                          &loaded->models,    &loaded->versions, &loaded->standing,
+                          &loaded->rollbacks, &loaded->scores,   &loaded->blocks};
     for (size_t i = 0; i < COUNT_OF(all); i++) {
         free(all[i]->items);
         all[i]->items = NULL;
@@ -547,6 +657,71 @@ static void apply_models(struct recovery *r)
     }
 }
 
+/* Chosen by evidence, or what a rollback or an expiry went back to; not by a person. */
+static bool is_watched(const char *why)
+{
+    static const char *const by_itself[] = {"gate", "evidence", "guard", "expired"};
+    for (size_t i = 0; i < COUNT_OF(by_itself); i++) {
+        if (strcmp(why, by_itself[i]) == 0)
+            return true;
+    }
+    return false;
+}
+
+static void apply_shadow(struct recovery *r, struct loaded_standing *standing)
+{
+    const struct rollout_standing_row *row = &standing->row;
+    bool goes_on = row->same_incumbent || row->stage == ROLLOUT_guard;
+    const struct rollout_start start = {
+        .stage = goes_on ? row->stage : ROLLOUT_shadow,
+        .attempt = row->attempt,
+        .stage_since_ns = goes_on ? row->at_ns : r->now_ns,
+        .n_at_stage = goes_on && row->stage != ROLLOUT_guard ? row->n_blocks : 0,
+    };
+    struct model_version_id ousted;
+    if (standing->scorer != NULL)
+        (void)learn_shadow(r->worker->pipeline, &row->strategy_id, standing->scorer, &start,
+                           &ousted);
+    else if (standing->error[0] != '\0')
+        log_warn("app", "gate", NULL, EV("shadow_refused"),
+                 F_STR("strategy_id", row->strategy_id.text), F_STR("version", row->version.text),
+                 F_STR("why", standing->error));
+    standing->scorer = NULL;
+}
+
+/* After the models: shadows are held against the version that serves. */
+static void apply_rollouts(struct recovery *r)
+{
+    struct pipeline *pipeline = r->worker->pipeline;
+    FOR_EACH (struct loaded_standing, standing, r->loaded.standing) {
+        if (pipeline_schema_hash(pipeline, &standing->row.strategy_id) == NULL)
+            continue;
+        if (standing->row.stage != ROLLOUT_active)
+            apply_shadow(r, standing);
+        else if (is_watched(standing->row.why))
+            learn_watch(pipeline, &standing->row.strategy_id);
+    }
+    FOR_EACH (struct loaded_rollback, rollback, r->loaded.rollbacks) {
+        const struct strategy_config *config = view_config(r->worker, &rollback->strategy_id);
+        if (config != NULL)
+            learn_cool_down(pipeline, &rollback->strategy_id,
+                            rollback->at_ns +
+                                (int64_t)(config->rollout.cooldown_hours * (double)NS_PER_H));
+    }
+    FOR_EACH (struct shadow_scores, scores, r->loaded.scores)
+        pipeline_restore_scores(pipeline, scores);
+    FOR_EACH (struct shadow_block_row, row, r->loaded.blocks) {
+        const struct paired_block block = {.index = row->block,
+                                           .n = row->n,
+                                           .d = row->utility - row->utility_against,
+                                           .u_b = row->utility,
+                                           .u_a = row->utility_against,
+                                           .trades_b = row->trades,
+                                           .trades_a = row->trades_against};
+        pipeline_restore_block(pipeline, &row->strategy_id, &row->version, &row->asset, &block);
+    }
+}
+
 static void apply_runs(struct recovery *r)
 {
     FOR_EACH (struct loaded_run, run, r->loaded.runs)
@@ -594,6 +769,7 @@ static void apply(struct recovery *r)
     apply_training(r);
     apply_runs(r);
     apply_models(r);
+    apply_rollouts(r);
     apply_outcomes(r);
     apply_pending(r);
     loaded_deinit(&r->loaded);
@@ -653,6 +829,10 @@ static void rows_init(struct loaded *loaded)
     loaded->candles.item_size = sizeof(struct candle_row);
     loaded->models.item_size = sizeof(struct loaded_model);
     loaded->versions.item_size = sizeof(struct model_version_id);
+    loaded->standing.item_size = sizeof(struct loaded_standing);
+    loaded->rollbacks.item_size = sizeof(struct loaded_rollback);
+    loaded->scores.item_size = sizeof(struct shadow_scores);
+    loaded->blocks.item_size = sizeof(struct shadow_block_row);
 }
 
 static void want_interval(struct recovery *r, int64_t interval_ns, size_t n_candles)

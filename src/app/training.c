@@ -23,6 +23,7 @@
 
 #include "activation_i.h"
 #include "events_i.h"
+#include "rollout_i.h"
 #include "training_job_i.h"
 #include "training_trials_i.h"
 #include "worker_i.h"
@@ -326,6 +327,14 @@ static void on_activated(void *ctx, const struct admin_result *result)
     run_over(t, result->outcome == ADMIN_DONE ? "activated" : "failed");
 }
 
+static void on_shadowed(void *ctx, const struct admin_result *result)
+{
+    struct training *t = ctx;
+    if (result->outcome != ADMIN_DONE)
+        snprintf(t->current.detail, sizeof(t->current.detail), "shadow: %.230s", result->text);
+    run_over(t, result->outcome == ADMIN_DONE ? "candidate" : "failed");
+}
+
 static void tell_rejected(struct training *t)
 {
     struct json_writer *w =
@@ -355,7 +364,11 @@ static void on_registered(void *ctx, enum al_err err, const struct pg_failure *f
         return;
     }
     struct model_version_id version = t->job->version;
-    activation_start(t->worker, &t->of->strategy_id, &version, "gate", on_activated, t);
+    if (rollout_is_staged(t->worker, &t->of->strategy_id))
+        activation_shadow(t->worker, &t->of->strategy_id, &version, (uint32_t)t->attempt,
+                          on_shadowed, t);
+    else
+        activation_start(t->worker, &t->of->strategy_id, &version, "gate", on_activated, t);
 }
 
 static void register_version(struct training *t)

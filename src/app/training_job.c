@@ -9,6 +9,7 @@
 #include "alphaloop/base/timestamp.h"
 #include "alphaloop/store/model_quality_metrics.h"
 #include "alphaloop/store/model_versions.h"
+#include "alphaloop/store/rollout_verdicts.h"
 
 #define CHILD_NICE 10
 /* The child ends itself at its deadline; so much later, but never later than twice its time, it is ended. */
@@ -241,5 +242,16 @@ void training_register(struct pg_batch *batch,
     (void)chars_set(row.model_type, sizeof(row.model_type), m->kind);
     model_versions_insert(batch, &row);
     register_metrics(batch, r, row.id, rng);
+    const struct rollout_verdict_row offline = {
+        .strategy_id = m->strategy_id,
+        .version = m->version,
+        .stage = m->gate.promote ? ROLLOUT_offline_passed : ROLLOUT_rejected,
+        .why = slice_of("gate"),
+        .verdict = slice_of(m->gate.reason),
+        .numbers = buf_slice(&verdict),
+        .at_ns = m->data.cut_ns,
+        .created_at_ns = r->wall_ns,
+    };
+    rollout_verdicts_insert(batch, &offline);
     buf_deinit(&verdict);
 }

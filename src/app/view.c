@@ -123,6 +123,15 @@ const struct feature_set *view_feature_set(void *app, const struct strategy_id *
     return pipeline_feature_set(worker->pipeline, strategy_id);
 }
 
+bool view_rollout(void *app, size_t index, struct rollout_view *out)
+{
+    struct worker *worker = app;
+    if (index >= pipeline_n_strategies(worker->pipeline))
+        return false;
+    pipeline_rollout_view(worker->pipeline, index, worker_now_ns(worker), out);
+    return true;
+}
+
 static void storage(const struct worker *worker, struct admin_part *out)
 {
     part(out, worker->storage_ok, worker->storage_ok ? "accessible" : "unavailable",

@@ -28,6 +28,7 @@
 #include "reconcile_i.h"
 #include "pulse_i.h"
 #include "recovery_i.h"
+#include "rollout_i.h"
 #include "training_i.h"
 #include "view_i.h"
 #include "worker_i.h"
@@ -58,6 +59,8 @@ static void perform(struct worker *worker, struct effect *effect)
 {
     if (effect->kind == EFFECT_start_training)
         training_request(worker->training, &effect->training.strategy_id, effect->training.trigger);
+    else if (effect->kind == EFFECT_rollout_step)
+        rollout_perform(worker, effect->rollout);
     else
         ledger_put(worker->ledger, effect);
 }
@@ -320,6 +323,7 @@ static enum al_err start_admin(struct worker *worker)
         .live = view_live,
         .config = view_config,
         .feature_set = view_feature_set,
+        .rollout = view_rollout,
         .actions = {action_train, action_cancel, action_activate, action_rollback,
                     action_importance},
     };

@@ -6,6 +6,7 @@
  *   outbox.c    signals out: publish after commit, confirm, mark
  *   training.c  the training child and its result
  *   activation.c  which version decides
+ *   rollout.c   versions on their way to deciding, or away from it
  *   events.c    word to other systems
  *   funds.c     what may be spent
  *   reconcile.c order events that were lost

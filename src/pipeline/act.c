@@ -25,8 +25,9 @@ struct journey {
     struct market_desk *market;
     const struct strategy_config *config;
     int64_t now_ns;
-    struct decision *decision;  /* filled step by step; the journey's until it is stored */
-    struct entry_choice choice; /* the model's, with what sizing needs of it */
+    struct decision *decision;    /* filled step by step; the journey's until it is stored */
+    struct entry_choice choice;   /* the model's, with what sizing needs of it */
+    struct shadow_scores *scores; /* of every version; NULL when there is only one */
 };
 
 static enum step_result drop(struct journey *j, enum reason reason)
@@ -111,20 +112,23 @@ static enum step_result predict_warmup(struct journey *j)
 static enum step_result predict_model(struct journey *j)
 {
     struct desk *desk = j->pair->desk;
+    const struct scorer *decider = shadow_decider(desk, j->decision->decision_id);
     struct action_value values[3] = {0};
     float oriented[FEATURES_MAX];
     for (enum side side = SIDE_BUY; side <= SIDE_SELL; side++) {
         feature_orient(desk->features, j->decision->features, side, oriented);
         struct prediction prediction;
-        if (scorer_predict(desk->scorer, oriented, &prediction) != AL_OK)
+        if (scorer_predict(decider, oriented, &prediction) != AL_OK)
             return drop(j, REASON_model_unavailable);
         values[side] = (struct action_value){prediction.q, prediction.v, prediction.v_low};
     }
     j->choice = entry_choose(values, j->config->epsilon, &j->pipeline->rng);
-    j->decision->model_version = scorer_manifest(desk->scorer)->version;
+    j->decision->model_version = scorer_manifest(decider)->version;
     j->decision->side = j->choice.side;
     j->decision->reason = j->choice.reason;
-    j->decision->propensity = j->choice.propensity;
+    j->scores = shadow_score(j->pair, j->decision, j->now_ns);
+    j->decision->propensity =
+        shadow_propensity(desk, j->scores, j->choice.side, j->choice.propensity);
     j->decision->confidence = j->choice.confidence;
     j->decision->expected_value = j->choice.expected_value;
     return STEP_NEXT;
@@ -245,9 +249,10 @@ static void write_body(struct journey *j, struct buf *body)
     const char *reasons[REASONS_MAX];
     size_t n_reasons = entry_reasons(j, reasons);
     struct explanation explanation;
-    bool is_explained = !j->decision->is_warmup &&
-                        explain_action(desk->scorer, desk->features, j->decision->features,
-                                       j->decision->side, &explanation);
+    bool is_explained =
+        !j->decision->is_warmup &&
+        explain_action(shadow_decider(desk, j->decision->decision_id), desk->features,
+                       j->decision->features, j->decision->side, &explanation);
     struct signal_extra extra = {
         .reasons = reasons,
         .n_reasons = n_reasons,
@@ -264,8 +269,11 @@ static void keep(struct journey *j, struct effects *effects)
     struct decision *decision = j->decision;
     bool follow = decision->n_features > 0 &&
                   (decision->side != SIDE_NONE || j->config->training.use_market_evidence);
-    if (follow)
-        (void)learn_open(j->pipeline, decision);
+    if (follow && learn_open(j->pipeline, decision) && j->scores != NULL) {
+        pipeline_restore_scores(j->pipeline, j->scores);
+        effects_push(effects, EFFECT_store_scores)->scores = j->scores;
+        j->scores = NULL;
+    }
     struct effect *effect = effects_push(effects, EFFECT_store_decision);
     effect->decision = decision;
     if (decision->side != SIDE_NONE)
@@ -290,6 +298,7 @@ static bool walk(struct journey *j, struct effects *effects)
         keep(j, effects);
     else
         free(j->decision);
+    free(j->scores);
     return had_market;
 }
 

@@ -25,6 +25,12 @@ void effect_deinit(struct effect *effect)
     case EFFECT_store_sample:
         free(effect->sample);
         break;
+    case EFFECT_store_scores:
+        free(effect->scores);
+        break;
+    case EFFECT_rollout_step:
+        free(effect->rollout);
+        break;
     case EFFECT_store_position:
         free(effect->position);
         break;

@@ -319,17 +319,23 @@ static void push_samples(struct pipeline *pipeline,
 {
     struct desk *desk = pipeline_desk(pipeline, &item->decision.strategy_id);
     struct market_desk *market = pipeline_market(pipeline, &item->decision.asset);
-    bool any = false;
+    bool any = false, known[3] = {0};
+    double utility[3] = {0};
     for (enum side side = SIDE_BUY; side <= SIDE_SELL; side++) {
         if (!outcomes[side].known)
             continue;
-        any = true;
+        any = known[side] = true;
+        utility[side] = outcomes[side].label.net;
+        if (outcomes[side].evidence == EVIDENCE_OWN_FILL)
+            utility[side] *= fill_fraction_of(item);
         push_sample(item, desk, market, side, &outcomes[side], now_ns, effects);
         if (outcomes[side].evidence == EVIDENCE_OWN_FILL) {
             learn_costs(market, item, &outcomes[side].entry);
             account_own(desk, pair_of(market, desk), item, &outcomes[side].label);
         }
     }
+    if (any)
+        shadow_settle(desk, item, utility, known);
     step_count("learn", "sample", any ? "next" : "drop");
     if (!any)
         push_drop(item, item->decision.side == SIDE_NONE ? REASON_cost_model_unfit : REASON_no_fill,
@@ -391,6 +397,7 @@ static void train_due(struct desk *desk, int64_t now_ns, struct effects *effects
     struct effect *effect = effects_push(effects, EFFECT_start_training);
     effect->training.strategy_id = desk->config->strategy_id;
     effect->training.trigger = trigger;
+    desk->shadows.is_drifting |= strcmp(trigger, "degradation") == 0;
     step_count("learn", "train", trigger);
 }
 
@@ -421,6 +428,14 @@ void learn_on_training_end(struct pipeline *pipeline,
     trigger_on_end(&desk->trigger, now_ns);
 }
 
+void desk_activate(struct desk *desk, struct scorer *scorer, bool keeps_guard, int64_t now_ns)
+{
+    shadow_on_activation(desk, scorer, keeps_guard);
+    desk->active_since_ns = now_ns;
+    trigger_on_new_model(&desk->trigger);
+    step_count("learn", "gate", scorer != NULL ? "activated" : "warmup");
+}
+
 void learn_activate(struct pipeline *pipeline,
                     const struct strategy_id *strategy_id,
                     struct scorer *scorer,
@@ -428,12 +443,7 @@ void learn_activate(struct pipeline *pipeline,
 {
     struct desk *desk = pipeline_desk(pipeline, strategy_id);
     assert(desk != NULL);
-    if (desk->scorer != NULL)
-        scorer_destroy(desk->scorer);
-    desk->scorer = scorer;
-    desk->active_since_ns = now_ns;
-    trigger_on_new_model(&desk->trigger);
-    step_count("learn", "gate", scorer != NULL ? "activated" : "warmup");
+    desk_activate(desk, scorer, false, now_ns);
 }
 
 int64_t pipeline_tick(struct pipeline *pipeline, int64_t now_ns, struct effects *effects)
@@ -444,6 +454,9 @@ int64_t pipeline_tick(struct pipeline *pipeline, int64_t now_ns, struct effects 
     forget_lost_orders(pipeline, now_ns);
     for (size_t i = 0; i < pipeline->n_desks; i++)
         train_due(&pipeline->desks[i], now_ns, effects);
+    bool has_market = pipeline_newest_market_ns(pipeline) != TIMESTAMP_NONE;
+    for (size_t i = 0; i < pipeline->n_desks; i++)
+        shadow_tick(&pipeline->desks[i], has_market, now_ns, effects);
     for (size_t i = 0; i < pipeline->n_markets; i++)
         protect_again(pipeline, &pipeline->markets[i], now_ns, effects);
     int64_t due_ns[] = {act_on_time(pipeline, now_ns, effects),

@@ -21,9 +21,11 @@ enum al_err open_decisions_init(struct open_decisions *open, size_t max)
 void open_decisions_deinit(struct open_decisions *open)
 {
     size_t cursor = 0;
-    for (void *item = map_next(&open->by_id, &cursor, NULL); item != NULL;
-         item = map_next(&open->by_id, &cursor, NULL))
+    for (struct open_decision *item = map_next(&open->by_id, &cursor, NULL); item != NULL;
+         item = map_next(&open->by_id, &cursor, NULL)) {
+        free(item->scores);
         free(item);
+    }
     map_deinit(&open->by_id);
     free(open->heap);
 }
@@ -121,6 +123,7 @@ void open_decisions_remove(struct open_decisions *open, struct open_decision *it
 {
     void *removed = map_remove(&open->by_id, &item->decision.decision_id);
     assert(removed == item);
+    free(item->scores);
     free(item);
 }
 

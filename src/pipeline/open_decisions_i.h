@@ -5,11 +5,13 @@
 #include "alphaloop/base/map.h"
 #include "alphaloop/domain/decision.h"
 #include "alphaloop/domain/order_state.h"
+#include "alphaloop/domain/rollout.h"
 
 struct open_decision {
     struct decision decision;
-    double filled_quantity; /* base currency */
-    double filled_notional; /* sum of price * quantity */
+    struct shadow_scores *scores; /* owned; NULL: only one version was asked, or none */
+    double filled_quantity;       /* base currency */
+    double filled_notional;       /* sum of price * quantity */
     double fees;
     int64_t last_fill_ns, last_fill_recv_ns; /* TIMESTAMP_NONE before the first */
     bool order_ended;                        /* nothing more will fill */

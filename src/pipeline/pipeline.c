@@ -129,6 +129,7 @@ static void read_choices(struct desk *desk, const struct settings *settings)
     desk->warmup_sizing =
         (struct sizing){settings->warmup_min_amount, settings->warmup_max_amount, 1};
     desk->exits = exits_of(config);
+    desk->gate_level = settings->model_gate_level;
     memcpy(desk->heuristic_weights, config->heuristic_weights, sizeof(config->heuristic_weights));
 }
 
@@ -137,6 +138,7 @@ static enum al_err desk_init(struct desk *desk,
                              const struct settings *settings)
 {
     *desk = (struct desk){.config = config};
+    shadows_init(&desk->shadows);
     read_choices(desk, settings);
     /* Without a bound ten of the largest amounts count as a full position. */
     double bound = config->limits.max_position_quote;
@@ -330,6 +332,7 @@ void pipeline_destroy(struct pipeline *pipeline)
         free(pipeline->desks[i].features);
         if (pipeline->desks[i].scorer != NULL)
             scorer_destroy(pipeline->desks[i].scorer);
+        shadows_deinit(&pipeline->desks[i].shadows);
     }
     size_t cursor = 0;
     void *order;

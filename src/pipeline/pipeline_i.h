@@ -17,6 +17,7 @@
 
 #include "open_decisions_i.h"
 #include "order_watch_i.h"
+#include "shadow_i.h"
 
 struct pair;
 
@@ -25,6 +26,8 @@ struct desk {
     const struct strategy_config *config;
     struct feature_set *features;
     struct scorer *scorer; /* NULL: warm-up */
+    struct shadows shadows;
+    double gate_level; /* MODEL_GATE_LEVEL */
     const char *feature_names[FEATURES_MAX];
     struct limit_budget budget; /* signals it may still send */
     struct sizing sizing, warmup_sizing;
@@ -137,6 +140,9 @@ void protect_on_order(struct market_desk *market, const struct order_state *stat
 
 /* The order has ended, whatever the neighbours' table still says. */
 void neighbours_order_ended(struct pipeline *pipeline, const struct order_id *order_id);
+
+/* Another version serves; the one before it stays as its guard, or goes. NULL: warm-up. */
+void desk_activate(struct desk *desk, struct scorer *scorer, bool keeps_guard, int64_t now_ns);
 
 /* One more signal of the strategy. */
 void desk_count_signal(struct desk *desk, int64_t now_ns);

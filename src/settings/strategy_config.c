@@ -766,5 +766,6 @@ bool strategy_config_reload(struct strategy_config *running, const struct strate
     running->freshness = fresh->freshness;
     running->training = fresh->training;
     running->search = fresh->search;
+    running->rollout = fresh->rollout;
     return memcmp(running, fresh, sizeof(*running)) == 0;
 }

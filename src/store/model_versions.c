@@ -36,6 +36,12 @@ static const struct pg_statement refuse_statement = {
     " WHERE version = $1 AND state = 'candidate'",
 };
 
+static const struct pg_statement refuse_live_statement = {
+    "model_versions_refuse_live",
+    "UPDATE model_versions SET state = 'refused', updated_at = $2"
+    " WHERE version = $1 AND state = 'candidate'",
+};
+
 static const struct pg_statement verdict_statement = {
     "model_versions_set_verdict",
     "UPDATE model_versions SET verdict = $2, updated_at = $3 WHERE version = $1",
@@ -93,7 +99,9 @@ static const struct pg_statement load_retired_statement = {
 
 static const struct pg_statement count_attempts_statement = {
     "model_versions_count_attempts",
-    "SELECT count(*) FROM model_versions WHERE strategy_id = $1 AND state <> 'candidate'",
+    "SELECT count(*) FROM model_versions m WHERE strategy_id = $1 AND (state <> 'candidate' OR "
+    "EXISTS"
+    " (SELECT 1 FROM rollout_verdicts r WHERE r.version = m.version AND r.stage = 'shadow'))",
 };
 
 static const struct pg_statement count_statement = {
@@ -157,6 +165,15 @@ void model_versions_refuse(struct pg_batch *batch,
 {
     pg_batch_statement(batch, &refuse_statement);
     put_judgement(batch, version, verdict, now_ns);
+}
+
+void model_versions_refuse_live(struct pg_batch *batch,
+                                const struct model_version_id *version,
+                                int64_t now_ns)
+{
+    pg_batch_statement(batch, &refuse_live_statement);
+    pg_put_str(batch, version->text);
+    pg_put_time(batch, now_ns);
 }
 
 void model_versions_set_verdict(struct pg_batch *batch,

@@ -179,7 +179,7 @@ def test_answers_that_need_no_database_are_as_described(admin, document):
 
 def test_answers_from_the_database_are_503_without_it(admin):
     for path in ("/api/v1/models", "/api/v1/models/v1", "/api/v1/signals", "/api/v1/quarantine", "/api/v1/training/runs",
-                 "/api/v1/monitoring/models/performance", "/api/v1/strategies/momentum_v1/performance/time-series"):
+                 "/api/v1/models/v1/verdicts", "/api/v1/monitoring/models/performance", "/api/v1/strategies/momentum_v1/performance/time-series"):
         code, body = admin.get(path)
         assert code == 503 and "database" in body["detail"], path
         assert admin.headers["Retry-After"]
@@ -253,6 +253,19 @@ def test_status_with_a_model(document):
         document.check_answer("GET", "/api/v1/status", 200, status)
         strategy = status["strategies"][0]
         assert (status["mode"], strategy["active_version"], strategy["last_verdict"]["text"][:8]) == ("model", "v1", "promoted")
+
+
+def test_rollout_tells_who_decides_and_what_scores_beside_it(admin, document):
+    code, body = admin.get("/api/v1/rollout")
+    assert code == 200 and body["total"] == 2
+    document.check_answer("GET", "/api/v1/rollout", code, body)
+    momentum, busy = body["items"]
+    assert (momentum["active_version"], momentum["chosen_by"], busy["active_version"], busy["chosen_by"]) == ("v2", "evidence", None, None)
+    canary, guard = momentum["shadows"]
+    assert (canary["version"], canary["stage"], canary["share"]) == ("v3", "canary_5", 0.05)
+    assert (canary["evidence"], canary["evidence_needed"], canary["cusum"]) == (40, 100, None)
+    assert (guard["version"], guard["stage"], guard["cusum"], guard["cusum_threshold"]) == ("v1", "guard", 1.5, 9)
+    assert guard["evidence"] is None and momentum["expires_at"] is not None and momentum["block_seconds"] == 120
 
 
 def test_training_is_triggered(admin, document):

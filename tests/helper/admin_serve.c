@@ -20,6 +20,7 @@
 #include "alphaloop/io/pg.h"
 #include "alphaloop/observe/metric.h"
 #include "alphaloop/settings/strategy_config.h"
+#include "alphaloop/train/rollout.h"
 
 #define WORDS_MAX 16
 
@@ -235,6 +236,36 @@ static const struct strategy_config *config_of(void *app, const struct strategy_
     return strcmp(id->text, "momentum_v1") == 0 ? &self.config : NULL;
 }
 
+/* momentum_v1 with a canary that was judged and a guard; busy_v1 in warm-up. */
+static bool rollout_of(void *app, size_t index, struct rollout_view *out)
+{
+    (void)app;
+    *out = (struct rollout_view){.expires_ns = TIMESTAMP_NONE,
+                                 .cooling_until_ns = TIMESTAMP_NONE,
+                                 .block_ns = 120 * NS_PER_S};
+    snprintf(out->strategy_id.text, sizeof out->strategy_id.text, "%s",
+             index == 0 ? "momentum_v1" : "busy_v1");
+    if (index > 0)
+        return index == 1;
+    out->active = (struct model_version_id){"v2"};
+    out->is_watched = true;
+    out->expires_ns = now_ns() + NS_PER_DAY;
+    out->n_shadows = 2;
+    out->shadows[0] = (struct shadow_view){
+        .version = {"v3"},
+        .stage = ROLLOUT_canary_5,
+        .attempt = 3,
+        .stage_since_ns = now_ns(),
+        .n_blocks = 25,
+        .verdict = {.level = 0.01, .e_better = 40, .text = "not surely better"}};
+    out->shadows[1] = (struct shadow_view){.version = {"v1"},
+                                           .stage = ROLLOUT_guard,
+                                           .attempt = 1,
+                                           .n_blocks = 25,
+                                           .cusum = {.level = 1.5, .threshold = 9, .n = 25}};
+    return true;
+}
+
 static const struct feature_set *features_of(void *app, const struct strategy_id *id)
 {
     (void)app;
@@ -335,6 +366,7 @@ int main(int argc, char **argv)
                                .live = live,
                                .config = config_of,
                                .feature_set = features_of,
+                               .rollout = rollout_of,
                                .actions = {trigger, cancel, activate, rollback, importance}};
     struct http_config config = {.host = "127.0.0.1",
                                  .api_key = "a-key-for-tests-only",

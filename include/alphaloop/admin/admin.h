@@ -141,6 +141,7 @@ struct admin_actions {
 
 struct feature_set;
 struct pg_client;
+struct rollout_view;
 struct settings;
 struct strategy_config;
 
@@ -154,6 +155,8 @@ struct admin_context {
     /* NULL when there is no such strategy: its configuration, and the columns its decisions freeze now. */
     const struct strategy_config *(*config)(void *app, const struct strategy_id *);
     const struct feature_set *(*feature_set)(void *app, const struct strategy_id *);
+    /* The rollout of the index-th strategy; false past the last. NULL: none is known. */
+    bool (*rollout)(void *app, size_t index, struct rollout_view *out);
     struct admin_actions actions;
 };
 

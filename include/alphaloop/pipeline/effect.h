@@ -8,7 +8,10 @@
 #include "alphaloop/dataset/order_outcome.h"
 #include "alphaloop/dataset/sample.h"
 #include "alphaloop/domain/decision.h"
+#include "alphaloop/domain/rollout.h"
 #include "alphaloop/strategy/exit.h"
+
+struct rollout_step; /* pipeline/rollout.h */
 
 enum effect_kind {
 #define EFFECT(name, meaning) EFFECT_##name,
@@ -25,6 +28,8 @@ struct effect {
         struct sample *sample;           /* store_sample */
         struct position_track *position; /* store_position */
         struct order_outcome *order;     /* store_order_outcome */
+        struct shadow_scores *scores;    /* store_scores */
+        struct rollout_step *rollout;    /* rollout_step */
         struct {
             struct uuid decision_id;
             enum reason reason;

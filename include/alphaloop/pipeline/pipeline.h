@@ -16,6 +16,7 @@
 #include "alphaloop/domain/position.h"
 #include "alphaloop/model/scorer.h"
 #include "alphaloop/pipeline/effect.h"
+#include "alphaloop/pipeline/rollout.h"
 #include "alphaloop/settings/settings.h"
 #include "alphaloop/settings/strategy_config.h"
 

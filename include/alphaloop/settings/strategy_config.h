@@ -26,6 +26,7 @@ enum {
 };
 
 enum decision_trigger { DECISION_TRIGGER_INTERVAL, DECISION_TRIGGER_CANDLE, DECISION_TRIGGER_TICK };
+enum rollout_policy { ROLLOUT_POLICY_DIRECT, ROLLOUT_POLICY_STAGED };
 enum strategy_model_kind { STRATEGY_XGBOOST, STRATEGY_RANDOM_FOREST };
 
 /* About 20 kB: keep it on the heap. */
@@ -80,6 +81,13 @@ struct strategy_config {
     struct {
         uint32_t trials, seconds, method; /* method: strategy_search_name() */
     } search;
+    struct {
+        uint32_t policy; /* enum rollout_policy */
+        bool guard;
+        double false_alarm_days, cooldown_hours, expiry_days; /* expiry 0: never */
+        uint32_t blocks_max;
+        double symbol_share_max, margin_bps;
+    } rollout;
 };
 
 const char *strategy_search_name(uint32_t method);   /* "tpe", "random" */
@@ -101,7 +109,8 @@ MUST_CHECK enum al_err strategy_config_parse(struct json_reader *reader,
                                              struct strategy_config *out,
                                              struct buf *problems);
 
-/* Take over what may change while the strategy runs: epsilon, heuristics, sizing, limits, exits, freshness, training.
+/* Take over what may change while the strategy runs: epsilon, heuristics, sizing, limits, exits, freshness, training,
+ * rollout.
  *   returns  whether nothing else differs; the rest waits for the next start
  */
 bool strategy_config_reload(struct strategy_config *running, const struct strategy_config *fresh);

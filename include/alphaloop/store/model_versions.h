@@ -41,6 +41,10 @@ void model_versions_refuse(struct pg_batch *batch,
                            const struct model_version_id *version,
                            struct slice verdict,
                            int64_t now_ns);
+/* A candidate that was refused after its offline gate: by live decisions, or for want of them. Its verdict stays. */
+void model_versions_refuse_live(struct pg_batch *batch,
+                                const struct model_version_id *version,
+                                int64_t now_ns);
 /* Record the verdict of a version (state unchanged). */
 void model_versions_set_verdict(struct pg_batch *batch,
                                 const struct model_version_id *version,
@@ -72,7 +76,7 @@ void model_versions_load_active(struct pg_batch *batch); /* of all strategies */
 void model_versions_load_retired(struct pg_batch *batch,
                                  const struct strategy_id *strategy_id,
                                  size_t limit);
-/* How many versions of a strategy were ever judged (one i64): the k of the next attempt is one more. */
+/* How many versions of a strategy were ever judged, shadows included (one i64): the k of the next attempt is one more. */
 void model_versions_count_attempts(struct pg_batch *batch, const struct strategy_id *strategy_id);
 /* Slices borrow from the result. */
 MUST_CHECK enum al_err model_versions_read(const struct pg_result *result,

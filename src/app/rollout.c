@@ -1,0 +1,282 @@
+#include "rollout_i.h"
+
+#include <assert.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "alphaloop/base/timestamp.h"
+#include "alphaloop/observe/log.h"
+#include "alphaloop/store/model_versions.h"
+#include "alphaloop/store/rollout_verdicts.h"
+
+#include "activation_i.h"
+#include "events_i.h"
+#include "view_i.h"
+#include "worker_i.h"
+
+#define NUMBERS_BYTES_MAX 8192
+
+/* ---- numbers and rows ---- */
+
+static void write_number(struct json_writer *w, const char *key, double value)
+{
+    json_w_key(w, key);
+    if (isfinite(value))
+        json_w_double(w, value);
+    else
+        json_w_null(w);
+}
+
+static void write_verdict(struct json_writer *w, const struct rollout_step *step)
+{
+    const struct rollout_verdict *v = &step->verdict;
+    write_number(w, "attempt", step->attempt);
+    write_number(w, "level", v->level);
+    write_number(w, "evidence_needed", 1 / v->level);
+    write_number(w, "evidence_better", v->e_better);
+    write_number(w, "evidence_worse", v->e_worse);
+    write_number(w, "blocks", (double)v->n_blocks);
+    write_number(w, "decisions", (double)v->n_decisions);
+    write_number(w, "mean_difference", v->mean_d);
+    write_number(w, "mean_utility", v->mean_u);
+    write_number(w, "mean_utility_incumbent", v->mean_incumbent);
+    write_number(w, "drawdown", v->drawdown);
+    write_number(w, "drawdown_incumbent", v->drawdown_incumbent);
+    write_number(w, "trades", (double)v->n_trades);
+    write_number(w, "trades_incumbent", (double)v->n_trades_incumbent);
+    write_number(w, "symbol_share", v->symbol_share);
+}
+
+static void write_numbers(struct buf *out, const struct rollout_step *step)
+{
+    struct json_writer w;
+    if (step == NULL || step->to == ROLLOUT_expired)
+        return;
+    json_w_init(&w, out);
+    json_w_object(&w);
+    if (step->to == ROLLOUT_rolled_back) {
+        write_number(&w, "cusum", step->cusum.level);
+        write_number(&w, "cusum_threshold", step->cusum.threshold);
+        write_number(&w, "blocks", (double)step->cusum.n);
+    } else {
+        write_verdict(&w, step);
+    }
+    json_w_end_object(&w);
+}
+
+/* Of a replayed market before its first message nothing is known: 0, which is before every decision. */
+static int64_t decision_time_ns(struct worker *worker)
+{
+    bool seen = pipeline_newest_market_ns(worker->pipeline) != TIMESTAMP_NONE;
+    return seen || worker->settings->clock == SETTING_CLOCK_WALL ? worker_now_ns(worker) : 0;
+}
+
+/* `step` NULL: no numbers. */
+static void put_row(struct worker *worker,
+                    struct pg_batch *batch,
+                    struct rollout_verdict_row *row,
+                    const struct rollout_step *step)
+{
+    struct buf numbers = BUF_INIT(NUMBERS_BYTES_MAX);
+    write_numbers(&numbers, step);
+    row->numbers = buf_slice(&numbers);
+    row->n_blocks = step != NULL ? step->n_blocks : 0;
+    row->at_ns = decision_time_ns(worker);
+    row->created_at_ns = worker_wall_ns(worker);
+    rollout_verdicts_insert(batch, row);
+    buf_deinit(&numbers);
+}
+
+/* ---- who decides ---- */
+
+static void record_leaving(struct worker *worker,
+                           struct pg_batch *batch,
+                           const struct rollout_change *change,
+                           const struct model_version_id *leaving)
+{
+    const struct rollout_step *step =
+        change->step != NULL && change->step->from == ROLLOUT_active ? change->step : NULL;
+    char text[ROLLOUT_TEXT_MAX];
+    snprintf(text, sizeof(text), "%s decides instead",
+             change->version->text[0] != '\0' ? change->version->text : "the warm-up policy");
+    struct rollout_verdict_row row = {
+        .strategy_id = *change->strategy_id,
+        .version = *leaving,
+        .stage = change->keeps_guard ? ROLLOUT_guard
+                 : step != NULL      ? step->to
+                                     : ROLLOUT_retired,
+        .against = *change->version,
+        .why = slice_of(change->why),
+        .verdict = slice_of(step != NULL ? step->verdict.text : text),
+    };
+    put_row(worker, batch, &row, step);
+}
+
+static void record_coming(struct worker *worker,
+                          struct pg_batch *batch,
+                          const struct rollout_change *change,
+                          const struct model_version_id *before)
+{
+    const struct rollout_step *step =
+        change->step != NULL && change->step->to == ROLLOUT_active ? change->step : NULL;
+    char text[ROLLOUT_TEXT_MAX];
+    const char *whom = before != NULL ? before->text : "the warm-up policy";
+    if (change->as_shadow)
+        snprintf(text, sizeof(text),
+                 "passed the gate on its untouched block; scores every decision beside %s", whom);
+    else
+        snprintf(text, sizeof(text), "decides instead of %s", whom);
+    struct rollout_verdict_row row = {
+        .strategy_id = *change->strategy_id,
+        .version = *change->version,
+        .stage = change->as_shadow ? ROLLOUT_shadow : ROLLOUT_active,
+        .why = slice_of(change->why),
+        .verdict = slice_of(step != NULL ? step->verdict.text : text),
+    };
+    if (before != NULL)
+        row.against = *before;
+    put_row(worker, batch, &row, step);
+}
+
+void rollout_record(struct worker *worker,
+                    struct pg_batch *batch,
+                    const struct rollout_change *change)
+{
+    const struct model_version_id *active =
+        pipeline_active_version(worker->pipeline, change->strategy_id);
+    bool same = active != NULL && strcmp(active->text, change->version->text) == 0;
+    if (active != NULL && !same && !change->as_shadow)
+        record_leaving(worker, batch, change, active);
+    if (change->version->text[0] != '\0')
+        record_coming(worker, batch, change, same ? NULL : active);
+}
+
+void rollout_stepped(struct worker *worker, const struct rollout_step *step, bool done)
+{
+    int64_t now_ns = worker_now_ns(worker);
+    const struct strategy_config *config = view_config(worker, &step->strategy_id);
+    learn_rollout_done(worker->pipeline, step, done, now_ns);
+    if (done && step->to == ROLLOUT_rolled_back)
+        learn_cool_down(worker->pipeline, &step->strategy_id,
+                        now_ns + (int64_t)(config->rollout.cooldown_hours * (double)NS_PER_H));
+}
+
+/* ---- shadows ---- */
+
+bool rollout_is_staged(struct worker *worker, const struct strategy_id *strategy_id)
+{
+    const struct strategy_config *config = view_config(worker, strategy_id);
+    if (pipeline_active_version(worker->pipeline, strategy_id) == NULL)
+        return false;
+    return config->rollout.policy == ROLLOUT_POLICY_STAGED ||
+           pipeline_is_cooling(worker->pipeline, strategy_id, worker_now_ns(worker));
+}
+
+/* What ended a challenger is told like a refusal of the offline gate. */
+static void tell(struct worker *worker, const struct rollout_step *step)
+{
+    log_info("app", "gate", NULL, EV("rollout_step"), F_STR("strategy_id", step->strategy_id.text),
+             F_STR("version", step->version.text), F_STR("from", rollout_stage_name(step->from)),
+             F_STR("to", rollout_stage_name(step->to)), F_STR("why", step->verdict.text));
+    if (rollout_is_shadow(step->to))
+        return;
+    struct json_writer *w = events_begin(worker->events, "model.rejected", step->strategy_id.text);
+    json_w_key(w, "version");
+    json_w_str(w, step->version.text);
+    json_w_key(w, "reason");
+    json_w_str(w, step->verdict.text);
+    json_w_key(w, "verdict");
+    json_w_null(w);
+    events_send(worker->events);
+}
+
+struct move {
+    struct worker *worker;
+    struct rollout_step *step;
+    struct pg_batch *batch;
+};
+
+static void move_end(struct move *move, bool done)
+{
+    if (done)
+        tell(move->worker, move->step);
+    rollout_stepped(move->worker, move->step, done);
+    move->worker->n_activations--;
+    pg_batch_destroy(move->batch);
+    free(move->step);
+    free(move);
+}
+
+static void on_moved(void *ctx, enum al_err err, const struct pg_failure *failure)
+{
+    struct move *move = ctx;
+    if (err != AL_OK)
+        log_warn("app", "gate", NULL, EV("rollout_not_recorded"),
+                 F_STR("version", move->step->version.text),
+                 F_STR("why", failure != NULL ? failure->message : err_text()));
+    move_end(move, err == AL_OK);
+}
+
+static void move_challenger(struct worker *worker, struct rollout_step *step)
+{
+    struct move *move = malloc(sizeof(*move));
+    assert(move != NULL);
+    *move = (struct move){worker, step, pg_batch_create(64 * 1024)};
+    assert(move->batch != NULL);
+    worker->n_activations++;
+    struct rollout_verdict_row row = {
+        .strategy_id = step->strategy_id,
+        .version = step->version,
+        .stage = step->to,
+        .against = step->against,
+        .why = slice_of("evidence"),
+        .verdict = slice_of(step->verdict.text),
+    };
+    put_row(worker, move->batch, &row, step);
+    if (!rollout_is_shadow(step->to))
+        model_versions_refuse_live(move->batch, &step->version, worker_wall_ns(worker));
+    struct pg_job job = {.on_done = on_moved, .ctx = move};
+    if (pg_client_run(worker->writer, move->batch, &job) != AL_OK)
+        move_end(move, false);
+}
+
+void rollout_perform(struct worker *worker, struct rollout_step *step)
+{
+    if (step->to == ROLLOUT_active)
+        activation_step(worker, step, "evidence");
+    else if (step->to == ROLLOUT_rolled_back)
+        activation_step(worker, step, "guard");
+    else if (step->from == ROLLOUT_active)
+        activation_step(worker, step, "expired");
+    else
+        move_challenger(worker, step);
+}
+
+void rollout_shadow(struct worker *worker,
+                    const struct strategy_id *strategy_id,
+                    struct scorer *scorer,
+                    uint32_t attempt)
+{
+    const struct rollout_start start = {
+        .stage = ROLLOUT_shadow, .attempt = attempt, .stage_since_ns = worker_now_ns(worker)};
+    struct model_version_id version = scorer_manifest(scorer)->version, ousted;
+    bool begun = learn_shadow(worker->pipeline, strategy_id, scorer, &start, &ousted);
+    log_info("app", "gate", NULL, EV("shadow_begun"), F_STR("strategy_id", strategy_id->text),
+             F_STR("version", version.text), F_STR("ousted", ousted.text));
+    const struct model_version_id *out = begun ? &ousted : &version;
+    if (out->text[0] == '\0')
+        return;
+    struct rollout_step *step = calloc(1, sizeof(*step));
+    assert(step != NULL);
+    *step = (struct rollout_step){.strategy_id = *strategy_id,
+                                  .version = *out,
+                                  .from = ROLLOUT_shadow,
+                                  .to = ROLLOUT_expired};
+    snprintf(step->verdict.text, sizeof(step->verdict.text),
+             begun ? "made room for %s: the strategy has as many challengers as it may"
+                   : "no room beside %s: all places are taken by canaries",
+             version.text);
+    move_challenger(worker, step);
+}
