@@ -2,6 +2,7 @@
 
 #include <float.h>
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -212,6 +213,72 @@ static void test_sharpe_is_of_periods(void **state)
     assert_true(isnan(e.psr) && isnan(e.dsr) && isnan(e.track_record_min));
 }
 
+#define MARKETS   1000
+#define DECISIONS 1200
+#define SPAN      8
+
+/* No edge; neighbours within a label's span share their market. */
+static void draw_overlapping(struct rng *rng, double *u)
+{
+    double shock[DECISIONS + SPAN];
+    for (size_t i = 0; i < DECISIONS + SPAN; i++)
+        shock[i] = rng_normal(rng);
+    for (size_t i = 0; i < DECISIONS; i++) {
+        u[i] = 0;
+        for (size_t k = 0; k < SPAN; k++)
+            u[i] += shock[i + k] / SPAN;
+    }
+}
+
+/* A psr above 0.95 is to come by luck about one time in twenty. Decision by decision it comes far more often. */
+static void test_psr_counts_overlapping_decisions_once(void **state)
+{
+    const struct sharpe_trials one = {1, NAN};
+    double u[DECISIONS];
+    size_t n_periods = 0, n_decisions = 0;
+    struct rng rng;
+    (void)state;
+    rng_seed(&rng, 12);
+    for (size_t i = 0; i < MARKETS; i++) {
+        draw_overlapping(&rng, u);
+        check_ok(evaluate_sharpe(u, DECISIONS, 2 * SPAN, &one, &e));
+        n_periods += e.psr > 0.95;
+        check_ok(evaluate_sharpe(u, DECISIONS, 1, &one, &e));
+        n_decisions += e.psr > 0.95;
+    }
+    printf("psr above 0.95 without an edge: %zu of %d by periods, %zu by decisions\n", n_periods,
+           MARKETS, n_decisions);
+    assert_in_range(n_periods, 30, 90);
+    assert_true(n_decisions > 200);
+}
+
+/* The best of twenty without skill looks skilled to psr, not to dsr. */
+static void test_dsr_sees_through_the_best_of_many(void **state)
+{
+    const struct sharpe_trials twenty = {20, NAN};
+    double u[100];
+    size_t n_psr = 0, n_dsr = 0;
+    struct rng rng;
+    (void)state;
+    rng_seed(&rng, 13);
+    for (size_t i = 0; i < 300; i++) {
+        double psr = 0, dsr = 0;
+        for (size_t trial = 0; trial < 20; trial++) {
+            for (size_t k = 0; k < COUNT_OF(u); k++)
+                u[k] = rng_normal(&rng);
+            check_ok(evaluate_sharpe(u, COUNT_OF(u), 1, &twenty, &e));
+            psr = fmax(psr, e.psr);
+            dsr = fmax(dsr, e.dsr);
+        }
+        n_psr += psr > 0.95;
+        n_dsr += dsr > 0.95;
+    }
+    printf("best of 20 without skill: psr above 0.95 %zu times of 300, dsr %zu times\n", n_psr,
+           n_dsr);
+    assert_true(n_psr > 150);
+    assert_true(n_dsr <= 15);
+}
+
 static void test_no_trades_leave_ratios_undefined(void **state)
 {
     const double u[] = {0, 0, 0};
@@ -270,6 +337,8 @@ int main(void)
         cmocka_unit_test_setup(test_constant_prediction_has_no_rank, setup),
         cmocka_unit_test_setup(test_trading_by_hand, setup),
         cmocka_unit_test_setup(test_sharpe_is_of_periods, setup),
+        cmocka_unit_test_setup(test_psr_counts_overlapping_decisions_once, setup),
+        cmocka_unit_test_setup(test_dsr_sees_through_the_best_of_many, setup),
         cmocka_unit_test_setup(test_no_trades_leave_ratios_undefined, setup),
         cmocka_unit_test_setup(test_every_row_has_a_place, setup),
         cmocka_unit_test_setup(test_classification_values_lie_in_the_unit_interval, setup),

@@ -193,6 +193,7 @@ static void test_the_same_job_gives_the_same_bytes(void **state)
     struct train_result again;
     (void)state;
     begin(1500, 1, 2);
+    job.cpcv_rows_max = 50000;
     run();
     check_ok(train_run(&job, &market.set, &rows, NULL, NULL, &again));
     check_ok(train_result_seal(&result, NS_PER_DAY, 1));
@@ -391,6 +392,7 @@ static void test_progress_only_grows(void **state)
     const struct train_hooks hooks = {.on_progress = on_progress, .ctx = &last};
     (void)state;
     begin(1200, 1, 12);
+    job.cpcv_rows_max = 50000;
     check_ok(train_run(&job, &market.set, &rows, NULL, &hooks, &result));
     assert_true(last > 0.9);
     end();
