@@ -182,6 +182,8 @@ static void write_strategy(struct json_writer *w, const struct admin_strategy *s
     admin_write_i64(w, "settled", (int64_t)strategy->n_settled);
     admin_write_number(w, "pnl", finite_or_zero(strategy->pnl_settled));
     admin_write_number(w, "win_rate", strategy->win_rate);
+    admin_write_number(w, "interval_nominal", strategy->interval_nominal);
+    admin_write_number(w, "interval_coverage", strategy->interval_coverage);
     write_markouts(w, strategy);
     json_w_end_object(w);
 }

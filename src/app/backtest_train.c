@@ -61,7 +61,7 @@ void backtest_look(const struct scorer *scorer,
         feature_orient(set, features, side, oriented);
         if (scorer_predict(scorer, oriented, &p) != AL_OK)
             return;
-        values[side] = (struct action_value){p.q, p.v, p.v_low};
+        values[side] = (struct action_value){.q = p.q, .v = p.v, .v_lower = p.v_low};
         out->q[side - SIDE_BUY] = (float)p.q;
         out->v[side - SIDE_BUY] = (float)p.v;
     }

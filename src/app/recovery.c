@@ -65,6 +65,8 @@ static void *rows_add(struct rows *rows)
     return item;
 }
 
+#define INTERVALS_MAX 10000 /* outcomes of a strategy that its intervals are restored from */
+
 struct loaded_run {
     struct strategy_id strategy_id;
     struct admin_training last;
@@ -101,6 +103,7 @@ struct loaded {
     struct rows samples;    /* struct samples_count */
     struct rows schedule;   /* struct training_schedule_row */
     struct rows outcomes;   /* struct samples_outcome */
+    struct rows intervals;  /* struct samples_interval */
     struct rows runs;       /* struct loaded_run */
     struct rows candles;    /* struct candle_row */
     struct rows models;     /* struct loaded_model */
@@ -216,6 +219,11 @@ static enum al_err read_run(struct recovery *r, const struct pg_result *result, 
     loaded->strategy_id = run.strategy_id;
     training_of_row(&run, &loaded->last);
     return AL_OK;
+}
+
+static enum al_err read_interval(struct recovery *r, const struct pg_result *result, size_t row)
+{
+    return samples_read_interval(result, row, rows_add(&r->loaded.intervals));
 }
 
 static enum al_err read_outcome(struct recovery *r, const struct pg_result *result, size_t row)
@@ -373,6 +381,12 @@ static void ask_outcomes(struct recovery *r, struct pg_batch *batch)
     samples_load_outcomes(batch, r->worker->n_strategies * TRIGGER_WINDOW_MAX);
 }
 
+static void ask_intervals(struct recovery *r, struct pg_batch *batch)
+{
+    (void)r;
+    samples_load_intervals(batch, INTERVALS_MAX);
+}
+
 static void ask_candles(struct recovery *r, struct pg_batch *batch)
 {
     candles_load_last(batch, r->assets, r->n_assets, r->intervals_ns, r->n_intervals,
@@ -429,6 +443,7 @@ static const struct load loads[] = {
     {ask_samples, read_samples},
     {ask_schedule, read_schedule},
     {ask_outcomes, read_outcome},
+    {ask_intervals, read_interval},
     {ask_runs, read_run},
     {ask_candles, read_candle},
     {ask_models, read_model},
@@ -566,12 +581,12 @@ static void loaded_deinit(struct loaded *loaded)
         scorer_destroy(models[i].scorer);
     FOR_EACH (struct loaded_standing, standing, loaded->standing)
         scorer_destroy(standing->scorer);
-    struct rows *all[] = {&loaded->pending,   &loaded->open,     &loaded->executions,
-                          &loaded->orders,    &loaded->costs,    &loaded->positions,
-                          &loaded->held,      &loaded->samples,  &loaded->schedule,
-                          &loaded->outcomes,  &loaded->runs,     &loaded->candles,
-                          &loaded->models,    &loaded->versions, &loaded->standing,
-                          &loaded->rollbacks, &loaded->scores,   &loaded->blocks};
+    struct rows *all[] = {
+        &loaded->pending,  &loaded->open,      &loaded->executions, &loaded->orders,
+        &loaded->costs,    &loaded->positions, &loaded->held,       &loaded->samples,
+        &loaded->schedule, &loaded->outcomes,  &loaded->runs,       &loaded->candles,
+        &loaded->models,   &loaded->versions,  &loaded->standing,   &loaded->rollbacks,
+        &loaded->scores,   &loaded->blocks,    &loaded->intervals};
     for (size_t i = 0; i < COUNT_OF(all); i++) {
         free(all[i]->items);
         all[i]->items = NULL;
@@ -744,6 +759,21 @@ static void apply_outcomes(struct recovery *r)
     }
 }
 
+static void apply_intervals(struct recovery *r)
+{
+    FOR_EACH (struct samples_interval, row, r->loaded.intervals) {
+        const struct restored_interval restored = {
+            .strategy_id = row->strategy_id,
+            .asset = row->asset,
+            .model_version = row->model_version,
+            .decided_at_ns = row->decided_at_ns,
+            .interval = row->interval,
+            .net_return = row->net_return,
+        };
+        pipeline_restore_interval(r->worker->pipeline, &restored);
+    }
+}
+
 /* Bodies move into the outbox; what has expired meanwhile is marked by its first run. */
 static void apply_pending(struct recovery *r)
 {
@@ -771,6 +801,7 @@ static void apply(struct recovery *r)
     apply_models(r);
     apply_rollouts(r);
     apply_outcomes(r);
+    apply_intervals(r);
     apply_pending(r);
     loaded_deinit(&r->loaded);
     worker_on_recovered(r->worker);
@@ -825,6 +856,7 @@ static void rows_init(struct loaded *loaded)
     loaded->samples.item_size = sizeof(struct samples_count);
     loaded->schedule.item_size = sizeof(struct training_schedule_row);
     loaded->outcomes.item_size = sizeof(struct samples_outcome);
+    loaded->intervals.item_size = sizeof(struct samples_interval);
     loaded->runs.item_size = sizeof(struct loaded_run);
     loaded->candles.item_size = sizeof(struct candle_row);
     loaded->models.item_size = sizeof(struct loaded_model);

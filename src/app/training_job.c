@@ -94,6 +94,7 @@ enum al_err training_fill_job(const struct settings *settings,
     job->deadline_seconds = settings->model_training_max_duration_seconds;
     fill_features(job, set, config);
     fill_search(job, config);
+    job->interval_coverage = config->uncertainty.coverage;
     fill_gate(job, settings, target->attempt);
     enum al_err err = model_store_path(settings->model_storage_path, &job->version, job->output);
     if (err == AL_OK && target->active != NULL)

@@ -98,6 +98,8 @@ static void strategy(struct worker *worker, size_t index, struct admin_strategy 
         .n_settled = view.n_settled,
         .pnl_settled = view.settled_pnl,
         .win_rate = view.n_settled > 0 ? (double)view.n_won / (double)view.n_settled : NAN,
+        .interval_nominal = view.interval_nominal,
+        .interval_coverage = view.interval_coverage,
         .last_verdict_at_ns = TIMESTAMP_NONE,
     };
     memcpy(out->markouts, view.markouts, sizeof(out->markouts));

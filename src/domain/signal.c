@@ -276,6 +276,11 @@ static void write_exit(struct json_writer *w,
 static void write_entry(struct json_writer *w, const struct decision *d)
 {
     write_finite(w, "expected_value", d->expected_value);
+    if (isfinite(d->interval.lower) && isfinite(d->interval.upper)) {
+        write_number(w, "interval_lower", d->interval.lower);
+        write_number(w, "interval_upper", d->interval.upper);
+        write_number(w, "interval_coverage", d->interval.coverage);
+    }
     write_finite(w, "horizon_seconds", (double)d->horizon_ns / (double)NS_PER_S);
     if (d->heuristic[0] != '\0')
         write_text(w, "heuristic", d->heuristic);

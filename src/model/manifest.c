@@ -270,6 +270,8 @@ void manifest_write(const struct manifest *manifest, struct buf *out)
     write_params(&w, manifest);
     json_w_key(&w, "calibration");
     calibration_write(&manifest->calibration, &w);
+    json_w_key(&w, "intervals");
+    conformal_write(&manifest->conformal, &w);
     write_metrics(&w, manifest);
     json_w_key(&w, "canaries");
     json_w_str(&w, manifest_canaries_name(manifest->canaries));
@@ -470,6 +472,8 @@ static enum al_err read_root(struct json_node *root, struct manifest *m)
         err = read_params(root, m);
     if (err == AL_OK)
         err = calibration_read(json_get(root, "calibration"), &m->calibration);
+    if (err == AL_OK && json_get(root, "intervals") != NULL)
+        err = conformal_read(json_get(root, "intervals"), &m->conformal);
     if (err == AL_OK)
         err = read_metrics(root, m);
     if (err == AL_OK)

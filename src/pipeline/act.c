@@ -114,17 +114,14 @@ static enum step_result predict_model(struct journey *j)
     struct desk *desk = j->pair->desk;
     const struct scorer *decider = shadow_decider(desk, j->decision->decision_id);
     struct action_value values[3] = {0};
-    float oriented[FEATURES_MAX];
-    for (enum side side = SIDE_BUY; side <= SIDE_SELL; side++) {
-        feature_orient(desk->features, j->decision->features, side, oriented);
-        struct prediction prediction;
-        if (scorer_predict(decider, oriented, &prediction) != AL_OK)
-            return drop(j, REASON_model_unavailable);
-        values[side] = (struct action_value){prediction.q, prediction.v, prediction.v_low};
-    }
+    struct interval intervals[3];
+    if (!value_actions(j->pair, decider, j->decision, values, intervals))
+        return drop(j, REASON_model_unavailable);
     j->choice = entry_choose(values, j->config->epsilon, &j->pipeline->rng);
     j->decision->model_version = scorer_manifest(decider)->version;
     j->decision->side = j->choice.side;
+    j->decision->leaning = j->choice.leaning;
+    j->decision->interval = intervals[j->choice.leaning];
     j->decision->reason = j->choice.reason;
     j->scores = shadow_score(j->pair, j->decision, j->now_ns);
     j->decision->propensity =
@@ -308,6 +305,7 @@ static void freeze_identity(struct journey *j, const struct market_event *event)
     struct decision *decision = j->decision;
     decision->decision_id = uuid_v7(j->now_ns, &j->pipeline->rng);
     decision->kind = DECISION_ENTRY;
+    decision->interval = INTERVAL_NONE;
     decision->strategy_id = j->config->strategy_id;
     decision->asset = j->market->asset;
     decision->decided_at_ns = j->now_ns;

@@ -241,6 +241,8 @@ static void push_sample(const struct open_decision *item,
         .is_dry_run = item->is_dry_run,
         .model_version = decision->model_version,
         .confidence = side == decision->side ? decision->confidence : NAN,
+        .sigma_h = decision->sigma_h,
+        .interval = side == decision->leaning ? decision->interval : INTERVAL_NONE,
         .schema_hash = decision->schema_hash,
         .n_features = decision->n_features,
     };
@@ -249,8 +251,7 @@ static void push_sample(const struct open_decision *item,
     effects_push(effects, EFFECT_store_sample)->sample = sample;
 }
 
-/* NULL: the strategy does not trade the asset. */
-static struct pair *pair_of(struct market_desk *market, const struct desk *desk)
+struct pair *pair_of(struct market_desk *market, const struct desk *desk)
 {
     for (size_t i = 0; i < market->n_pairs; i++) {
         if (market->pairs[i].desk == desk)
@@ -259,19 +260,18 @@ static struct pair *pair_of(struct market_desk *market, const struct desk *desk)
     return NULL;
 }
 
-/* How much news an outcome is: the time since the decision before it, as a share of the horizon (train/trigger.h). */
-static double news_in(struct pair *pair, int64_t decided_at_ns, int64_t horizon_ns)
+double news_in(int64_t *last_ns, int64_t decided_at_ns, int64_t horizon_ns)
 {
-    int64_t since_ns = decided_at_ns - pair->last_outcome_ns;
-    if (pair->last_outcome_ns == TIMESTAMP_NONE || since_ns > horizon_ns)
+    int64_t since_ns = decided_at_ns - *last_ns;
+    if (*last_ns == TIMESTAMP_NONE || since_ns > horizon_ns)
         since_ns = horizon_ns;
     if (since_ns <= 0)
         return 0;
-    pair->last_outcome_ns = decided_at_ns;
+    *last_ns = decided_at_ns;
     return (double)since_ns / (double)horizon_ns;
 }
 
-static bool is_serving(const struct desk *desk, const struct model_version_id *version)
+bool is_serving(const struct desk *desk, const struct model_version_id *version)
 {
     return desk->scorer != NULL &&
            strcmp(version->text, scorer_manifest(desk->scorer)->version.text) == 0;
@@ -285,8 +285,9 @@ static void watch_model(struct desk *desk,
 {
     const struct decision *decision = &item->decision;
     if (is_serving(desk, &decision->model_version))
-        trigger_on_outcome(&desk->trigger, decision->confidence, won,
-                           news_in(pair, decision->decided_at_ns, decision->horizon_ns));
+        trigger_on_outcome(
+            &desk->trigger, decision->confidence, won,
+            news_in(&pair->last_outcome_ns, decision->decided_at_ns, decision->horizon_ns));
 }
 
 static void account_own(struct desk *desk,
@@ -321,6 +322,7 @@ static void push_samples(struct pipeline *pipeline,
     struct market_desk *market = pipeline_market(pipeline, &item->decision.asset);
     bool any = false, known[3] = {0};
     double utility[3] = {0};
+    struct pair *pair = pair_of(market, desk);
     for (enum side side = SIDE_BUY; side <= SIDE_SELL; side++) {
         if (!outcomes[side].known)
             continue;
@@ -329,9 +331,11 @@ static void push_samples(struct pipeline *pipeline,
         if (outcomes[side].evidence == EVIDENCE_OWN_FILL)
             utility[side] *= fill_fraction_of(item);
         push_sample(item, desk, market, side, &outcomes[side], now_ns, effects);
+        if (side == item->decision.leaning && pair != NULL)
+            interval_settle(pair, &item->decision, outcomes[side].label.net);
         if (outcomes[side].evidence == EVIDENCE_OWN_FILL) {
             learn_costs(market, item, &outcomes[side].entry);
-            account_own(desk, pair_of(market, desk), item, &outcomes[side].label);
+            account_own(desk, pair, item, &outcomes[side].label);
         }
     }
     if (any)
@@ -527,6 +531,7 @@ void pipeline_restore_outcome(struct pipeline *pipeline, const struct restored_o
     struct market_desk *market = pipeline_market(pipeline, &outcome->asset);
     struct pair *pair = desk != NULL && market != NULL ? pair_of(market, desk) : NULL;
     if (pair != NULL && is_serving(desk, &outcome->model_version))
-        trigger_on_outcome(&desk->trigger, outcome->confidence, outcome->won,
-                           news_in(pair, outcome->decided_at_ns, desk->config->horizon_ns));
+        trigger_on_outcome(
+            &desk->trigger, outcome->confidence, outcome->won,
+            news_in(&pair->last_outcome_ns, outcome->decided_at_ns, desk->config->horizon_ns));
 }

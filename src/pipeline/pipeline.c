@@ -438,6 +438,8 @@ void pipeline_strategy_view(const struct pipeline *pipeline,
     out->last_training_ns = desk->trigger.last_training_ns;
     out->next_training_ns = desk->trigger.next_scheduled_ns;
     memcpy(out->markouts, desk->markouts, sizeof(out->markouts));
+    out->interval_nominal = desk->config->uncertainty.coverage;
+    out->interval_coverage = interval_coverage_of(pipeline, desk);
     out->live_brier = trigger_brier(&desk->trigger);
     out->live_brier_skill = trigger_brier_skill(&desk->trigger);
 }

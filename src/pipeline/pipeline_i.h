@@ -81,6 +81,13 @@ struct market_desk {
     size_t n_pairs;
 };
 
+/* How intervals of the serving version have held on one asset. */
+struct live_intervals {
+    struct model_version_id version;
+    struct adaptive adaptive;
+    int64_t last_ns; /* newest decision held against its interval; TIMESTAMP_NONE: none */
+};
+
 /* One strategy on one asset: the unit that decides. */
 struct pair {
     struct desk *desk;
@@ -90,6 +97,7 @@ struct pair {
     int64_t last_signal_ns; /* TIMESTAMP_NONE when none */
     int64_t next_decision_ns;
     int64_t last_outcome_ns; /* newest decision whose outcome was held against the model */
+    struct live_intervals intervals;
     enum reason last_reason; /* of an abstention without features; repeats are only counted */
     int64_t last_reason_ns;
 };
@@ -119,6 +127,25 @@ struct desk *pipeline_desk(struct pipeline *pipeline,
                            const struct strategy_id *strategy_id); /* or NULL */
 struct market_desk *pipeline_market(struct pipeline *pipeline,
                                     const struct asset *asset); /* or NULL */
+
+struct pair *pair_of(struct market_desk *market,
+                     const struct desk *desk); /* NULL: the strategy does not trade the asset */
+/* How much news an outcome is: the time since the decision before it, *last_ns, as a share of the horizon
+ * (train/trigger.h). */
+double news_in(int64_t *last_ns, int64_t decided_at_ns, int64_t horizon_ns);
+
+bool is_serving(const struct desk *desk, const struct model_version_id *version);
+
+/* intervals.c: what each action is worth to a model, and where its outcome is expected; false when it cannot be asked. */
+bool value_actions(const struct pair *pair,
+                   const struct scorer *scorer,
+                   const struct decision *decision,
+                   struct action_value values[3],
+                   struct interval intervals[3]);
+/* What came of a decision whose label is available. */
+void interval_settle(struct pair *pair, const struct decision *decision, double outcome);
+double interval_coverage_of(const struct pipeline *pipeline,
+                            const struct desk *desk); /* live; NaN: none yet */
 
 /* Metadata risk_score, 0..1: how far the price may move within the horizon (2 % and more is 1) and how wide the spread is
  * (0.5 % of the price and more is 1), weighted 0.7 and 0.3. */

@@ -53,6 +53,7 @@ static struct decision *exit_decision(struct pipeline *pipeline,
     decision->reason = choice->reason;
     decision->confidence = 1;
     decision->expected_value = NAN;
+    decision->interval = INTERVAL_NONE;
     decision->propensity = 1;
     decision->is_warmup = pair->desk->scorer == NULL;
     if (pair->desk->scorer != NULL)

@@ -150,21 +150,16 @@ static double propensity_of(enum side greedy, enum side side, double epsilon)
     return side == SIDE_NONE ? greedily : epsilon / 2 + greedily;
 }
 
-static bool score_one(const struct desk *desk,
+static bool score_one(const struct pair *pair,
                       const struct scorer *scorer,
                       enum rollout_stage stage,
                       const struct decision *decision,
                       struct shadow_score *out)
 {
     struct action_value values[3] = {0};
-    float oriented[FEATURES_MAX];
-    for (enum side side = SIDE_BUY; side <= SIDE_SELL; side++) {
-        struct prediction p;
-        feature_orient(desk->features, decision->features, side, oriented);
-        if (scorer_predict(scorer, oriented, &p) != AL_OK)
-            return false;
-        values[side] = (struct action_value){p.q, p.v, p.v_low};
-    }
+    struct interval intervals[3];
+    if (!value_actions(pair, scorer, decision, values, intervals))
+        return false;
     enum side side = entry_greedy(values);
     enum side better = values[SIDE_SELL].v > values[SIDE_BUY].v ? SIDE_SELL : SIDE_BUY;
     *out = (struct shadow_score){
@@ -174,7 +169,7 @@ static bool score_one(const struct desk *desk,
         .q = values[better].q,
         .v = values[better].v,
         .v_low = values[better].v_lower,
-        .propensity = propensity_of(side, side, desk->config->epsilon),
+        .propensity = propensity_of(side, side, pair->desk->config->epsilon),
     };
     return true;
 }
@@ -197,12 +192,12 @@ struct shadow_scores *shadow_score(const struct pair *pair,
         .decided_at_ns = now_ns,
         .block = now_ns / block_ns(desk),
     };
-    scores->n = score_one(desk, desk->scorer, ROLLOUT_active, decision, &scores->items[0]);
+    scores->n = score_one(pair, desk->scorer, ROLLOUT_active, decision, &scores->items[0]);
     for (size_t i = 0; i < SHADOWS_MAX && scores->n > 0; i++) {
         const struct shadow *shadow = &desk->shadows.items[i];
         if (shadow->scorer != NULL)
             scores->n +=
-                score_one(desk, shadow->scorer, shadow->stage, decision, &scores->items[scores->n]);
+                score_one(pair, shadow->scorer, shadow->stage, decision, &scores->items[scores->n]);
     }
     if (scores->n > 1)
         return scores;

@@ -764,6 +764,7 @@ bool strategy_config_reload(struct strategy_config *running, const struct strate
     running->limits = fresh->limits;
     running->exits = fresh->exits;
     running->freshness = fresh->freshness;
+    running->uncertainty = fresh->uncertainty;
     running->training = fresh->training;
     running->search = fresh->search;
     running->rollout = fresh->rollout;

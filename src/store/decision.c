@@ -45,6 +45,15 @@ static void put_snapshot(struct pg_batch *batch, const struct decision_row *rows
                pg_put_double_or_null(batch, rows[i].decision->snapshot.ask_depth));
 }
 
+static void put_interval(struct pg_batch *batch, const struct decision_row *rows, size_t n)
+{
+    PUT_COLUMN(batch, PG_TEXT, n, store_put_side(batch, rows[i].decision->leaning));
+    PUT_COLUMN(batch, PG_DOUBLE, n,
+               pg_put_double_or_null(batch, rows[i].decision->interval.coverage));
+    PUT_COLUMN(batch, PG_DOUBLE, n, pg_put_double_or_null(batch, rows[i].decision->interval.lower));
+    PUT_COLUMN(batch, PG_DOUBLE, n, pg_put_double_or_null(batch, rows[i].decision->interval.upper));
+}
+
 void decision_put(struct pg_batch *batch, const struct decision_row *rows, size_t n)
 {
     put_choice(batch, rows, n);
@@ -59,6 +68,7 @@ void decision_put(struct pg_batch *batch, const struct decision_row *rows, size_
     PUT_COLUMN(batch, PG_TEXT, n, store_put_chars(batch, rows[i].decision->trace_id.text));
     PUT_COLUMN(batch, PG_TEXT, n, store_put_chars(batch, rows[i].decision->traceparent));
     PUT_COLUMN(batch, PG_I64, n, pg_put_i64(batch, rows[i].decision->expires_at_ns));
+    put_interval(batch, rows, n);
 }
 
 static void read_choice(struct row *row, struct decision *out)
@@ -108,4 +118,8 @@ void decision_read(struct row *row, struct decision *out)
     ROW_CHARS(row, out->trace_id.text);
     ROW_CHARS(row, out->traceparent);
     out->expires_at_ns = row_i64(row);
+    out->leaning = row_side(row);
+    out->interval.coverage = row_double(row);
+    out->interval.lower = row_double(row);
+    out->interval.upper = row_double(row);
 }

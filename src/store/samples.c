@@ -13,7 +13,8 @@
     "gross_return, cost_return,"                                                                   \
     " net_return, barrier, fill_fraction, propensity, policy_took, is_warmup, is_dry_run, "        \
     "model_version, confidence,"                                                                   \
-    " schema_hash, features, span_returns"
+    " schema_hash, features, span_returns, sigma_h, interval_coverage, interval_lower, "           \
+    "interval_upper"
 
 #define COUNT                                                                                      \
     "SELECT $1::text, count(*), count(*) FILTER (WHERE evidence = 1),"                             \
@@ -24,7 +25,7 @@ static const struct pg_statement insert_statement = {
     "samples_insert",
     "INSERT INTO samples (" COLUMNS
     ") SELECT * FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14,"
-    " $15, $16, $17, $18, $19, $20, $21, $22) ON CONFLICT DO NOTHING",
+    " $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25, $26) ON CONFLICT DO NOTHING",
 };
 
 static const struct pg_statement count_statement = {
@@ -49,6 +50,16 @@ static const struct pg_statement load_outcomes_statement = {
     " AND s.available_at_ns > coalesce(t.last_training_ns, 0)"
     " ORDER BY s.available_at_ns DESC, s.decision_id DESC LIMIT $1) newest"
     " ORDER BY available_at_ns, decision_id",
+};
+
+static const struct pg_statement load_intervals_statement = {
+    "samples_load_intervals",
+    "SELECT s.* FROM model_versions m CROSS JOIN LATERAL (SELECT strategy_id, asset, "
+    "model_version, t0_ns, interval_coverage, interval_lower, interval_upper, net_return, "
+    "available_at_ns, decision_id"
+    " FROM samples WHERE strategy_id = m.strategy_id AND model_version = m.version"
+    " AND interval_coverage IS NOT NULL ORDER BY t0_ns DESC LIMIT $1) s"
+    " WHERE m.state = 'active' ORDER BY s.available_at_ns, s.t0_ns, s.decision_id",
 };
 
 static void put_outcome(struct pg_batch *batch, const struct sample *samples, size_t n)
@@ -95,6 +106,10 @@ void samples_insert(struct pg_batch *batch, const struct sample *samples, size_t
     PUT_COLUMN(batch, PG_BYTEA, n,
                pg_put_floats(batch, samples[i].features, samples[i].n_features));
     PUT_COLUMN(batch, PG_BYTEA, n, pg_put_floats(batch, samples[i].span_returns, SPAN_PIECES));
+    PUT_COLUMN(batch, PG_DOUBLE, n, pg_put_double_or_null(batch, samples[i].sigma_h));
+    PUT_COLUMN(batch, PG_DOUBLE, n, pg_put_double_or_null(batch, samples[i].interval.coverage));
+    PUT_COLUMN(batch, PG_DOUBLE, n, pg_put_double_or_null(batch, samples[i].interval.lower));
+    PUT_COLUMN(batch, PG_DOUBLE, n, pg_put_double_or_null(batch, samples[i].interval.upper));
     settle_decisions(batch, samples, n);
 }
 
@@ -143,6 +158,29 @@ enum al_err samples_read_outcome(const struct pg_result *result,
     out->decided_at_ns = row_i64(&row);
     out->available_at_ns = row_i64(&row);
     out->confidence = row_double(&row);
+    out->net_return = row_double(&row);
+    return row.err;
+}
+
+void samples_load_intervals(struct pg_batch *batch, size_t limit)
+{
+    pg_batch_statement(batch, &load_intervals_statement);
+    store_put_limit(batch, limit);
+}
+
+enum al_err samples_read_interval(const struct pg_result *result,
+                                  size_t index,
+                                  struct samples_interval *out)
+{
+    struct row row = row_at(result, index);
+    memset(out, 0, sizeof(*out));
+    ROW_CHARS(&row, out->strategy_id.text);
+    ROW_CHARS(&row, out->asset.text);
+    ROW_CHARS(&row, out->model_version.text);
+    out->decided_at_ns = row_i64(&row);
+    out->interval.coverage = row_double(&row);
+    out->interval.lower = row_double(&row);
+    out->interval.upper = row_double(&row);
     out->net_return = row_double(&row);
     return row.err;
 }
@@ -199,7 +237,7 @@ static bool decode_returns(const struct pg_copy_row *row, float out[SPAN_PIECES]
 
 static bool decode(const struct pg_copy_row *row, struct sample *out)
 {
-    if (row->n_fields != 22 || !decode_names(row, out))
+    if (row->n_fields != 26 || !decode_names(row, out))
         return false;
     out->evidence = (enum evidence)pg_copy_i64(row, 4);
     out->t0_ns = pg_copy_i64(row, 5);
@@ -215,6 +253,9 @@ static bool decode(const struct pg_copy_row *row, struct sample *out)
     out->is_warmup = pg_copy_bool(row, 15);
     out->is_dry_run = pg_copy_bool(row, 16);
     out->confidence = pg_copy_double(row, 18);
+    out->sigma_h = pg_copy_double(row, 22);
+    out->interval = (struct interval){pg_copy_double(row, 23), pg_copy_double(row, 24),
+                                      pg_copy_double(row, 25)};
     int n_features = pg_copy_floats(row, 20, out->features, FEATURES_MAX);
     out->n_features = n_features < 0 ? 0 : (size_t)n_features;
     return n_features >= 0 && decode_returns(row, out->span_returns);

@@ -16,7 +16,7 @@ static const char *const statuses[] = {
 static const struct pg_statement insert_statement = {
     "trading_signals_insert",
     "INSERT INTO trading_signals (signal_id, " DECISION_COLUMNS ", body)"
-    " SELECT * FROM unnest(" DECISION_ARRAYS ", $35) ON CONFLICT DO NOTHING",
+    " SELECT * FROM unnest(" DECISION_ARRAYS ", $39) ON CONFLICT DO NOTHING",
 };
 
 static const struct pg_statement publish_statement = {

@@ -10,7 +10,12 @@ static enum side better_side(const struct action_value values[3])
 enum side entry_greedy(const struct action_value values[3])
 {
     enum side side = better_side(values);
-    return values[side].v_lower > 0 ? side : SIDE_NONE;
+    return values[side].v_lower > 0 && !values[side].straddles ? side : SIDE_NONE;
+}
+
+static enum reason why_not(const struct action_value *value)
+{
+    return value->v_lower > 0 ? REASON_interval_straddles_cost : REASON_edge_below_cost;
 }
 
 /* One draw decides: below e/2 buy, below e sell, else greedy. */
@@ -27,7 +32,8 @@ struct entry_choice entry_choose(const struct action_value values[3],
         side == SIDE_NONE ? 1 - epsilon : epsilon / 2 + (side == greedy ? 1 - epsilon : 0);
     return (struct entry_choice){
         .side = side,
-        .reason = side == SIDE_NONE ? REASON_edge_below_cost : REASON_NONE,
+        .leaning = shown,
+        .reason = side == SIDE_NONE ? why_not(&values[shown]) : REASON_NONE,
         .explored = draw < epsilon,
         .propensity = propensity,
         .confidence = values[shown].q,

@@ -1,8 +1,8 @@
-/* From out-of-fold margins to probabilities: which method, and how good.
+/* From out-of-fold margins to probabilities and intervals: which method, and how good.
  *
  * Platt's two numbers when the rows are worth fewer than 1000; of more, isotonic or beta calibration, whichever has the smaller
  * log loss on rows it was not fitted on: fitted on those whose label was available when the newest third began, judged on
- * that third. The chosen one is fitted again on all of them. */
+ * that third. The chosen one is fitted again on all of them, and so are the intervals around v. */
 #include "fit_i.h"
 
 #include <assert.h>
@@ -159,6 +159,24 @@ static enum al_err evaluate(struct fold_outcome *oof, const struct predictions *
     return err;
 }
 
+/* Scores of rows whose volatility is known. Too few of them: the model has no intervals. */
+static enum al_err fit_intervals(struct training *t, const struct predictions *p)
+{
+    double *scores = malloc((p->n + 1) * sizeof *scores);
+    size_t n = 0;
+    if (scores == NULL)
+        return err_set(AL_ENOMEM, "intervals");
+    for (size_t i = 0; i < p->n; i++) {
+        double sigma = (double)train_table_row(&t->table, p->rows[i])->sigma_h;
+        double v = calibration_apply(&t->oof.calibration, (double)p->margins[i]).v;
+        if (sigma > 0)
+            scores[n++] = fabs((double)p->net[i] - v) / sigma;
+    }
+    enum al_err err = conformal_fit(scores, n, &t->oof.conformal);
+    free(scores);
+    return err == AL_ESHORT ? AL_OK : err;
+}
+
 enum al_err train_calibrate(struct training *t, const struct predictions *p)
 {
     struct fold_outcome *oof = &t->oof;
@@ -172,5 +190,7 @@ enum al_err train_calibrate(struct training *t, const struct predictions *p)
     enum al_err err = train_choose_calibration(t, p, &oof->choice);
     if (err == AL_OK)
         err = calibration_fit(oof->choice.method, &rows, t->job->value_z, &oof->calibration);
+    if (err == AL_OK)
+        err = fit_intervals(t, p);
     return err == AL_OK ? evaluate(oof, p) : err;
 }

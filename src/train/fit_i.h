@@ -100,6 +100,7 @@ struct fold_outcome {
     struct fold_report folds[TRAIN_FOLDS_MAX];
     struct calibration_choice choice;
     struct calibration calibration;
+    struct conformal conformal;
     struct evaluation evaluation; /* of the calibrated out-of-fold predictions */
     size_t n_rows;                /* out of fold */
 };

@@ -44,6 +44,7 @@ static const struct field fields[] = {
     JOB("search_trials", search.trials, FIELD_U32, 1, TRIAL_NUMBER_MAX),
     JOB("search_seconds", search.seconds, FIELD_U32, 1, 1e6),
     JOB("search_method", search.method, FIELD_TEXT, 0, 0),
+    JOB("interval_coverage", interval_coverage, FIELD_F64, 0.05, 0.99),
     JOB("gate_rule", gate.rule, FIELD_TEXT, 0, 0),
     JOB("gate_accuracy_min", gate.accuracy_min, FIELD_F64, 0, 1),
     JOB("gate_alpha", gate.alpha, FIELD_F64, 1e-6, 0.5),
@@ -76,6 +77,7 @@ void train_job_default(struct train_job *job)
     job->search.trials = 1;
     job->search.seconds = 600;
     snprintf(job->search.method, sizeof job->search.method, "tpe");
+    job->interval_coverage = 0.9;
     job->gate.accuracy_min = 0.75;
     job->gate.alpha = 0.05;
     job->gate.attempt = 1;

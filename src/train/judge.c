@@ -109,6 +109,27 @@ static enum al_err play(struct training *t, struct trial *trial, const struct sc
     return err;
 }
 
+/* How often the intervals hold on the block's rows, and how wide they are. */
+static void measure_intervals(struct training *t, const float *v, const float *net, size_t n)
+{
+    double nominal = t->job->interval_coverage, held = 0, width = 0, known = 0;
+    for (size_t i = 0; i < n; i++) {
+        double sigma = (double)train_table_row(&t->table, t->holdout.test_begin + i)->sigma_h;
+        struct interval interval =
+            conformal_interval(&t->oof.conformal, (double)v[i], sigma, nominal);
+        if (!(sigma > 0) || isnan(interval.upper))
+            continue;
+        known++;
+        held += !interval_misses(&interval, (double)net[i]);
+        width += interval.upper - interval.lower;
+    }
+    if (known == 0)
+        return;
+    t->evaluation.interval_nominal = nominal;
+    t->evaluation.interval_coverage = held / known;
+    t->evaluation.interval_width = width / known;
+}
+
 /* q, v and their measures on the block's rows. */
 static enum al_err evaluate_rows(struct training *t)
 {
@@ -129,6 +150,8 @@ static enum al_err evaluate_rows(struct training *t)
             margins[i] = (float)p.q;
             v[i] = (float)p.v;
         }
+        if (err == AL_OK)
+            measure_intervals(t, v, part.net, n);
         if (err == AL_OK)
             err = evaluate_classification(margins, part.net, part.weights, n, &t->evaluation);
         if (err == AL_OK)

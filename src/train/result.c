@@ -369,6 +369,7 @@ static enum al_err fill_manifest(const struct training *t, struct manifest *m)
     m->params = t->chosen.params;
     m->n_rounds = t->kind->n_rounds(t->final.model);
     m->calibration = t->oof.calibration;
+    m->conformal = t->oof.conformal;
     fill_data(t, &m->data);
     m->canaries = t->canaries.state;
     fill_gate(t, &m->gate);

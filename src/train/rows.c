@@ -107,6 +107,7 @@ enum al_err train_rows_add(struct train_rows *rows, const struct sample *s)
         .t1_ns = s->t1_ns,
         .available_at_ns = s->available_at_ns,
         .net_return = (float)s->net_return,
+        .sigma_h = (float)s->sigma_h,
         .fill_fraction = (float)s->fill_fraction,
         .propensity = (float)s->propensity,
         .asset = asset,

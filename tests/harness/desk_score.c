@@ -61,7 +61,7 @@ static void predict(struct desk_run *desk,
     feature_orient(set, sample->features, sample->action, oriented);
     enum al_err err = scorer_predict(scorer, oriented, &p);
     assert(err == AL_OK);
-    *out = (struct action_value){p.q, p.v, p.v_low};
+    *out = (struct action_value){.q = p.q, .v = p.v, .v_lower = p.v_low};
 }
 
 static void add_decision(struct desk_run *desk,

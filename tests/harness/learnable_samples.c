@@ -12,6 +12,7 @@
 #define SPAN_NS (30 * NS_PER_S)
 #define MOVE    0.005
 #define COST    0.001
+#define SIGMA_H 0.005
 
 static const char *const columns[] = {"return_1", "return_5", "return_10", "rsi_14", "spread_bps"};
 
@@ -53,6 +54,7 @@ static void draw_decision(struct learnable_samples *market,
     sample->available_at_ns = sample->t1_ns + NS_PER_S;
     sample->decision_id = uuid_v7(sample->t0_ns, rng);
     sample->propensity = 0.5;
+    sample->sigma_h = SIGMA_H;
     sample->fill_fraction = 1;
     sample->is_warmup = true;
     sample->confidence = NAN;

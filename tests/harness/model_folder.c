@@ -37,6 +37,7 @@ struct manifest *manifest_example(void)
     m->calibration.platt = (struct platt){-1, 0.1};
     m->calibration.value = (struct value_line){.beta = 0.01, .z = 1, .q_max = 1};
     m->calibration.n_rows = 3000;
+    m->conformal = (struct conformal){.n_rows = 100, .n_quantiles = 2, .quantile = {0.1, 0.3}};
     m->calibration.n_independent = 1500;
     m->gate.promote = true;
     m->gate.n_numbers = 1;

@@ -79,6 +79,8 @@ static struct admin_strategy strategy(const char *id)
                                  .n_settled = 200,
                                  .pnl_settled = 12.5,
                                  .win_rate = NAN,
+                                 .interval_nominal = 0.9,
+                                 .interval_coverage = NAN,
                                  .last_verdict_at_ns = TIMESTAMP_NONE};
     snprintf(out.id.text, sizeof out.id.text, "%s", id);
     if (has_word("model")) {

@@ -295,6 +295,26 @@ static void test_the_second_worker_to_insert_an_order_is_refused(void **state)
 
 /* ---- decisions ---- */
 
+/* None, one that holds everything, or one with bounds. */
+static struct interval any_interval(void)
+{
+    struct interval interval = INTERVAL_NONE;
+    if (any_bool())
+        interval.coverage = rng_uniform(&rng);
+    if (!isnan(interval.coverage) && any_bool()) {
+        interval.lower = any_double();
+        interval.upper = any_double();
+    }
+    return interval;
+}
+
+static void check_same_interval(const struct interval *a, const struct interval *b)
+{
+    check_near(a->coverage, b->coverage, 0);
+    check_near(a->lower, b->lower, 0);
+    check_near(a->upper, b->upper, 0);
+}
+
 static struct decision any_decision(void)
 {
     struct decision d = {0};
@@ -306,6 +326,8 @@ static struct decision any_decision(void)
     d.amount = any_decimal();
     d.confidence = rng_uniform(&rng);
     d.expected_value = any_bool() ? any_double() : (double)NAN;
+    d.leaning = any_bool() ? any_side() : SIDE_NONE;
+    d.interval = any_interval();
     d.propensity = rng_uniform(&rng);
     d.is_warmup = any_bool();
     if (!d.is_warmup)
@@ -338,6 +360,8 @@ static void check_same_decision(const struct decision *a, const struct decision 
     assert_true(a->reason == b->reason && decimal_cmp(a->amount, b->amount) == 0);
     check_same_double(a->confidence, b->confidence);
     check_near(a->expected_value, b->expected_value, 0);
+    assert_int_equal(a->leaning, b->leaning);
+    check_same_interval(&a->interval, &b->interval);
     check_same_double(a->propensity, b->propensity);
     check_i64(a->decided_at_ns, b->decided_at_ns);
     assert_true(a->is_warmup == b->is_warmup);
@@ -949,6 +973,8 @@ static struct sample any_sample(void)
         snprintf(s.model_version.text, sizeof(s.model_version.text), "v%u",
                  (unsigned)rng_below(&rng, 99));
     s.confidence = any_bool() ? rng_uniform(&rng) : (double)NAN;
+    s.sigma_h = any_bool() ? rng_uniform(&rng) : (double)NAN;
+    s.interval = any_interval();
     any_hash(&s.schema_hash);
     s.n_features = any_features(s.features);
     for (size_t k = 0; k < SPAN_PIECES; k++)
@@ -975,6 +1001,8 @@ static void check_same_sample(const struct sample *a, const struct sample *b)
                 a->is_dry_run == b->is_dry_run);
     assert_memory_equal(&a->model_version, &b->model_version, sizeof(a->model_version));
     check_near(a->confidence, b->confidence, 0);
+    check_near(a->sigma_h, b->sigma_h, 0);
+    check_same_interval(&a->interval, &b->interval);
     assert_memory_equal(&a->schema_hash, &b->schema_hash, sizeof(a->schema_hash));
     assert_int_equal(a->n_features, b->n_features);
     assert_memory_equal(a->features, b->features, a->n_features * sizeof(float));
@@ -1196,6 +1224,57 @@ static void test_outcomes_of_the_active_version_come_back_in_order(void **state)
     run(keep_outcomes, &got);
     assert_int_equal(got.n, 5); /* 3, 8, 9, 10 and 11 */
     check_i64(got.items[0].available_at_ns, NOON + 3);
+}
+
+struct intervals {
+    struct samples_interval items[16];
+    size_t n;
+};
+
+static void keep_intervals(void *ctx, size_t index, const struct pg_result *result)
+{
+    struct intervals *got = ctx;
+    (void)index;
+    got->n = pg_result_n_rows(result);
+    for (size_t i = 0; i < got->n; i++)
+        check_ok(samples_read_interval(result, i, &got->items[i]));
+}
+
+/* Of the active version, both kinds of evidence, the newest decisions, in the order their labels came. */
+static void test_intervals_of_the_active_version_come_back_in_order(void **state)
+{
+    static struct intervals got;
+    (void)state;
+    for (size_t i = 0; i < 10; i++) {
+        samples[i] = any_sample();
+        samples[i].t0_ns = samples[i].t1_ns = NOON - (int64_t)i;
+        samples[i].available_at_ns = NOON + (int64_t)i;
+        samples[i].model_version = (struct model_version_id){"v2"};
+        samples[i].interval = i == 5 ? INTERVAL_NONE : (struct interval){0.9, -0.01, 0.02};
+    }
+    samples[6].model_version = (struct model_version_id){"v1"};
+    samples[1].interval = (struct interval){0.99, (double)NAN, (double)NAN};
+    samples_insert(batch, samples, 10);
+    for (unsigned number = 1; number <= 2; number++) {
+        struct model_version_row version = any_version("momentum_v1", number);
+        version.state = number == 1 ? VERSION_RETIRED : VERSION_ACTIVE;
+        model_versions_insert(batch, &version);
+    }
+    run(NULL, NULL);
+    samples_load_intervals(batch, 4);
+    run(keep_intervals, &got);
+    assert_int_equal(got.n, 4); /* the newest decisions are 0, 1, 2 and 3 */
+    for (size_t i = 0; i < 4; i++) {
+        assert_memory_equal(&got.items[i].asset, &samples[i].asset, sizeof(samples[i].asset));
+        check_str(got.items[i].strategy_id.text, "momentum_v1");
+        check_str(got.items[i].model_version.text, "v2");
+        check_i64(got.items[i].decided_at_ns, samples[i].t0_ns);
+        check_same_interval(&got.items[i].interval, &samples[i].interval);
+        check_same_double(got.items[i].net_return, samples[i].net_return);
+    }
+    samples_load_intervals(batch, 100);
+    run(keep_intervals, &got);
+    assert_int_equal(got.n, 8); /* all but 5 and 6 */
 }
 
 /* ---- quarantine ---- */
@@ -2153,6 +2232,7 @@ int main(void)
         TEST(test_samples_settle_their_decision_and_are_kept_once),
         TEST(test_samples_are_counted),
         TEST(test_outcomes_of_the_active_version_come_back_in_order),
+        TEST(test_intervals_of_the_active_version_come_back_in_order),
         TEST(test_quarantine_keeps_whole_messages),
         TEST(test_quarantine_is_listed_marked_and_counted),
         TEST(test_the_last_candles_of_each_series_are_loaded),

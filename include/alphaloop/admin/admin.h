@@ -78,6 +78,7 @@ struct admin_strategy {
     uint64_t n_settled; /* decisions with a known outcome since the start of the ledger */
     double pnl_settled; /* their sum, quote currency */
     double win_rate;    /* NaN when n_settled is 0 */
+    double interval_nominal, interval_coverage; /* made to hold, held lately; NaN: not known */
     struct markout_mean markouts[MARKOUT_COUNT];
     char last_verdict[ADMIN_TEXT_MAX]; /* of the gate, in words; "" before the first */
     int64_t last_verdict_at_ns;

@@ -40,6 +40,9 @@ struct sample {
     bool is_dry_run;
     struct model_version_id model_version; /* that decided; "" in warm-up */
     double confidence; /* what was claimed when deciding; NaN when the action was not chosen */
+    double sigma_h;    /* of the decision: volatility over the horizon; NaN: not known */
+    struct interval
+        interval; /* the decision's, where it leaned to this row's action; else coverage is NaN */
     struct sha256 schema_hash;
     size_t n_features;
     float features[FEATURES_MAX]; /* as frozen, not oriented */

@@ -6,12 +6,22 @@
 #ifndef ALPHALOOP_DOMAIN_DECISION_H
 #define ALPHALOOP_DOMAIN_DECISION_H
 
+#include <math.h>
+
 #include "alphaloop/base/hash.h"
 #include "alphaloop/domain/order_event.h"
 #include "alphaloop/domain/snapshot.h"
 
 #define FEATURES_MAX 256 /* columns a feature set may have */
 #define REASONS_MAX  5
+
+/* Where a net return, as a fraction, is expected (model/conformal.h). */
+struct interval {
+    double coverage;     /* share of outcomes it is made to hold; NaN: there is no interval */
+    double lower, upper; /* NaN: no bound could be given, it holds everything */
+};
+
+#define INTERVAL_NONE ((struct interval){NAN, NAN, NAN})
 
 enum decision_kind { DECISION_ENTRY, DECISION_EXIT };
 
@@ -21,12 +31,15 @@ struct decision {
     struct strategy_id strategy_id;
     struct asset asset;
     int64_t decided_at_ns;
-    enum side side;     /* SIDE_NONE: abstained */
+    enum side side;    /* SIDE_NONE: abstained */
+    enum side leaning; /* the action that confidence, expected value and interval are of: `side`, or
+                           what a model would have done when it abstained; SIDE_NONE in warm-up */
     enum reason reason; /* why abstained, or why the exit; REASON_NONE for an entry that is sent */
-    struct decimal amount; /* quote currency; 0 when abstained */
-    double confidence;     /* q of the chosen action, or the heuristic's strength; 0..1 */
-    double expected_value; /* v of the chosen action, net return as a fraction; NaN in warm-up */
-    double propensity;     /* probability with which the policy chose this action; 1 for exits */
+    struct decimal amount;    /* quote currency; 0 when abstained */
+    double confidence;        /* q of the chosen action, or the heuristic's strength; 0..1 */
+    double expected_value;    /* v of the chosen action, net return as a fraction; NaN in warm-up */
+    struct interval interval; /* of the outcome of `leaning` */
+    double propensity;        /* probability with which the policy chose this action; 1 for exits */
     bool is_warmup;
     struct model_version_id model_version;
     char heuristic[24];       /* name of the row in heuristics.def, "" when a model decided */

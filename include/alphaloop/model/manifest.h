@@ -9,6 +9,7 @@
 
 #include "alphaloop/domain/decision.h"
 #include "alphaloop/model/calibration.h"
+#include "alphaloop/model/conformal.h"
 #include "alphaloop/model/kind.h"
 #include "alphaloop/model/xgb.h"
 
@@ -97,6 +98,7 @@ struct manifest {
     int64_t trained_at_ns;
     double training_seconds;
     struct calibration calibration;
+    struct conformal conformal; /* intervals; none in folders from before there were any */
     size_t n_metrics;
     struct manifest_metric metrics[MANIFEST_METRICS_MAX];
     enum manifest_canaries canaries;
@@ -105,7 +107,7 @@ struct manifest {
     struct manifest_file files[MANIFEST_FILES_MAX];
 };
 
-/* About 35 kB: keep it on the heap. */
+/* About 40 kB: keep it on the heap. */
 void manifest_write(const struct manifest *manifest, struct buf *out);
 MUST_CHECK enum al_err manifest_read(
     struct slice text, struct manifest *out); /* AL_EPARSE with the field, AL_EVERSION */

@@ -126,6 +126,16 @@ struct restored_outcome {
     bool won;
 };
 void pipeline_restore_outcome(struct pipeline *pipeline, const struct restored_outcome *outcome);
+/* What became of the interval of such a decision, oldest first; both kinds of evidence. */
+struct restored_interval {
+    struct strategy_id strategy_id;
+    struct asset asset;
+    struct model_version_id model_version;
+    int64_t decided_at_ns;
+    struct interval interval;
+    double net_return;
+};
+void pipeline_restore_interval(struct pipeline *pipeline, const struct restored_interval *restored);
 /* The cost model from the newest executions, oldest first. */
 void pipeline_restore_cost(struct pipeline *pipeline,
                            const struct execution *execution,
@@ -176,6 +186,8 @@ struct strategy_view {
     int64_t last_training_ns, next_training_ns;  /* TIMESTAMP_NONE when none */
     double live_brier, live_brier_skill;         /* of the serving model; NaN when unknown */
     struct markout_mean markouts[MARKOUT_COUNT]; /* of its fills since the start */
+    double interval_nominal;  /* share of outcomes that intervals are made to hold */
+    double interval_coverage; /* share they held lately; NaN when not known */
 };
 /* Hash of the strategy's feature set, which a model must have been trained on; NULL when there is no such strategy. */
 const struct sha256 *pipeline_schema_hash(struct pipeline *pipeline,

@@ -27,6 +27,7 @@ enum {
 
 enum decision_trigger { DECISION_TRIGGER_INTERVAL, DECISION_TRIGGER_CANDLE, DECISION_TRIGGER_TICK };
 enum rollout_policy { ROLLOUT_POLICY_DIRECT, ROLLOUT_POLICY_STAGED };
+enum abstain_by { ABSTAIN_BY_VALUE, ABSTAIN_BY_OUTCOME };
 enum strategy_model_kind { STRATEGY_XGBOOST, STRATEGY_RANDOM_FOREST };
 
 /* About 20 kB: keep it on the heap. */
@@ -67,6 +68,10 @@ struct strategy_config {
     struct {
         int64_t ticker_ns, book_ns, trades_ns, candle_ns;
     } freshness;
+    struct {
+        double coverage, adaptation; /* of intervals: c and gamma */
+        uint32_t abstain_by;         /* enum abstain_by */
+    } uncertainty;
     struct {
         char schedule[SETTING_TEXT_MAX]; /* "" for none */
         bool has_schedule;
@@ -109,8 +114,8 @@ MUST_CHECK enum al_err strategy_config_parse(struct json_reader *reader,
                                              struct strategy_config *out,
                                              struct buf *problems);
 
-/* Take over what may change while the strategy runs: epsilon, heuristics, sizing, limits, exits, freshness, training,
- * rollout.
+/* Take over what may change while the strategy runs: epsilon, heuristics, sizing, limits, exits, freshness, uncertainty,
+ * training, rollout.
  *   returns  whether nothing else differs; the rest waits for the next start
  */
 bool strategy_config_reload(struct strategy_config *running, const struct strategy_config *fresh);

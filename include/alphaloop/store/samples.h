@@ -41,6 +41,21 @@ MUST_CHECK enum al_err samples_read_outcome(const struct pg_result *result,
                                             size_t row,
                                             struct samples_outcome *out);
 
+/* What became of the intervals of the active versions: the newest `limit` of each strategy, oldest first. The level of
+ * their coverage is derived again from them. */
+struct samples_interval {
+    struct strategy_id strategy_id;
+    struct asset asset;
+    struct model_version_id model_version;
+    int64_t decided_at_ns;
+    struct interval interval;
+    double net_return;
+};
+void samples_load_intervals(struct pg_batch *batch, size_t limit);
+MUST_CHECK enum al_err samples_read_interval(const struct pg_result *result,
+                                             size_t row,
+                                             struct samples_interval *out);
+
 /* Everything a training may use, oldest decision first, by COPY.
  *
  *   cut_ns   only samples available at or before it: the availability rule

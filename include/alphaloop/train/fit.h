@@ -14,6 +14,7 @@ struct train_row {
     struct uuid decision_id;
     int64_t t0_ns, t1_ns, available_at_ns;
     float net_return;
+    float sigma_h; /* NaN: not known */
     float fill_fraction, propensity;
     float span_returns[SPAN_PIECES]; /* log returns of the market; evenly spread when not known */
     uint32_t asset;                  /* index, in order of appearance */

@@ -42,12 +42,13 @@ struct train_job {
     int64_t timeframe_ns;
     struct sha256 schema_hash;
     struct manifest_label label;
-    uint32_t n_folds;        /* walk-forward folds before the untouched block */
-    uint64_t fold_rows_max;  /* the newest of a fold's teachers that are used */
-    double holdout_fraction; /* of the span, the untouched last block */
-    uint64_t cpcv_rows_max;  /* up to so many rows the report has paths; 0: never */
-    bool canaries;           /* learning section 5: what must fail is tried */
-    double value_z;          /* standard errors between v and v_low */
+    uint32_t n_folds;         /* walk-forward folds before the untouched block */
+    uint64_t fold_rows_max;   /* the newest of a fold's teachers that are used */
+    double holdout_fraction;  /* of the span, the untouched last block */
+    uint64_t cpcv_rows_max;   /* up to so many rows the report has paths; 0: never */
+    bool canaries;            /* learning section 5: what must fail is tried */
+    double value_z;           /* standard errors between v and v_low */
+    double interval_coverage; /* share of outcomes that intervals are judged to hold */
     struct train_search_settings search;
     struct train_gate_settings gate;
     char incumbent[TRAIN_PATH_MAX]; /* folder of the active version; "" when none */

@@ -23,6 +23,7 @@ static int begin(void **state)
     decision.amount = (struct decimal){123400000LL * 100};
     decision.confidence = 0.6;
     decision.expected_value = NAN;
+    decision.interval = INTERVAL_NONE;
     decision.propensity = 0.75;
     decision.is_warmup = true;
     decision.horizon_ns = 60 * NS_PER_S;
@@ -85,6 +86,7 @@ static void test_signal_body_of_a_model_entry(void **state)
     strcpy(decision.model_version.text, "v7");
     decision.heuristic[0] = '\0';
     decision.expected_value = 0.0012;
+    decision.interval = (struct interval){0.9, -0.004, 0.0064};
     decision.n_features = 3;
     decision.features[0] = 30.5f;
     decision.features[1] = -2;
@@ -100,6 +102,7 @@ static void test_signal_body_of_a_model_entry(void **state)
              "\"rsi_14\":30.5,\"spread_bps\":-2}}");
     body_has("\"reasons\":[\"rsi_14 low\",\"book \\\"leans\\\"\"]");
     body_has("\"expected_value\":0.0012");
+    body_has("\"interval_lower\":-0.004,\"interval_upper\":0.0064,\"interval_coverage\":0.9");
 }
 
 static struct explanation explained(void)

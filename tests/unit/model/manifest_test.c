@@ -52,6 +52,7 @@ static void test_every_field_is_asked_for(void **state)
         {"\"n_holdout_rows\":800", "\"n_holdout_row\":800", "data.n_holdout_rows"},
         {"\"max_depth\":4", "\"max_depth\":99", "max_depth"},
         {"\"platt_a\":-1", "\"platt_a\":1", "platt_a"},
+        {"\"quantiles\":[", "\"quantiles\":[9,", "intervals.quantiles"},
         {"\"value\":0.56", "\"value\":1.56", "metrics[].value"},
         {"\"promote\":true", "\"promote\":1", "gate.promote"},
         {"\"model.ubj\":{", "\"../model.ubj\":{", "files"},

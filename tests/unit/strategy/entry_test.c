@@ -14,8 +14,8 @@ static int begin(void **state)
 static void test_entry_takes_the_action_with_the_larger_value(void **state)
 {
     (void)state;
-    struct action_value values[3] = {
-        [SIDE_BUY] = {0.55, 0.001, 0.0005}, [SIDE_SELL] = {0.6, 0.002, 0.0004}};
+    struct action_value values[3] = {[SIDE_BUY] = {.q = 0.55, .v = 0.001, .v_lower = 0.0005},
+                                     [SIDE_SELL] = {.q = 0.6, .v = 0.002, .v_lower = 0.0004}};
     struct entry_choice choice = entry_choose(values, 0, &rng);
     assert_int_equal(choice.side, SIDE_SELL);
     assert_int_equal(choice.reason, REASON_NONE);
@@ -29,13 +29,32 @@ static void test_entry_takes_the_action_with_the_larger_value(void **state)
 static void test_entry_abstains_when_the_lower_bound_does_not_clear_cost(void **state)
 {
     (void)state;
-    struct action_value values[3] = {
-        [SIDE_BUY] = {0.52, 0.001, 0}, [SIDE_SELL] = {0.4, -0.002, 0.01}};
+    struct action_value values[3] = {[SIDE_BUY] = {.q = 0.52, .v = 0.001, .v_lower = 0},
+                                     [SIDE_SELL] = {.q = 0.4, .v = -0.002, .v_lower = 0.01}};
     struct entry_choice choice = entry_choose(values, 0, &rng);
     assert_int_equal(choice.side, SIDE_NONE);
     assert_int_equal(choice.reason, REASON_edge_below_cost);
     check_near(choice.confidence, 0.52, 0); /* of the better action */
     assert_int_equal(entry_greedy(values), SIDE_NONE);
+}
+
+static void test_entry_abstains_when_the_outcome_may_be_below_cost(void **state)
+{
+    (void)state;
+    struct action_value values[3] = {
+        [SIDE_BUY] = {.q = 0.6, .v = 0.003, .v_lower = 0.002, .straddles = true},
+        [SIDE_SELL] = {.q = 0.5, .v = 0.001, .v_lower = 0.0005}};
+    struct entry_choice choice = entry_choose(values, 0, &rng);
+    assert_int_equal(choice.side, SIDE_NONE);
+    assert_int_equal(choice.leaning, SIDE_BUY);
+    assert_int_equal(choice.reason, REASON_interval_straddles_cost);
+    assert_int_equal(entry_greedy(values), SIDE_NONE);
+    values[SIDE_BUY].v_lower = -0.001; /* the stronger objection is told */
+    assert_int_equal(entry_choose(values, 0, &rng).reason, REASON_edge_below_cost);
+    values[SIDE_BUY].straddles = false;
+    values[SIDE_BUY].v_lower = 0.001;
+    choice = entry_choose(values, 0, &rng);
+    assert_true(choice.side == SIDE_BUY && choice.leaning == SIDE_BUY);
 }
 
 static void test_entry_greedy_is_the_choice_without_chance(void **state)
@@ -71,10 +90,10 @@ static void check_propensities(const struct action_value values[3], double epsil
 static void test_entry_propensities_make_weights_that_average_one(void **state)
 {
     (void)state;
-    struct action_value good[3] = {
-        [SIDE_BUY] = {0.6, 0.01, 0.005}, [SIDE_SELL] = {0.4, -0.01, -0.02}};
-    struct action_value poor[3] = {
-        [SIDE_BUY] = {0.5, -0.01, -0.02}, [SIDE_SELL] = {0.4, -0.01, -0.02}};
+    struct action_value good[3] = {[SIDE_BUY] = {.q = 0.6, .v = 0.01, .v_lower = 0.005},
+                                   [SIDE_SELL] = {.q = 0.4, .v = -0.01, .v_lower = -0.02}};
+    struct action_value poor[3] = {[SIDE_BUY] = {.q = 0.5, .v = -0.01, .v_lower = -0.02},
+                                   [SIDE_SELL] = {.q = 0.4, .v = -0.01, .v_lower = -0.02}};
     check_propensities(good, 0.02);
     check_propensities(good, 1);
     check_propensities(poor, 0.1);
@@ -83,8 +102,8 @@ static void test_entry_propensities_make_weights_that_average_one(void **state)
 static void test_entry_marks_what_chance_chose(void **state)
 {
     (void)state;
-    struct action_value poor[3] = {
-        [SIDE_BUY] = {0.5, -0.01, -0.02}, [SIDE_SELL] = {0.4, -0.01, -0.02}};
+    struct action_value poor[3] = {[SIDE_BUY] = {.q = 0.5, .v = -0.01, .v_lower = -0.02},
+                                   [SIDE_SELL] = {.q = 0.4, .v = -0.01, .v_lower = -0.02}};
     for (int i = 0; i < 2000; i++) {
         struct entry_choice choice = entry_choose(poor, 0.5, &rng);
         assert_true(choice.explored == (choice.side != SIDE_NONE));
@@ -96,6 +115,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(test_entry_takes_the_action_with_the_larger_value, begin),
         cmocka_unit_test_setup(test_entry_abstains_when_the_lower_bound_does_not_clear_cost, begin),
+        cmocka_unit_test_setup(test_entry_abstains_when_the_outcome_may_be_below_cost, begin),
         cmocka_unit_test_setup(test_entry_greedy_is_the_choice_without_chance, begin),
         cmocka_unit_test_setup(test_entry_propensities_make_weights_that_average_one, begin),
         cmocka_unit_test_setup(test_entry_marks_what_chance_chose, begin),
