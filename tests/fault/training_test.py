@@ -61,8 +61,11 @@ def test_a_training_makes_a_model_that_serves(worker):
     serving = eventually(lambda: learnable.active_version(worker), "a model serves", 90)
     learnable.await_end(worker)
     with db() as connection:
-        states = query(connection, "SELECT state FROM training_runs WHERE version = %s", (serving,))
-    assert states == [("succeeded",)]
+        run = query(connection, "SELECT state, id FROM training_runs WHERE version = %s", (serving,))
+    assert [row[0] for row in run] == ["succeeded"]
+    trials = worker.get(f"/api/v1/training/runs/{run[0][1]}/trials").json()["items"]
+    assert [(t["trial"], t["verdict"]) for t in trials] == [(0, "chosen")]
+    assert trials[0]["seconds"] > 0 and len(trials[0]["folds"]) == 5 and trials[0]["folds"][0]["rounds"] > 0
 
 
 @contextlib.contextmanager
