@@ -223,8 +223,10 @@ static enum al_err rows_add(struct feature_set *set,
         bool is_candle = indicator_find(slice_of(row->indicator))->feed == FEED_CANDLE;
         if ((row->sets & bit) == 0 || (multiple > 1 && !is_candle))
             continue;
-        int n = snprintf(name, sizeof(name), "%s@%ux", row->name, multiple);
-        name[multiple > 1 ? (size_t)n : strlen(row->name)] = '\0';
+        if (multiple > 1)
+            snprintf(name, sizeof(name), "%s@%ux", row->name, multiple);
+        else
+            snprintf(name, sizeof(name), "%s", row->name);
         err = column_add(set, slice_of(name), timeframe_ns);
     }
     return err;
