@@ -90,7 +90,7 @@ static struct shadow *take_place(struct shadows *shadows,
             free_place = shadow;
         else if (shadow->stage != ROLLOUT_guard)
             n_challengers++;
-        if (shadow->scorer != NULL && shadow->stage == ROLLOUT_shadow &&
+        if (shadow->scorer != NULL && shadow->stage == ROLLOUT_shadow && !shadow->is_asked &&
             (worst == NULL || doubt(shadow) > doubt(worst)))
             worst = shadow;
     }
@@ -334,15 +334,24 @@ static struct rollout_step *push_step(const struct desk *desk,
     return step;
 }
 
+/* It is a canary, or is about to be one. */
+static bool is_canary(const struct shadow *shadow)
+{
+    return shadow->scorer != NULL && shadow->stage != ROLLOUT_guard &&
+           (rollout_share(shadow->stage) > 0 || shadow->is_asked);
+}
+
 /* Only one canary at a time, because their shares would not add up to a policy; and none moves up while it cools. */
 static bool may_go_on(const struct desk *desk,
                       const struct shadow *shadow,
                       enum rollout_stage next,
                       int64_t now_ns)
 {
-    const struct shadow *canary = find_canary(&desk->shadows);
+    bool has_rival = false;
+    for (size_t i = 0; i < SHADOWS_MAX; i++)
+        has_rival |= &desk->shadows.items[i] != shadow && is_canary(&desk->shadows.items[i]);
     bool ends = next == ROLLOUT_rejected || next == ROLLOUT_expired;
-    return ends || ((canary == NULL || canary == shadow) && !is_cooling(desk, now_ns));
+    return ends || (!has_rival && !is_cooling(desk, now_ns));
 }
 
 static void judge_challenger(struct desk *desk,

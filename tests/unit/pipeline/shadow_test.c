@@ -277,6 +277,22 @@ static void test_a_better_challenger_goes_all_the_way(void **state)
     check_str(rollout_stage_name(view().shadows[0].stage), "guard");
 }
 
+/* Both are ready after the same block; their steps would be asked for in the same tick. */
+static void test_only_one_canary_at_a_time(void **state)
+{
+    (void)state;
+    w.drift = 5e-5;
+    serve("v1", ABSTAINS);
+    begin_shadow("v2", BUYS);
+    begin_shadow("v3", BUYS);
+    while (w.n_steps < 1 && w.now_ns < START_NS + 20 * NS_PER_H)
+        play(NS_PER_MIN);
+    play(5 * BLOCK_NS);
+    check_i64((int64_t)w.n_steps, 1);
+    check_str(rollout_stage_name(view().shadows[0].stage), "canary_5");
+    check_str(rollout_stage_name(view().shadows[1].stage), "shadow");
+}
+
 static void test_a_worse_challenger_is_rejected(void **state)
 {
     (void)state;
@@ -453,6 +469,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         CASE(test_one_version_alone_is_not_scored_twice),
         CASE(test_a_better_challenger_goes_all_the_way),
+        CASE(test_only_one_canary_at_a_time),
         CASE(test_a_worse_challenger_is_rejected),
         CASE(test_one_that_is_no_different_expires),
         CASE(test_a_regime_change_rolls_the_serving_model_back),
