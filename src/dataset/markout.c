@@ -32,12 +32,22 @@ void markouts_of(const struct price_path *path,
     }
 }
 
+static double news_in(struct markout_mean *mean, int64_t fill_ns, int64_t lag_ns)
+{
+    int64_t since_ns = fill_ns - mean->last_fill_ns;
+    if (mean->n > 0 && since_ns <= 0)
+        return 0;
+    mean->last_fill_ns = fill_ns;
+    return mean->n == 0 || since_ns >= lag_ns ? 1 : (double)since_ns / (double)lag_ns;
+}
+
 /* West (1979) with decay, as the cost model's means. */
-void markout_mean_update(struct markout_mean *mean, double markout)
+void markout_mean_update(struct markout_mean *mean, double markout, int64_t fill_ns, int64_t lag_ns)
 {
     double decay = 1.0 - 1.0 / MEMORY_FILLS;
     if (isnan(markout))
         return;
+    mean->worth = decay * mean->worth + news_in(mean, fill_ns, lag_ns);
     mean->n++;
     mean->weight = decay * mean->weight + 1.0;
     double delta = markout - mean->mean;
@@ -47,8 +57,7 @@ void markout_mean_update(struct markout_mean *mean, double markout)
 
 double markout_mean_t(const struct markout_mean *mean)
 {
-    if (mean->n < MARKOUT_FILLS_MIN)
+    if (mean->worth < MARKOUT_FILLS_MIN)
         return NAN;
-    double standard_error = sqrt(mean->m2 / (mean->weight - 1.0) / mean->weight);
-    return mean->mean / standard_error;
+    return mean->mean / sqrt(mean->m2 / (mean->weight - 1.0) / mean->worth);
 }

@@ -55,6 +55,18 @@ void order_outcome_fill(
     }
 }
 
+bool order_outcome_told(struct order_outcome *outcome, double total, int64_t ts_ns)
+{
+    bool is_first = total > 0 && outcome->quantity > 0 && ts_ns < outcome->first_fill_ns;
+    bool is_last = fabs(total - outcome->quantity) <= DUST * outcome->quantity &&
+                   outcome->quantity > 0 && ts_ns < outcome->last_fill_ns;
+    if (is_first)
+        outcome->first_fill_ns = ts_ns;
+    if (is_last)
+        outcome->last_fill_ns = ts_ns;
+    return is_first || is_last;
+}
+
 double order_outcome_held(const struct order_outcome *outcome)
 {
     double held = outcome->quantity - outcome->netted - outcome->exit_quantity;

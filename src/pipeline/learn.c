@@ -110,6 +110,19 @@ static void follow_fill(struct pipeline *pipeline,
     open_decisions_reschedule(&pipeline->open, item, due_ns);
 }
 
+/* A total can be heard of first by an event that came after the fill: a cancel tells the same total. When the fill's own event
+ * comes, its time stands. Only where one order filled the decision; of several the last one's time is not known to be that. */
+static void correct_fill_time(struct open_decision *item, const struct order_fact *fact)
+{
+    bool is_same_total =
+        decimal_cmp(fact->event->filled_quantity, fact->state->filled_quantity) == 0 &&
+        fabs(item->filled_quantity - decimal_to_double(fact->state->filled_quantity)) <=
+            1e-9 * item->filled_quantity;
+    if (is_same_total && item->last_fill_ns != TIMESTAMP_NONE &&
+        fact->event->executed_at_ns < item->last_fill_ns)
+        item->last_fill_ns = fact->event->executed_at_ns;
+}
+
 void learn_on_order(struct pipeline *pipeline,
                     const struct order_fact *fact,
                     int64_t now_ns,
@@ -124,8 +137,11 @@ void learn_on_order(struct pipeline *pipeline,
     struct open_decision *item = open_decisions_find(&pipeline->open, fact->state->signal_id);
     if (market != NULL)
         order_watch_fact(pipeline, market, fact, item, now_ns);
-    if (item != NULL)
-        follow_fill(pipeline, item, fact->execution, fact->state->ended);
+    if (item == NULL)
+        return;
+    if (fact->execution == NULL)
+        correct_fill_time(item, fact);
+    follow_fill(pipeline, item, fact->execution, fact->state->ended);
 }
 
 /* ---- label: what became of each action ---- */

@@ -143,6 +143,12 @@ void order_watch_fact(struct pipeline *pipeline,
         take_fill(order, market, fact->execution);
     if (order == NULL)
         return;
+    if (fact->execution == NULL &&
+        order_outcome_told(&order->outcome, decimal_to_double(fact->event->filled_quantity),
+                           fact->event->executed_at_ns)) {
+        order->is_changed = true;
+        order->has_marks = false;
+    }
     order->ended |= fact->state->ended;
     order->outcome.is_dry_run = fact->event->is_dry_run;
     bool is_first_fill =
@@ -214,7 +220,8 @@ static void account_markouts(struct pipeline *pipeline, const struct order_outco
 {
     struct desk *desk = pipeline_desk(pipeline, &outcome->strategy_id);
     for (size_t i = 0; i < MARKOUT_COUNT && desk != NULL; i++) {
-        markout_mean_update(&desk->markouts[i], outcome->markouts[i]);
+        markout_mean_update(&desk->markouts[i], outcome->markouts[i], outcome->last_fill_ns,
+                            markout_lags[i].lag_ns);
         if (!isnan(outcome->markouts[i]))
             warn(desk, i);
     }

@@ -82,6 +82,9 @@ void desk_stop(struct desk_run *desk)
     free(desk->signals);
     free(desk->samples);
     free(desk->truths);
+    for (size_t i = 0; i < desk->n_letters; i++)
+        free(desk->letters[i].body);
+    free(desk->letters);
     free(desk->outcomes);
     free(desk->fills);
     effects_deinit(&desk->effects);
@@ -223,8 +226,55 @@ static void take_order_event(struct desk_run *desk, const struct exchange_messag
         desk->fills[desk->n_fills++] = execution;
     }
     struct order_fact fact = {&event, state, executed ? &execution : NULL};
-    learn_on_order(desk->pipeline, &fact, message->ts_ns, &desk->effects);
+    int64_t now_ns = desk->post_every_ns > 0 ? desk->now_ns : message->ts_ns;
+    learn_on_order(desk->pipeline, &fact, now_ns, &desk->effects);
     json_put(doc);
+}
+
+/* ---- in the post ---- */
+
+static void post_letter(struct desk_run *desk, const struct exchange_message *message)
+{
+    desk->letters =
+        grown(desk->letters, desk->n_letters, &desk->cap_letters, sizeof(struct desk_letter));
+    struct desk_letter *letter = &desk->letters[desk->n_letters++];
+    *letter = (struct desk_letter){
+        .body = malloc(message->body.len), .body_len = message->body.len, .ts_ns = message->ts_ns};
+    assert(letter->body != NULL);
+    memcpy(letter->body, message->body.ptr, message->body.len);
+    snprintf(letter->trace_id, sizeof(letter->trace_id), "%s", message->trace_id);
+}
+
+static void mix_letters(struct desk_run *desk)
+{
+    for (size_t i = desk->n_letters; i > 1; i--) {
+        size_t k = (size_t)rng_below(&desk->post_rng, i);
+        struct desk_letter kept = desk->letters[i - 1];
+        desk->letters[i - 1] = desk->letters[k];
+        desk->letters[k] = kept;
+    }
+}
+
+static void deliver_post(struct desk_run *desk)
+{
+    if (desk->post_every_ns == 0 || desk->now_ns < desk->next_post_ns)
+        return;
+    desk->next_post_ns = desk->now_ns + desk->post_every_ns;
+    if (desk->post_is_mixed)
+        mix_letters(desk);
+    for (size_t i = 0; i < desk->n_letters; i++) {
+        const struct desk_letter *letter = &desk->letters[i];
+        const struct exchange_message message = {.kind = EXCHANGE_ORDER_EVENT,
+                                                 .body = {letter->body, letter->body_len},
+                                                 .trace_id = letter->trace_id,
+                                                 .ts_ns = letter->ts_ns};
+        take_order_event(desk, &message);
+        if (desk->post_is_mixed && rng_below(&desk->post_rng, 3) == 0)
+            take_order_event(desk, &message);
+    }
+    for (size_t i = 0; i < desk->n_letters; i++)
+        free(desk->letters[i].body);
+    desk->n_letters = 0;
 }
 
 static void on_exchange(void *ctx, const struct exchange_message *message)
@@ -233,7 +283,10 @@ static void on_exchange(void *ctx, const struct exchange_message *message)
     if (desk->hold_fills)
         return;
     if (message->kind == EXCHANGE_ORDER_EVENT) {
-        take_order_event(desk, message);
+        if (desk->post_every_ns > 0)
+            post_letter(desk, message);
+        else
+            take_order_event(desk, message);
         return;
     }
     struct position_update update;
@@ -262,6 +315,7 @@ void desk_play(struct desk_run *desk, int64_t duration_ns)
         synthetic_step(desk->market, on_market, desk);
         desk->now_ns = synthetic_now_ns(desk->market);
         (void)exchange_run(desk->exchange, desk->now_ns, on_exchange, desk);
+        deliver_post(desk);
         perform(desk);
         if (desk->now_ns >= tick_ns)
             tick_ns = pipeline_tick(desk->pipeline, desk->now_ns, &desk->effects);

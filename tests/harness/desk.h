@@ -5,6 +5,7 @@
 #define ALPHALOOP_TESTS_HARNESS_DESK_H
 
 #include "alphaloop/base/map.h"
+#include "alphaloop/base/rng.h"
 #include "alphaloop/market/exchange.h"
 #include "alphaloop/market/synthetic.h"
 #include "alphaloop/pipeline/pipeline.h"
@@ -26,6 +27,14 @@ struct desk_signal {
 struct desk_truth {
     struct uuid decision_id;
     struct synthetic_truth truth;
+};
+
+/* An order event on its way. */
+struct desk_letter {
+    char *body;
+    size_t body_len;
+    char trace_id[64];
+    int64_t ts_ns;
 };
 
 struct desk_run;
@@ -58,7 +67,13 @@ struct desk_run {
     bool forgets_signals; /* they are sent, but not kept */
     size_t n_abstentions[REASON_COUNT], n_drops[REASON_COUNT];
     size_t n_candles, n_positions, n_trainings, n_executions, n_exits;
-    bool hold_fills;              /* order events are not handed on */
+    bool hold_fills;       /* order events are not handed on */
+    int64_t post_every_ns; /* > 0: they come in the post, so often; */
+    bool post_is_mixed;    /* in any order, and some of them twice */
+    struct desk_letter *letters;
+    size_t n_letters, cap_letters;
+    int64_t next_post_ns;
+    struct rng post_rng;
     desk_training_fn on_training; /* NULL: trainings are only counted */
 };
 

@@ -37,15 +37,22 @@ void markouts_of(const struct price_path *path,
                  int64_t gap_max_ns,
                  double out[MARKOUT_COUNT]);
 
-/* Exponentially forgetting mean of the markouts at one lag (memory of about 1000 fills). */
+/* Exponentially forgetting mean of the markouts at one lag (memory of about 1000 fills). Fills within one lag see the same move
+ * of the market: each is worth, as news, the time since the fill before it as a share of the lag, at most 1. */
 struct markout_mean {
     uint64_t n;
     double weight, mean, m2;
+    double worth; /* sum of the news, forgetting alike */
+    int64_t last_fill_ns;
 };
-void markout_mean_update(struct markout_mean *mean, double markout); /* NaN is no markout */
-/* mean over its standard error, as if fills were independent; NaN before MARKOUT_FILLS_MIN. */
+/* NaN is no markout. Fills in any order; what came before the newest is no news. */
+void markout_mean_update(struct markout_mean *mean,
+                         double markout,
+                         int64_t fill_ns,
+                         int64_t lag_ns);
+/* mean over its standard error sqrt(variance / worth); NaN before MARKOUT_FILLS_MIN fills' worth. */
 double markout_mean_t(const struct markout_mean *mean);
 
-#define MARKOUT_FILLS_MIN 50
+#define MARKOUT_FILLS_MIN 30
 
 #endif

@@ -51,6 +51,9 @@ void order_outcome_init(struct order_outcome *outcome, const struct decision *de
 void order_outcome_fill(
     struct order_outcome *outcome, double quantity, double price, double fees, int64_t ts_ns);
 
+/* An event that added no fill says that `total` was filled by ts_ns: what it tells of times is kept. True when that changed. */
+bool order_outcome_told(struct order_outcome *outcome, double total, int64_t ts_ns);
+
 /* What it still holds open, base currency; less than a billionth of the fill counts as nothing. */
 double order_outcome_held(const struct order_outcome *outcome);
 

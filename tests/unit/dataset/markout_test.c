@@ -78,31 +78,35 @@ static void test_markouts_are_unknown_without_prices(void **state)
     price_path_deinit(&path);
 }
 
-/* The definition: weights 0.999^age, all values kept. */
+/* The definition: weights 0.999^age, all values kept; a fill every 4 s on average at a lag of 10 s. */
 static void test_the_mean_forgets_slowly_and_t_is_its_own(void **state)
 {
     enum { N = 400 };
     struct markout_mean mean = {0};
     struct rng rng;
-    double values[N], weight = 0, sum = 0, squares = 0;
+    double values[N], news[N], weight = 0, sum = 0, squares = 0, worth = 0;
+    int64_t at_ns = T0;
     (void)state;
     rng_seed(&rng, 3);
     for (int i = 0; i < N; i++) {
+        int64_t step_ns = (int64_t)(rng_below(&rng, 80) * 100) * NS_PER_MS;
+        at_ns += step_ns;
+        news[i] = i == 0 ? 1 : fmin(1, (double)step_ns / 10e9);
         values[i] = -1e-4 + 1e-3 * rng_normal(&rng);
-        if (i < MARKOUT_FILLS_MIN)
-            assert_true(isnan(markout_mean_t(&mean)));
-        markout_mean_update(&mean, values[i]);
-        markout_mean_update(&mean, NAN);
+        markout_mean_update(&mean, values[i], at_ns, 10 * NS_PER_S);
+        markout_mean_update(&mean, NAN, at_ns + NS_PER_S, 10 * NS_PER_S);
+        assert_true(i > 30 || isnan(markout_mean_t(&mean)));
     }
     for (int i = 0; i < N; i++) {
         weight += pow(0.999, N - 1 - i);
+        worth += pow(0.999, N - 1 - i) * news[i];
         sum += pow(0.999, N - 1 - i) * values[i];
     }
     for (int i = 0; i < N; i++)
         squares += pow(0.999, N - 1 - i) * pow(values[i] - sum / weight, 2);
     check_i64((int64_t)mean.n, N);
     check_near(mean.mean, sum / weight, 1e-12);
-    check_near(markout_mean_t(&mean), sum / weight / sqrt(squares / (weight - 1) / weight), 1e-9);
+    check_near(markout_mean_t(&mean), sum / weight / sqrt(squares / (weight - 1) / worth), 1e-9);
 }
 
 int main(void)

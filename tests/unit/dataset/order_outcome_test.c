@@ -71,9 +71,28 @@ static void test_a_late_fill_opens_what_was_closed(void **state)
     check_near(o.realised_net, 0.15, 1e-12);
 }
 
+/* Heard in this order: cancelled with 2 filled at 9, 1 filled at 3, 2 filled at 5. */
+static void test_late_events_tell_when_it_was(void **state)
+{
+    struct order_outcome o = outcome_begun(SIDE_BUY);
+    (void)state;
+    assert_false(
+        order_outcome_told(&o, 1, NS_PER_S)); /* nothing is filled that it could be told of */
+    order_outcome_fill(&o, 2, 100, 0, 9 * NS_PER_S);
+    assert_true(order_outcome_told(&o, 1, 3 * NS_PER_S));
+    check_i64(o.first_fill_ns, 3 * NS_PER_S);
+    check_i64(o.last_fill_ns, 9 * NS_PER_S);
+    assert_true(order_outcome_told(&o, 2, 5 * NS_PER_S));
+    assert_false(order_outcome_told(&o, 2, 5 * NS_PER_S));
+    check_i64(o.first_fill_ns, 3 * NS_PER_S);
+    check_i64(o.last_fill_ns, 5 * NS_PER_S);
+    assert_false(order_outcome_told(&o, 0, NS_PER_S)); /* it was only placed */
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_late_events_tell_when_it_was),
         cmocka_unit_test(test_an_exit_in_parts_is_realised_by_its_vwap),
         cmocka_unit_test(test_a_short_earns_what_the_price_falls),
         cmocka_unit_test(test_what_closed_others_is_no_position),

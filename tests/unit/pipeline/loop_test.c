@@ -84,6 +84,90 @@ static void test_the_same_seed_gives_the_same_bytes(void **state)
     desk_stop(&b);
 }
 
+static int by_id(const void *left, const void *right)
+{
+    const struct sample *a = left, *b = right;
+    int by = memcmp(a->decision_id.bytes, b->decision_id.bytes, sizeof(a->decision_id.bytes));
+    return by != 0 ? by : (int)a->action - (int)b->action;
+}
+
+/* Order events come late, in any order and twice: the samples are those of the same events in order. Three worlds: what was
+ * cut into executions differs, their sum does not. */
+static void test_samples_do_not_depend_on_the_order_of_events(void **state)
+{
+    (void)state;
+    size_t n_partial = 0;
+    for (uint64_t seed = 1; seed <= 3; seed++) {
+        struct desk_options options = ordinary;
+        struct desk_run desks[2];
+        options.seed = 100 + seed;
+        for (int i = 0; i < 2; i++) {
+            desk_start(&desks[i], &options);
+            desks[i].post_every_ns = 7 * NS_PER_S;
+            desks[i].post_is_mixed = i == 1;
+            rng_seed(&desks[i].post_rng, seed);
+            desk_play(&desks[i], WARM_UP_NS);
+        }
+        assert_true(desks[0].n_samples > 100);
+        assert_true(desks[1].n_executions < desks[0].n_executions); /* it did come out of order */
+        assert_int_equal(desks[0].n_samples, desks[1].n_samples);
+        for (int i = 0; i < 2; i++) /* which of two that are due at once comes first says nothing */
+            qsort(desks[i].samples, desks[i].n_samples, sizeof(struct sample), by_id);
+        for (size_t k = 0; k < desks[0].n_samples; k++) {
+            const struct sample *a = &desks[0].samples[k], *b = &desks[1].samples[k];
+            assert_true(uuid_eq(a->decision_id, b->decision_id));
+            assert_int_equal(a->action, b->action);
+            assert_int_equal(a->t0_ns, b->t0_ns);
+            assert_int_equal(a->t1_ns, b->t1_ns);
+            assert_int_equal(a->barrier, b->barrier);
+            assert_true(fabs(a->net_return - b->net_return) < 1e-7);
+            assert_true(fabs(a->fill_fraction - b->fill_fraction) < 1e-7);
+            assert_memory_equal(a->span_returns, b->span_returns, sizeof(a->span_returns));
+            n_partial += a->evidence == EVIDENCE_OWN_FILL && a->fill_fraction < 0.9;
+        }
+        desk_stop(&desks[0]);
+        desk_stop(&desks[1]);
+    }
+    assert_true(n_partial > 0);
+}
+
+/* However many fills an order had, its decision is one row an action, weighted by what was filled of it; nothing that still
+ * waits is a row. */
+static void test_a_decision_is_one_row_an_action(void **state)
+{
+    (void)state;
+    struct desk_run desk;
+    size_t n_in_parts = 0;
+    desk_start(&desk, &ordinary);
+    desk_play(&desk, WARM_UP_NS);
+    for (size_t i = 0; i < desk.n_samples; i++) {
+        const struct sample *sample = &desk.samples[i];
+        double notional = 0, amount = 0;
+        size_t n_fills = 0;
+        assert_true(sample->available_at_ns <= desk.now_ns + NS_PER_S);
+        for (size_t k = 0; k < i; k++)
+            assert_false(uuid_eq(desk.samples[k].decision_id, sample->decision_id) &&
+                         desk.samples[k].action == sample->action);
+        if (sample->evidence != EVIDENCE_OWN_FILL)
+            continue;
+        for (size_t k = 0; k < desk.n_fills; k++) {
+            if (!uuid_eq(desk.fills[k].signal_id, sample->decision_id))
+                continue;
+            notional +=
+                decimal_to_double(desk.fills[k].quantity) * decimal_to_double(desk.fills[k].price);
+            n_fills++;
+        }
+        for (size_t k = 0; k < desk.n_signals; k++) {
+            if (uuid_eq(desk.signals[k].decision.decision_id, sample->decision_id))
+                amount = decimal_to_double(desk.signals[k].decision.amount);
+        }
+        n_in_parts += n_fills > 1;
+        assert_true(fabs(sample->fill_fraction - fmin(1, notional / amount)) < 1e-9);
+    }
+    assert_true(n_in_parts > 0);
+    desk_stop(&desk);
+}
+
 /* Chance must be logged as it is: over many decisions the mean of 1[buy] / propensity is the number of decisions. */
 static void test_logged_propensities_are_unbiased(void **state)
 {
@@ -161,6 +245,8 @@ int main(void)
         cmocka_unit_test(test_warmup_signals_fill_and_become_samples),
         cmocka_unit_test(test_samples_are_available_only_after_their_span),
         cmocka_unit_test(test_the_same_seed_gives_the_same_bytes),
+        cmocka_unit_test(test_samples_do_not_depend_on_the_order_of_events),
+        cmocka_unit_test(test_a_decision_is_one_row_an_action),
         cmocka_unit_test(test_logged_propensities_are_unbiased),
         cmocka_unit_test(test_no_fill_no_own_sample),
         cmocka_unit_test(test_a_paused_outbox_abstains),
