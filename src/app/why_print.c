@@ -64,6 +64,18 @@ static void print_number(const char *label, double value)
         printf("  %-12s %.10g\n", label, value);
 }
 
+/* Confidence, value and interval of an abstention are of the action it leant to. */
+static void print_leaning(const struct decision *d)
+{
+    if (d->side == SIDE_NONE)
+        print_text("leant to", side_name(d->leaning));
+    print_number(d->is_warmup ? "strength" : "confidence", d->confidence);
+    print_number("value", d->expected_value);
+    if (isfinite(d->interval.lower) && isfinite(d->interval.upper))
+        printf("  %-12s %.10g to %.10g holds %.4g %%\n", "interval", d->interval.lower,
+               d->interval.upper, d->interval.coverage * 100);
+}
+
 static void print_head(const struct why *why)
 {
     const struct decision *d = &why->decision;
@@ -78,8 +90,7 @@ static void print_head(const struct why *why)
     if (d->reason != REASON_NONE)
         printf("  %-12s %s: %s\n", "reason", reason_name(d->reason), reason_text(d->reason));
     print_number("propensity", d->propensity);
-    print_number(d->is_warmup ? "strength" : "confidence", d->confidence);
-    print_number("value", d->expected_value);
+    print_leaning(d);
     print_text("heuristic", d->heuristic);
     print_text("status", status_of(why));
     print_time("published", why->published_at_ns);
@@ -268,6 +279,10 @@ static void put_head(struct json_writer *w, const struct why *why)
     put_number(w, "propensity", d->propensity);
     put_number(w, "confidence", d->confidence);
     put_number(w, "expected_value", d->expected_value);
+    put_text(w, "leaning", side_name(d->leaning));
+    put_number(w, "interval_lower", d->interval.lower);
+    put_number(w, "interval_upper", d->interval.upper);
+    put_number(w, "interval_coverage", d->interval.coverage);
     put_bool(w, "is_warmup", d->is_warmup);
     put_text(w, "heuristic", d->heuristic);
     put_text(w, "status", status_of(why));

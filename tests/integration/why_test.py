@@ -135,6 +135,10 @@ def test_a_signal_of_a_model_is_explained_and_checked(world, side):
     check_actions(world, body, features)
     chosen = next(action for action in body["actions"] if action["chosen"])
     assert chosen["action"] == side and chosen["q"] == pytest.approx(float(signal["confidence"]), abs=1e-12)
+    for name in ("interval_lower", "interval_upper", "interval_coverage"):
+        told = signal["metadata"].get(name)
+        assert body[name] == (None if told is None else pytest.approx(float(told)))
+    assert body["leaning"] == side
     assert body["snapshot"]["mid"] == pytest.approx(float(signal["market_data_snapshot"]["price"]))
     assert body["propensity"] == pytest.approx(float(signal["metadata"]["propensity"]))
     assert body["executions"] and body["outcome"] == "sampled"
