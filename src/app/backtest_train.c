@@ -194,6 +194,7 @@ static enum al_err fit(struct backtest_pass *pass, struct train_job *job)
         training_fill_job(pass->plan->settings, desk->config, desk->set, &target, job);
     if (err != AL_OK)
         return err;
+    job->cpcv_rows_max = 0; /* a backtest has no use for the folder's report */
     key_of(desk, job, &key);
     pass->training.result = recall(pass->options.memo, &key);
     if (pass->training.result != NULL)
