@@ -180,15 +180,11 @@ static double mean_size_of_teachers(const struct training *t)
 /* The measures that say how much luck could have done. */
 static enum al_err evaluate_trial(struct training *t, const struct trial *trial)
 {
-    size_t block =
-        (size_t)ceil(bootstrap_block(trial->n, play_span(&t->table, trial->decisions, trial->n)));
     evaluate_trading(trial->u_challenger, trial->traded, trial->n, t->evaluation.base_rate,
                      &t->evaluation);
     t->evaluation.mase = forecast_mase(t->evaluation.mae, mean_size_of_teachers(t));
-    struct sharpe_trials trials =
-        t->trials; /* a ratio grows with the root of the period's length */
-    trials.variance *= (double)block;
-    return evaluate_sharpe(trial->u_challenger, trial->n, block, &trials, &t->evaluation);
+    t->evaluation.pbo = t->search_summary.pbo;
+    return play_evaluate_sharpe(t, trial->u_challenger, trial->decisions, trial->n, &t->evaluation);
 }
 
 static enum al_err ask_gate(struct training *t, const struct trial *trial, bool against_warmup)

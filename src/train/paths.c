@@ -4,7 +4,8 @@
  * A split is judged on two groups of rows. Of the other four the newest is set aside: its older half says when to stop, its
  * newer half calibrates; three groups teach. So whatever a split uses has kept off the rows it is judged on, and nothing the
  * folds found out about those rows is carried over: not the number of rounds, not the calibration, which is Platt's here since
- * choosing a method would need rows as well.
+ * choosing a method would need rows as well. Only parameters that were searched for were chosen on all of these rows; how much
+ * that flatters the paths is what PBO says.
  *
  * The paths judge the method, not the model that is served, which is taught on more rows; so their mean is a little low, and
  * it is their spread that says something. */
@@ -230,8 +231,6 @@ static enum al_err evaluate_path(struct training *t,
                                  struct said *said,
                                  struct evaluation *out)
 {
-    size_t block =
-        (size_t)ceil(bootstrap_block(walk->n, play_span(&t->table, walk->decisions, walk->n)));
     evaluation_clear(out);
     list_said(t, walk, path, said);
     t->paths.n_rows = said->n;
@@ -239,7 +238,7 @@ static enum al_err evaluate_path(struct training *t,
     if (err != AL_OK)
         return err;
     evaluate_trading(path->u, path->traded, walk->n, out->base_rate, out);
-    return evaluate_sharpe(path->u, walk->n, block, &t->trials, out);
+    return play_evaluate_sharpe(t, path->u, walk->decisions, walk->n, out);
 }
 
 static enum al_err evaluate_paths(struct training *t, const struct walk *walk)

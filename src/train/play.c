@@ -87,3 +87,16 @@ double play_span(const struct train_table *table, const struct judged *decisions
     }
     return n > 0 ? fmax(sum / (double)n, 1) : 1;
 }
+
+/* A ratio grows with the root of the period's length, so the variance of ratios with the length. */
+enum al_err play_evaluate_sharpe(const struct training *t,
+                                 const double *u,
+                                 const struct judged *decisions,
+                                 size_t n,
+                                 struct evaluation *out)
+{
+    size_t block = (size_t)ceil(bootstrap_block(n, play_span(&t->table, decisions, n)));
+    struct sharpe_trials trials = t->trials;
+    trials.variance *= (double)block;
+    return evaluate_sharpe(u, n, block, &trials, out);
+}

@@ -50,4 +50,11 @@ double play_outcome(const struct train_table *table, size_t row); /* r f */
 /* Decisions that begin within a decision's label, itself included, on average: how far neighbours share their market. */
 double play_span(const struct train_table *table, const struct judged *decisions, size_t n);
 
+/* psr, dsr and track_record_min of utilities, by sums over the gate's blocks; deflated by the trials logged. */
+MUST_CHECK enum al_err play_evaluate_sharpe(const struct training *t,
+                                            const double *u,
+                                            const struct judged *decisions,
+                                            size_t n,
+                                            struct evaluation *out);
+
 #endif

@@ -136,6 +136,20 @@ static void test_an_edge_says_more_than_luck_and_than_nothing(void **state)
     end();
 }
 
+static void test_a_search_has_a_probability_of_overfitting(void **state)
+{
+    (void)state;
+    begin(1500, 1, 19);
+    run();
+    assert_true(isnan(metric("pbo")));
+    train_result_deinit(&result);
+    job.search.trials = 4;
+    run();
+    assert_true(metric("pbo") >= 0 && metric("pbo") <= 1);
+    assert_true(metric("dsr") <= metric("psr"));
+    end();
+}
+
 /* The whole text from a key on, until the next one is met. */
 static const char *report_from(const struct train_result *of, const char *key)
 {
@@ -515,6 +529,7 @@ int main(void)
         cmocka_unit_test(test_intervals_hold_on_the_untouched_block),
         cmocka_unit_test(test_without_an_edge_nothing_is_promoted),
         cmocka_unit_test(test_an_edge_says_more_than_luck_and_than_nothing),
+        cmocka_unit_test(test_a_search_has_a_probability_of_overfitting),
         cmocka_unit_test(test_paths_tell_an_edge_from_none),
         cmocka_unit_test(test_paths_keep_off_the_untouched_block),
         cmocka_unit_test(test_paths_are_left_out_of_few_rows_of_many_and_if_not_asked_for),
