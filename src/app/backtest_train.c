@@ -233,7 +233,8 @@ static enum al_err load(const struct backtest_desk *desk,
     const struct model_files files = {.manifest = buf_slice(&result->manifest_json),
                                       .trees = buf_slice(&result->trees),
                                       .probe = buf_slice(&result->probe),
-                                      .model = buf_slice(&result->model)};
+                                      .model = buf_slice(&result->model),
+                                      .novelty = buf_slice(&result->novelty)};
     return scorer_create(&files, &desk->set->schema_hash, out);
 }
 

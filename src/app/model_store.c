@@ -60,12 +60,19 @@ static enum al_err check_others(const char *folder, const struct manifest *m)
     return err;
 }
 
+/* Older folders have none; one that is listed and gone is found missing by check_others(). */
+static enum al_err read_novelty(const char *folder, struct buf *out)
+{
+    enum al_err err = read_file(folder, NOVELTY_FILE_NAME, NOVELTY_BYTES_MAX, out);
+    return err == AL_ENOTFOUND ? AL_OK : err;
+}
+
 enum al_err model_store_load(const char *folder,
                              const struct sha256 *manifest_hash,
                              const struct sha256 *schema_hash,
                              struct scorer **out)
 {
-    struct buf manifest = {0}, trees = {0}, probe = {0}, model = {0};
+    struct buf manifest = {0}, trees = {0}, probe = {0}, model = {0}, novelty = {0};
     struct scorer *scorer = NULL;
     enum al_err err = read_file(folder, MANIFEST_FILE_NAME, MANIFEST_BYTES_MAX, &manifest);
     if (err == AL_OK)
@@ -76,9 +83,11 @@ enum al_err model_store_load(const char *folder,
         err = read_file(folder, PROBE_FILE_NAME, PROBE_BYTES_MAX, &probe);
     if (err == AL_OK)
         err = read_file(folder, MODEL_FILE_NAME, MODEL_BYTES_MAX, &model);
+    if (err == AL_OK)
+        err = read_novelty(folder, &novelty);
     if (err == AL_OK) {
         struct model_files files = {buf_slice(&manifest), buf_slice(&trees), buf_slice(&probe),
-                                    buf_slice(&model)};
+                                    buf_slice(&model), buf_slice(&novelty)};
         err = scorer_create(&files, schema_hash, &scorer);
     }
     if (err == AL_OK)
@@ -87,6 +96,7 @@ enum al_err model_store_load(const char *folder,
     buf_deinit(&trees);
     buf_deinit(&probe);
     buf_deinit(&model);
+    buf_deinit(&novelty);
     if (err != AL_OK) {
         scorer_destroy(scorer);
         return err_add(err, "model %s", folder);
@@ -162,13 +172,13 @@ static enum al_err add_files(struct file_folder *folder, const struct train_resu
         const char *name;
         const struct buf *bytes;
     } files[] = {
-        {MODEL_FILE_NAME, &result->model},
-        {TREES_FILE_NAME, &result->trees},
-        {PROBE_FILE_NAME, &result->probe},
-        {REPORT_FILE_NAME, &result->report},
-        {MANIFEST_FILE_NAME, &result->manifest_json},
+        {MODEL_FILE_NAME, &result->model},   {TREES_FILE_NAME, &result->trees},
+        {PROBE_FILE_NAME, &result->probe},   {NOVELTY_FILE_NAME, &result->novelty},
+        {REPORT_FILE_NAME, &result->report}, {MANIFEST_FILE_NAME, &result->manifest_json},
     };
     for (size_t i = 0; i < COUNT_OF(files); i++) {
+        if (files[i].bytes->len == 0) /* novelty, where nothing was fitted */
+            continue;
         enum al_err err = file_folder_add(folder, files[i].name, buf_slice(files[i].bytes));
         if (err != AL_OK)
             return err;

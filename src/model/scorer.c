@@ -16,7 +16,8 @@ struct scorer {
     struct manifest manifest;
     struct trees *trees; /* NULL when the library serves */
     const struct model_kind *kind;
-    struct model *model; /* NULL while the walker serves */
+    struct model *model;     /* NULL while the walker serves */
+    struct novelty *novelty; /* NULL: nothing is called novel */
     char note[160];
 };
 
@@ -157,6 +158,15 @@ static enum al_err load_walker(struct scorer *scorer, const struct model_files *
     return fall_back(scorer, files->model);
 }
 
+/* Folders from before there was such a file have none. */
+static enum al_err load_novelty(struct scorer *scorer, struct slice bytes)
+{
+    if (bytes.ptr == NULL || manifest_find_file(&scorer->manifest, NOVELTY_FILE_NAME) == NULL)
+        return AL_OK;
+    enum al_err err = manifest_check_file(&scorer->manifest, NOVELTY_FILE_NAME, bytes);
+    return err == AL_OK ? novelty_read(bytes, scorer->manifest.n_features, &scorer->novelty) : err;
+}
+
 enum al_err scorer_create(const struct model_files *files,
                           const struct sha256 *schema_hash,
                           struct scorer **out)
@@ -169,6 +179,8 @@ enum al_err scorer_create(const struct model_files *files,
         err = check_schema(&scorer->manifest, schema_hash);
     if (err == AL_OK)
         err = check_files(&scorer->manifest, files);
+    if (err == AL_OK)
+        err = load_novelty(scorer, files->novelty);
     if (err == AL_OK) {
         scorer->kind = model_kind_find(slice_of(scorer->manifest.kind));
         err = load_walker(scorer, files);
@@ -185,6 +197,7 @@ void scorer_destroy(struct scorer *scorer)
     if (scorer == NULL)
         return;
     trees_destroy(scorer->trees);
+    novelty_destroy(scorer->novelty);
     if (scorer->model != NULL)
         scorer->kind->destroy(scorer->model);
     free(scorer);
@@ -198,6 +211,11 @@ const struct manifest *scorer_manifest(const struct scorer *scorer)
 bool scorer_uses_walker(const struct scorer *scorer)
 {
     return scorer->trees != NULL;
+}
+
+const struct novelty *scorer_novelty(const struct scorer *scorer)
+{
+    return scorer->novelty;
 }
 
 const char *scorer_note(const struct scorer *scorer)

@@ -109,6 +109,13 @@ static enum step_result predict_warmup(struct journey *j)
     return STEP_NEXT;
 }
 
+/* A model's numbers mean little where it has seen nothing like it; they are kept with the abstention all the same. */
+static bool is_novel(const struct scorer *scorer, const struct decision *decision)
+{
+    const struct novelty *novelty = scorer_novelty(scorer);
+    return novelty != NULL && novelty_score(novelty, decision->features) > 1;
+}
+
 static enum step_result predict_model(struct journey *j)
 {
     struct desk *desk = j->pair->desk;
@@ -128,6 +135,8 @@ static enum step_result predict_model(struct journey *j)
         shadow_propensity(desk, j->scores, j->choice.side, j->choice.propensity);
     j->decision->confidence = j->choice.confidence;
     j->decision->expected_value = j->choice.expected_value;
+    if (j->config->uncertainty.abstain_when_novel && is_novel(decider, j->decision))
+        return drop(j, REASON_out_of_distribution);
     return STEP_NEXT;
 }
 

@@ -139,6 +139,8 @@ static enum al_err run_steps(struct training *t,
         err = train_canaries(t);
     if (err == AL_OK)
         err = train_final(t);
+    if (err == AL_OK)
+        err = train_novelty(t);
     if (err != AL_OK)
         return err;
     training_progress(t, TRAIN_STAGE_EVALUATE, 0.92);
@@ -180,6 +182,7 @@ enum al_err train_run(const struct train_job *job,
         err = run_steps(t, incumbent, out);
     fitted_deinit(&t->final);
     search_deinit(&t->search);
+    novelty_destroy(t->novelty);
     train_table_deinit(&t->table);
     free(t);
     if (err == AL_ECANCELED)

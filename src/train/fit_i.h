@@ -127,6 +127,7 @@ struct training {
     double validation_loss;     /* and the best loss on the rows that stop it */
     struct fold_outcome oof;
     struct canaries canaries;
+    struct novelty *novelty;      /* of what `final` was taught on; NULL: nothing is called novel */
     struct fitted final;          /* the one to be served */
     size_t n_teach;               /* rows it was taught on */
     struct evaluation evaluation; /* on the untouched block */
@@ -179,6 +180,8 @@ MUST_CHECK enum al_err train_choose_calibration(const struct training *t,
 MUST_CHECK enum al_err train_tell_periods(const struct training *t,
                                           const struct predictions *p,
                                           struct train_trial *trial);
+/* novelty.c */
+MUST_CHECK enum al_err train_novelty(struct training *t);
 /* judge.c */
 MUST_CHECK enum al_err train_judge(struct training *t, const struct scorer *incumbent);
 /* importance.c: the member "importance" of the report */

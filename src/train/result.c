@@ -23,6 +23,7 @@ void train_result_deinit(struct train_result *result)
     buf_deinit(&result->probe);
     buf_deinit(&result->report);
     buf_deinit(&result->fill_times);
+    buf_deinit(&result->novelty);
     *result = (struct train_result){0};
 }
 
@@ -385,8 +386,11 @@ enum al_err train_result_fill(const struct training *t, struct train_result *out
     out->trees = BUF_INIT(TREES_BYTES_MAX);
     out->probe = BUF_INIT(16 + 4 * PROBE_ROWS * (FEATURES_MAX + 1));
     out->report = BUF_INIT(REPORT_BYTES_MAX);
+    out->novelty = BUF_INIT(NOVELTY_BYTES_MAX);
     if (out->manifest == NULL)
         return err_set(AL_ENOMEM, "a manifest");
+    if (t->novelty != NULL)
+        novelty_write(t->novelty, &out->novelty);
     enum al_err err = write_report(t, &out->report);
     if (err == AL_OK)
         err = t->kind->save(t->final.model, &out->model);
@@ -402,8 +406,10 @@ enum al_err train_result_fill(const struct training *t, struct train_result *out
     } files[] = {{MODEL_FILE_NAME, &out->model},
                  {TREES_FILE_NAME, &out->trees},
                  {PROBE_FILE_NAME, &out->probe},
-                 {REPORT_FILE_NAME, &out->report}};
-    for (size_t i = 0; i < COUNT_OF(files) && err == AL_OK; i++)
+                 {REPORT_FILE_NAME, &out->report},
+                 {NOVELTY_FILE_NAME, &out->novelty}};
+    size_t n_files = COUNT_OF(files) - (t->novelty == NULL);
+    for (size_t i = 0; i < n_files && err == AL_OK; i++)
         err = manifest_add_file(out->manifest, files[i].name, buf_slice(files[i].bytes));
     if (err == AL_OK && out->fill_times.len > 0)
         err = manifest_add_file(out->manifest, FILL_TIMES_FILE, buf_slice(&out->fill_times));

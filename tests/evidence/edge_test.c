@@ -61,7 +61,8 @@ static void score_later(void)
     struct scorer *scorer = NULL;
     check_ok(train_result_seal(result, run.desk.now_ns, 1));
     const struct model_files files = {buf_slice(&result->manifest_json), buf_slice(&result->trees),
-                                      buf_slice(&result->probe), buf_slice(&result->model)};
+                                      buf_slice(&result->probe), buf_slice(&result->model),
+                                      buf_slice(&result->novelty)};
     check_ok(scorer_create(&files, NULL, &scorer));
     desk_play(&run.desk, LATER_NS);
     desk_score(&run.desk, run.taught_ns, scorer, &run.later);
@@ -131,7 +132,7 @@ static void test_a_promoted_model_earns_what_it_was_promoted_for(void **state)
     (void)state;
     struct desk_run *desk = &run.desk;
     struct strategy_view view;
-    desk_activate(desk, &run.trained);
+    desk_let_decide(desk, &run.trained);
     run.active_ns = desk->now_ns;
     desk_play(desk, ACTIVE_NS);
     desk_score(desk, run.active_ns, desk->scorer, &run.active);
@@ -140,6 +141,10 @@ static void test_a_promoted_model_earns_what_it_was_promoted_for(void **state)
     pipeline_strategy_view(desk->pipeline, 0, desk->now_ns, &view);
     assert_false(view.is_warmup);
     assert_string_equal(view.model_version.text, "v1");
+    size_t n_novel = desk->n_abstentions[REASON_out_of_distribution];
+    printf("intervals held %.3f of outcomes, made for %.2f; unlike anything seen: %zu of %zu "
+           "decisions\n",
+           view.interval_coverage, view.interval_nominal, n_novel, run.active.n_decisions);
     assert_true(run.active.logged.n_trades > 1000);
     assert_true(run.active.logged.bps > 2 * run.active.logged.bps_se);
     assert_true(run.active.logged.trade_bps > run.later.logged.trade_bps + 2);

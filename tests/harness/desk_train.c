@@ -50,13 +50,14 @@ void desk_train(struct desk_run *desk, uint32_t attempt, struct train_result *ou
     free(job);
 }
 
-void desk_activate(struct desk_run *desk, struct train_result *result)
+void desk_let_decide(struct desk_run *desk, struct train_result *result)
 {
     check(train_result_seal(result, desk->now_ns, 1), "seal");
     const struct model_files files = {.manifest = buf_slice(&result->manifest_json),
                                       .trees = buf_slice(&result->trees),
                                       .probe = buf_slice(&result->probe),
-                                      .model = buf_slice(&result->model)};
+                                      .model = buf_slice(&result->model),
+                                      .novelty = buf_slice(&result->novelty)};
     struct scorer *scorer = NULL;
     check(scorer_create(&files, pipeline_schema_hash(desk->pipeline, &desk->strategy->strategy_id),
                         &scorer),

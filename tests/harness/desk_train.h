@@ -13,6 +13,6 @@ void desk_job(const struct desk_run *desk, uint32_t attempt, struct train_job *j
 /* Train on all samples against who decides now; `out` is not sealed. */
 void desk_train(struct desk_run *desk, uint32_t attempt, struct train_result *out);
 /* Seal the result, load it as the worker would, and let it decide. */
-void desk_activate(struct desk_run *desk, struct train_result *result);
+void desk_let_decide(struct desk_run *desk, struct train_result *result);
 
 #endif

@@ -63,7 +63,8 @@ void model_folder_write_manifest(struct model_folder *folder)
         struct buf *bytes;
     } files[] = {{MODEL_FILE_NAME, &folder->model},
                  {TREES_FILE_NAME, &folder->trees},
-                 {PROBE_FILE_NAME, &folder->probe}};
+                 {PROBE_FILE_NAME, &folder->probe},
+                 {NOVELTY_FILE_NAME, &folder->novelty}};
     folder->manifest->n_files = 0;
     for (size_t i = 0; i < COUNT_OF(files); i++) {
         enum al_err err =
@@ -89,7 +90,8 @@ void model_folder_init_wide(struct model_folder *folder, const char *kind_name, 
                                     .manifest_json = BUF_INIT(MANIFEST_BYTES_MAX),
                                     .trees = BUF_INIT(TREES_BYTES_MAX),
                                     .probe = BUF_INIT(1U << 20),
-                                    .model = BUF_INIT(MODEL_BYTES_MAX)};
+                                    .model = BUF_INIT(MODEL_BYTES_MAX),
+                                    .novelty = BUF_INIT(NOVELTY_BYTES_MAX)};
     learnable_init(&folder->rows, N_ROWS, n_cols, 1, 3);
     model_params_default(kind, &params);
     struct model_fit fit = {.train = {N_ROWS, n_cols, folder->rows.x, folder->rows.labels, NULL},
@@ -106,6 +108,11 @@ void model_folder_init_wide(struct model_folder *folder, const char *kind_name, 
     assert(err == AL_OK);
     probe_write(folder->rows.x, 64, n_cols, margins, &folder->probe);
     kind->destroy(model);
+    struct novelty *novelty = NULL;
+    err = novelty_fit(folder->rows.x, N_ROWS, n_cols, NULL, &novelty);
+    assert(err == AL_OK);
+    novelty_write(novelty, &folder->novelty);
+    novelty_destroy(novelty);
     snprintf(folder->manifest->kind, sizeof folder->manifest->kind, "%s", kind_name);
     model_params_default(kind, &folder->manifest->params);
     folder->manifest->n_features = n_cols;
@@ -122,10 +129,12 @@ void model_folder_deinit(struct model_folder *folder)
     buf_deinit(&folder->trees);
     buf_deinit(&folder->probe);
     buf_deinit(&folder->model);
+    buf_deinit(&folder->novelty);
 }
 
 struct model_files model_folder_files(const struct model_folder *folder)
 {
     return (struct model_files){buf_slice(&folder->manifest_json), buf_slice(&folder->trees),
-                                buf_slice(&folder->probe), buf_slice(&folder->model)};
+                                buf_slice(&folder->probe), buf_slice(&folder->model),
+                                buf_slice(&folder->novelty)};
 }

@@ -8,7 +8,7 @@
 struct model_folder {
     struct learnable rows;
     struct manifest *manifest;
-    struct buf manifest_json, trees, probe, model;
+    struct buf manifest_json, trees, probe, model, novelty;
 };
 
 void model_folder_init(struct model_folder *folder, const char *kind);

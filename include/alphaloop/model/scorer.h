@@ -9,6 +9,7 @@
 #define ALPHALOOP_MODEL_SCORER_H
 
 #include "alphaloop/model/manifest.h"
+#include "alphaloop/model/novelty.h"
 
 #define PROBE_VERSION  1
 #define PROBE_ROWS_MAX 4096
@@ -18,6 +19,7 @@ struct scorer;
 /* The files of a version folder, as read. Borrowed. */
 struct model_files {
     struct slice manifest, trees, probe, model;
+    struct slice novelty; /* ptr NULL: not given, and nothing is called novel */
 };
 
 /* Verify and load.
@@ -35,6 +37,7 @@ void scorer_destroy(struct scorer *scorer); /* NULL is fine */
 
 const struct manifest *scorer_manifest(const struct scorer *scorer);
 bool scorer_uses_walker(const struct scorer *scorer);
+const struct novelty *scorer_novelty(const struct scorer *scorer); /* NULL: the version has none */
 const char *scorer_note(const struct scorer *scorer); /* "" or why the library serves */
 
 /* One row as oriented by feature_orient() for the action in question, manifest->n_features floats. AL_EMODEL only when the

@@ -71,6 +71,7 @@ struct strategy_config {
     struct {
         double coverage, adaptation; /* of intervals: c and gamma */
         uint32_t abstain_by;         /* enum abstain_by */
+        bool abstain_when_novel;
     } uncertainty;
     struct {
         char schedule[SETTING_TEXT_MAX]; /* "" for none */

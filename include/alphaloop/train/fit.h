@@ -59,6 +59,7 @@ struct train_result {
     struct manifest *manifest;
     struct buf manifest_json, model, trees, probe, report;
     struct buf fill_times; /* empty: no file */
+    struct buf novelty;    /* empty: nothing is called novel */
 };
 void train_result_deinit(struct train_result *result);
 

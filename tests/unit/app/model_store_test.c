@@ -16,7 +16,8 @@ static void save(char path[FILE_PATH_MAX])
     struct train_result result = {.manifest_json = folder.manifest_json,
                                   .model = folder.model,
                                   .trees = folder.trees,
-                                  .probe = folder.probe};
+                                  .probe = folder.probe,
+                                  .novelty = folder.novelty};
     check_ok(model_store_path(root, &v1, path));
     check_ok(model_store_save(path, &result));
 }
@@ -68,6 +69,7 @@ static void test_a_changed_report_is_refused(void **state)
                                   .model = folder.model,
                                   .trees = folder.trees,
                                   .probe = folder.probe,
+                                  .novelty = folder.novelty,
                                   .report = BUF_INIT(100)};
     (void)state;
     *manifest = *folder.manifest;
@@ -105,6 +107,7 @@ static void save_report(const char *listed, const char *written, char path[FILE_
                                   .model = folder.model,
                                   .trees = folder.trees,
                                   .probe = folder.probe,
+                                  .novelty = folder.novelty,
                                   .report = BUF_INIT(1000)};
     *manifest = *folder.manifest;
     buf_puts(&result.report, written);

@@ -21,6 +21,21 @@ static void test_a_folder_serves_through_the_walker(void **state)
     scorer_destroy(scorer);
 }
 
+/* Folders from before there was such a file, and callers that do not ask for it. */
+static void test_without_its_file_nothing_is_novel(void **state)
+{
+    struct scorer *scorer = NULL;
+    struct model_files files = model_folder_files(&folder);
+    (void)state;
+    check_ok(scorer_create(&files, NULL, &scorer));
+    assert_non_null(scorer_novelty(scorer));
+    scorer_destroy(scorer);
+    files.novelty = (struct slice){NULL, 0};
+    check_ok(scorer_create(&files, NULL, &scorer));
+    assert_null(scorer_novelty(scorer));
+    scorer_destroy(scorer);
+}
+
 static void test_another_feature_schema_is_refused(void **state)
 {
     struct scorer *scorer = NULL;
@@ -35,7 +50,7 @@ static void test_another_feature_schema_is_refused(void **state)
 
 static void test_a_changed_file_is_refused(void **state)
 {
-    struct buf *const files_of[] = {&folder.trees, &folder.probe, &folder.model};
+    struct buf *const files_of[] = {&folder.trees, &folder.probe, &folder.model, &folder.novelty};
     struct scorer *scorer = NULL;
     (void)state;
     for (size_t i = 0; i < COUNT_OF(files_of); i++) {
@@ -104,6 +119,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_folder_serves_through_the_walker),
+        cmocka_unit_test(test_without_its_file_nothing_is_novel),
         cmocka_unit_test(test_another_feature_schema_is_refused),
         cmocka_unit_test(test_a_changed_file_is_refused),
         cmocka_unit_test(test_one_different_bit_makes_the_library_serve),

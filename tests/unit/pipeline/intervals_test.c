@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "alphaloop/base/rng.h"
 #include "alphaloop/base/timestamp.h"
 #include "alphaloop/observe/metric.h"
 #include "harness/desk.h"
@@ -27,6 +28,24 @@ static void set_numbers(double reach, size_t n_levels)
     m->conformal = (struct conformal){.n_rows = 1000, .n_quantiles = n_levels};
     for (size_t i = 0; i < n_levels; i++)
         m->conformal.quantile[i] = reach;
+}
+
+/* Every market is like this, or none is. */
+static void set_novelty(double centre, double spread)
+{
+    enum { ROWS = 400, COLS = 4 };
+    static float x[ROWS][COLS];
+    struct novelty *novelty = NULL;
+    struct rng rng;
+    rng_seed(&rng, 1);
+    for (size_t i = 0; i < ROWS; i++) {
+        for (size_t k = 0; k < COLS; k++)
+            x[i][k] = (float)(centre + spread * rng_normal(&rng));
+    }
+    check_ok(novelty_fit(&x[0][0], ROWS, COLS, NULL, &novelty));
+    buf_reset(&folder.novelty);
+    novelty_write(novelty, &folder.novelty);
+    novelty_destroy(novelty);
 }
 
 static void start(const char *json)
@@ -216,10 +235,42 @@ static void test_a_restart_finds_the_level_again(void **state)
     free(samples);
 }
 
+/* Far from all that was seen the model has no say, chance neither; what it thought stays with the abstention, and the market
+ * tells what would have come of it. */
+static void test_a_market_never_seen_abstains(void **state)
+{
+    size_t n_own = 0, n_leaning = 0;
+    (void)state;
+    set_numbers(3, 199);
+    set_novelty(1e4, 1);
+    start_with_model("{" FEATURES "," LIMITS ",\"epsilon\":0.5}");
+    size_t n_signals = desk.n_signals - desk.n_exits;
+    desk_play(&desk, 10 * NS_PER_MIN);
+    assert_int_equal(desk.n_signals - desk.n_exits, n_signals);
+    assert_true(desk.n_abstentions[REASON_out_of_distribution] > 100);
+    for (size_t i = n_warmup_samples; i < desk.n_samples; i++) {
+        if (desk.samples[i].is_warmup)
+            continue;
+        n_own += desk.samples[i].evidence == EVIDENCE_OWN_FILL ? 1 : 0;
+        n_leaning += isnan(desk.samples[i].interval.coverage) ? 0 : 1;
+        check_same_double(desk.samples[i].propensity, 1);
+    }
+    assert_int_equal(n_own, 0);
+    assert_true(n_leaning > 100);
+    desk_stop(&desk);
+    start_with_model("{" FEATURES "," LIMITS ",\"uncertainty\":{\"abstain_when_novel\":false}}");
+    n_signals = desk.n_signals;
+    desk_play(&desk, NS_PER_MIN);
+    assert_true(desk.n_signals > n_signals);
+    desk_stop(&desk);
+    set_novelty(0, 1e6);
+}
+
 static int setup(void **state)
 {
     (void)state;
     model_folder_init(&folder, "xgboost");
+    set_novelty(0, 1e6);
     return 0;
 }
 
@@ -237,6 +288,7 @@ int main(void)
         cmocka_unit_test(test_the_level_follows_the_outcomes),
         cmocka_unit_test(test_an_interval_below_cost_abstains_when_asked_to),
         cmocka_unit_test(test_no_interval_is_no_permission),
+        cmocka_unit_test(test_a_market_never_seen_abstains),
         cmocka_unit_test(test_a_restart_finds_the_level_again),
     };
     return cmocka_run_group_tests(tests, setup, teardown);

@@ -327,7 +327,8 @@ static void test_a_result_can_be_served(void **state)
     run();
     check_ok(train_result_seal(&result, NS_PER_DAY, 2));
     struct model_files files = {buf_slice(&result.manifest_json), buf_slice(&result.trees),
-                                buf_slice(&result.probe), buf_slice(&result.model)};
+                                buf_slice(&result.probe), buf_slice(&result.model),
+                                buf_slice(&result.novelty)};
     check_ok(scorer_create(&files, &market.set.schema_hash, &scorer));
     assert_true(scorer_uses_walker(scorer));
     for (size_t k = 0; k < market.set.n_columns; k++)
@@ -355,7 +356,8 @@ static void test_an_equal_incumbent_stays(void **state)
     run();
     check_ok(train_result_seal(&result, NS_PER_DAY, 2));
     struct model_files files = {buf_slice(&result.manifest_json), buf_slice(&result.trees),
-                                buf_slice(&result.probe), buf_slice(&result.model)};
+                                buf_slice(&result.probe), buf_slice(&result.model),
+                                buf_slice(&result.novelty)};
     check_ok(scorer_create(&files, &market.set.schema_hash, &scorer));
     check_ok(train_run(&job, &market.set, &rows, scorer, NULL, &again));
     check_i64(again.end.verdict, TRAIN_REFUSE);

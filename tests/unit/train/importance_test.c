@@ -106,7 +106,8 @@ static int setup(void **state)
     check_ok(train_run(&job, &market.set, &rows, NULL, NULL, &result));
     check_ok(train_result_seal(&result, NS_PER_DAY, 2));
     struct model_files files = {buf_slice(&result.manifest_json), buf_slice(&result.trees),
-                                buf_slice(&result.probe), buf_slice(&result.model)};
+                                buf_slice(&result.probe), buf_slice(&result.model),
+                                buf_slice(&result.novelty)};
     check_ok(scorer_create(&files, NULL, &scorer));
     reader = json_reader_create(1U << 20, 16);
     check_ok(json_read(reader, buf_slice(&result.report), &report));
