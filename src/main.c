@@ -37,18 +37,8 @@ static void print_roles(FILE *out)
           out);
 }
 
-/* Roles of the interface that a later version brings: told apart from a slip of the pen. */
-static bool comes_later(const char *name)
-{
-    return strcmp(name, "replay") == 0;
-}
-
 static int refuse_role(const char *name)
 {
-    if (comes_later(name)) {
-        fprintf(stderr, "alphaloop: version %s has no role '%s' yet\n", ALPHALOOP_VERSION, name);
-        return EXIT_USAGE;
-    }
     fprintf(stderr, "alphaloop: no role named '%s'\n", name);
     print_roles(stderr);
     return EXIT_USAGE;

@@ -10,6 +10,7 @@
 #include "alphaloop/store/model_versions.h"
 
 #include "events_i.h"
+#include "journal_i.h"
 #include "rollout_i.h"
 #include "training_job_i.h"
 #include "view_i.h"
@@ -77,12 +78,17 @@ static void swap_in(struct activation *a)
     struct worker *worker = a->worker;
     bool warmup = a->version.text[0] == '\0';
     const struct scorer *scorer = a->scorer; /* the pipeline's from now on */
+    int64_t now_ns = worker_now_ns(worker);
+    journal_add_model(worker->journal, is_promoted(a) ? JOURNAL_promote : JOURNAL_activate,
+                      &a->strategy_id, a->scorer, now_ns);
     if (is_promoted(a))
-        learn_promote(worker->pipeline, &a->strategy_id, a->scorer, worker_now_ns(worker));
+        learn_promote(worker->pipeline, &a->strategy_id, a->scorer, now_ns);
     else
-        learn_activate(worker->pipeline, &a->strategy_id, a->scorer, worker_now_ns(worker));
-    if (a->step != NULL)
+        learn_activate(worker->pipeline, &a->strategy_id, a->scorer, now_ns);
+    if (a->step != NULL) {
+        journal_add_of(worker->journal, JOURNAL_watch, &a->strategy_id, now_ns, 0);
         learn_watch(worker->pipeline, &a->strategy_id);
+    }
     a->scorer = NULL;
     metric_set(METRIC_model_is_active, warmup ? 0 : 1, a->strategy_id.text, NULL);
     log_info("app", "gate", NULL, EV("model_activated"), F_STR("strategy_id", a->strategy_id.text),

@@ -11,6 +11,7 @@
 #include "alphaloop/observe/log.h"
 #include "alphaloop/observe/metric.h"
 
+#include "journal_i.h"
 #include "view_i.h"
 #include "worker_i.h"
 
@@ -123,7 +124,9 @@ static void take_market(struct source *source,
         return;
     }
     worker_make_room(worker);
-    act_on_market(worker->pipeline, event, worker_now_ns(worker), &worker->effects);
+    int64_t now_ns = worker_now_ns(worker);
+    journal_add_market(worker->journal, event, delivery->body, wall_ns, now_ns);
+    act_on_market(worker->pipeline, event, now_ns, &worker->effects);
     worker_perform(worker);
 }
 
@@ -143,7 +146,9 @@ static void take_position(struct source *source,
     accepted(source);
     note_trace(delivery, &update.trace_id, update.traceparent);
     worker_make_room(worker);
-    protect_on_position(worker->pipeline, &update, worker_now_ns(worker), &worker->effects);
+    int64_t now_ns = worker_now_ns(worker);
+    journal_add_position(worker->journal, &update, now_ns);
+    protect_on_position(worker->pipeline, &update, now_ns, &worker->effects);
     worker_perform(worker);
 }
 

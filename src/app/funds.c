@@ -10,6 +10,7 @@
 #include "alphaloop/observe/log.h"
 #include "alphaloop/store/stack.h"
 
+#include "journal_i.h"
 #include "worker_i.h"
 
 #define ASK_EVERY_NS (10 * NS_PER_S)
@@ -65,6 +66,7 @@ static void done(struct funds *funds)
                  F_BOOL("orders", funds->tables.orders),
                  F_BOOL("positions", funds->tables.positions));
     funds->known_before = known;
+    journal_add_neighbours(funds->worker->journal, &funds->found);
     pipeline_on_neighbours(funds->worker->pipeline, &funds->found);
     funds->running = false;
     funds->next_wall_ns = worker_wall_ns(funds->worker) + ASK_EVERY_NS;

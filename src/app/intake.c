@@ -24,6 +24,7 @@
 #include "alphaloop/observe/metric.h"
 
 #include "flight_i.h"
+#include "journal_i.h"
 #include "view_i.h"
 #include "worker_i.h"
 
@@ -284,7 +285,9 @@ static void tell_core(struct intake *intake, const struct entry *entry)
         .execution = entry->executed ? &entry->execution : NULL,
     };
     worker_make_room(worker);
-    learn_on_order(worker->pipeline, &fact, worker_now_ns(worker), &worker->effects);
+    int64_t now_ns = worker_now_ns(worker);
+    journal_add_order(worker->journal, &fact, now_ns);
+    learn_on_order(worker->pipeline, &fact, now_ns, &worker->effects);
     worker_perform(worker);
 }
 

@@ -32,6 +32,7 @@
 #include "alphaloop/store/training_schedule.h"
 #include "alphaloop/train/trigger.h"
 
+#include "journal_i.h"
 #include "outbox_i.h"
 #include "training_i.h"
 #include "view_i.h"
@@ -603,33 +604,62 @@ static bool order_ended(const struct loaded *loaded, const struct order_id *id)
     return false;
 }
 
+static void restore_position(struct worker *worker, const struct position_state *state)
+{
+    struct position_track track;
+    position_track_init(&track);
+    (void)position_track_update(&track, &state->update);
+    track.peak_pnl_pct = state->peak_pnl_pct;
+    track.partial_done = state->partial_taken;
+    track.last_exit_ns = state->last_exit_ns;
+    if (state->opened_ns != TIMESTAMP_NONE)
+        track.opened_ns = state->opened_ns;
+    journal_add_struct(worker->journal, JOURNAL_restore_position, TIMESTAMP_NONE, 0, &track,
+                       sizeof(track));
+    pipeline_restore_position(worker->pipeline, &track);
+}
+
+static void apply_open(struct recovery *r)
+{
+    struct pipeline *pipeline = r->worker->pipeline;
+    struct journal *journal = r->worker->journal;
+    FOR_EACH (struct decision, decision, r->loaded.open) {
+        journal_add_struct(journal, JOURNAL_restore_open, TIMESTAMP_NONE, 0, decision,
+                           sizeof(*decision));
+        pipeline_restore_open(pipeline, decision);
+    }
+    FOR_EACH (struct execution, execution, r->loaded.executions) {
+        bool ended = order_ended(&r->loaded, &execution->order_id);
+        journal_add_struct(journal, JOURNAL_restore_execution, TIMESTAMP_NONE, ended, execution,
+                           sizeof(*execution));
+        pipeline_restore_execution(pipeline, execution, ended);
+    }
+    FOR_EACH (struct order_state, state, r->loaded.orders) {
+        journal_add_struct(journal, JOURNAL_restore_order, r->now_ns, 0, state, sizeof(*state));
+        pipeline_restore_order(pipeline, state, r->now_ns);
+    }
+    FOR_EACH (struct order_outcome, outcome, r->loaded.held) {
+        journal_add_struct(journal, JOURNAL_restore_outcome_of_order, TIMESTAMP_NONE, 0, outcome,
+                           sizeof(*outcome));
+        pipeline_restore_order_outcome(pipeline, outcome);
+    }
+}
+
 static void apply_trading(struct recovery *r)
 {
     struct pipeline *pipeline = r->worker->pipeline;
-    FOR_EACH (struct execution_row, row, r->loaded.costs)
+    struct journal *journal = r->worker->journal;
+    FOR_EACH (struct execution_row, row, r->loaded.costs) {
+        journal_add_cost(journal, &row->execution, row->signal_price, row->signal_ts_ns);
         pipeline_restore_cost(pipeline, &row->execution, row->signal_price, row->signal_ts_ns);
-    FOR_EACH (struct candle_row, row, r->loaded.candles)
-        pipeline_restore_candle(pipeline, &row->asset, &row->candle);
-    FOR_EACH (struct decision, decision, r->loaded.open)
-        pipeline_restore_open(pipeline, decision);
-    FOR_EACH (struct execution, execution, r->loaded.executions)
-        pipeline_restore_execution(pipeline, execution,
-                                   order_ended(&r->loaded, &execution->order_id));
-    FOR_EACH (struct order_state, state, r->loaded.orders)
-        pipeline_restore_order(pipeline, state, r->now_ns);
-    FOR_EACH (struct order_outcome, outcome, r->loaded.held)
-        pipeline_restore_order_outcome(pipeline, outcome);
-    FOR_EACH (struct position_state, state, r->loaded.positions) {
-        struct position_track track;
-        position_track_init(&track);
-        (void)position_track_update(&track, &state->update);
-        track.peak_pnl_pct = state->peak_pnl_pct;
-        track.partial_done = state->partial_taken;
-        track.last_exit_ns = state->last_exit_ns;
-        if (state->opened_ns != TIMESTAMP_NONE)
-            track.opened_ns = state->opened_ns;
-        pipeline_restore_position(pipeline, &track);
     }
+    FOR_EACH (struct candle_row, row, r->loaded.candles) {
+        journal_add_candle(journal, &row->asset, &row->candle);
+        pipeline_restore_candle(pipeline, &row->asset, &row->candle);
+    }
+    apply_open(r);
+    FOR_EACH (struct position_state, state, r->loaded.positions)
+        restore_position(r->worker, state);
 }
 
 static void apply_training(struct recovery *r)
@@ -651,6 +681,7 @@ static void apply_training(struct recovery *r)
             training.next_training_ns = row->next_training_ns;
             training.n_samples_needed = row->n_samples_needed;
         }
+        journal_add_training(r->worker->journal, id, &training, r->now_ns);
         pipeline_restore_training(r->worker->pipeline, id, &training, r->now_ns);
     }
 }
@@ -659,6 +690,8 @@ static void apply_models(struct recovery *r)
 {
     FOR_EACH (struct loaded_model, model, r->loaded.models) {
         if (model->scorer != NULL) {
+            journal_add_model(r->worker->journal, JOURNAL_activate, &model->strategy_id,
+                              model->scorer, r->now_ns);
             learn_activate(r->worker->pipeline, &model->strategy_id, model->scorer, r->now_ns);
             model->scorer = NULL;
             worker_mode_changed(r->worker, &model->strategy_id);
@@ -694,14 +727,52 @@ static void apply_shadow(struct recovery *r, struct loaded_standing *standing)
         .n_at_stage = goes_on && row->stage != ROLLOUT_guard ? row->n_blocks : 0,
     };
     struct model_version_id ousted;
-    if (standing->scorer != NULL)
+    if (standing->scorer != NULL) {
+        journal_add_shadow(r->worker->journal, &row->strategy_id, standing->scorer, &start);
         (void)learn_shadow(r->worker->pipeline, &row->strategy_id, standing->scorer, &start,
                            &ousted);
-    else if (standing->error[0] != '\0')
+    } else if (standing->error[0] != '\0')
         log_warn("app", "gate", NULL, EV("shadow_refused"),
                  F_STR("strategy_id", row->strategy_id.text), F_STR("version", row->version.text),
                  F_STR("why", standing->error));
     standing->scorer = NULL;
+}
+
+static void restore_standing(struct recovery *r, struct loaded_standing *standing)
+{
+    const struct strategy_id *id = &standing->row.strategy_id;
+    if (standing->row.stage != ROLLOUT_active) {
+        apply_shadow(r, standing);
+    } else if (is_watched(standing->row.why)) {
+        journal_add_of(r->worker->journal, JOURNAL_watch, id, r->now_ns, 0);
+        learn_watch(r->worker->pipeline, id);
+    }
+}
+
+static void restore_cool_down(struct recovery *r, const struct loaded_rollback *rollback)
+{
+    const struct strategy_config *config = view_config(r->worker, &rollback->strategy_id);
+    if (config == NULL)
+        return;
+    int64_t until_ns =
+        rollback->at_ns + (int64_t)(config->rollout.cooldown_hours * (double)NS_PER_H);
+    journal_add_of(r->worker->journal, JOURNAL_cool_down, &rollback->strategy_id, r->now_ns,
+                   until_ns);
+    learn_cool_down(r->worker->pipeline, &rollback->strategy_id, until_ns);
+}
+
+static void restore_block(struct recovery *r, const struct shadow_block_row *row)
+{
+    const struct paired_block block = {.index = row->block,
+                                       .n = row->n,
+                                       .d = row->utility - row->utility_against,
+                                       .u_b = row->utility,
+                                       .u_a = row->utility_against,
+                                       .trades_b = row->trades,
+                                       .trades_a = row->trades_against};
+    journal_add_block(r->worker->journal, &row->strategy_id, &row->version, &row->asset, &block);
+    pipeline_restore_block(r->worker->pipeline, &row->strategy_id, &row->version, &row->asset,
+                           &block);
 }
 
 /* After the models: shadows are held against the version that serves. */
@@ -709,32 +780,18 @@ static void apply_rollouts(struct recovery *r)
 {
     struct pipeline *pipeline = r->worker->pipeline;
     FOR_EACH (struct loaded_standing, standing, r->loaded.standing) {
-        if (pipeline_schema_hash(pipeline, &standing->row.strategy_id) == NULL)
-            continue;
-        if (standing->row.stage != ROLLOUT_active)
-            apply_shadow(r, standing);
-        else if (is_watched(standing->row.why))
-            learn_watch(pipeline, &standing->row.strategy_id);
+        if (pipeline_schema_hash(pipeline, &standing->row.strategy_id) != NULL)
+            restore_standing(r, standing);
     }
-    FOR_EACH (struct loaded_rollback, rollback, r->loaded.rollbacks) {
-        const struct strategy_config *config = view_config(r->worker, &rollback->strategy_id);
-        if (config != NULL)
-            learn_cool_down(pipeline, &rollback->strategy_id,
-                            rollback->at_ns +
-                                (int64_t)(config->rollout.cooldown_hours * (double)NS_PER_H));
-    }
-    FOR_EACH (struct shadow_scores, scores, r->loaded.scores)
+    FOR_EACH (struct loaded_rollback, rollback, r->loaded.rollbacks)
+        restore_cool_down(r, rollback);
+    FOR_EACH (struct shadow_scores, scores, r->loaded.scores) {
+        journal_add_struct(r->worker->journal, JOURNAL_restore_scores, TIMESTAMP_NONE, 0, scores,
+                           sizeof(*scores));
         pipeline_restore_scores(pipeline, scores);
-    FOR_EACH (struct shadow_block_row, row, r->loaded.blocks) {
-        const struct paired_block block = {.index = row->block,
-                                           .n = row->n,
-                                           .d = row->utility - row->utility_against,
-                                           .u_b = row->utility,
-                                           .u_a = row->utility_against,
-                                           .trades_b = row->trades,
-                                           .trades_a = row->trades_against};
-        pipeline_restore_block(pipeline, &row->strategy_id, &row->version, &row->asset, &block);
     }
+    FOR_EACH (struct shadow_block_row, row, r->loaded.blocks)
+        restore_block(r, row);
 }
 
 static void apply_runs(struct recovery *r)
@@ -755,6 +812,8 @@ static void apply_outcomes(struct recovery *r)
             .confidence = row->confidence,
             .won = row->net_return > 0,
         };
+        journal_add_struct(r->worker->journal, JOURNAL_restore_outcome, TIMESTAMP_NONE, 0, &outcome,
+                           sizeof(outcome));
         pipeline_restore_outcome(r->worker->pipeline, &outcome);
     }
 }
@@ -770,6 +829,8 @@ static void apply_intervals(struct recovery *r)
             .interval = row->interval,
             .net_return = row->net_return,
         };
+        journal_add_struct(r->worker->journal, JOURNAL_restore_interval, TIMESTAMP_NONE, 0,
+                           &restored, sizeof(restored));
         pipeline_restore_interval(r->worker->pipeline, &restored);
     }
 }

@@ -14,6 +14,7 @@
 #include "activation_i.h"
 #include "events_i.h"
 #include "view_i.h"
+#include "journal_i.h"
 #include "worker_i.h"
 
 #define NUMBERS_BYTES_MAX 8192
@@ -157,10 +158,13 @@ void rollout_stepped(struct worker *worker, const struct rollout_step *step, boo
 {
     int64_t now_ns = worker_now_ns(worker);
     const struct strategy_config *config = view_config(worker, &step->strategy_id);
+    journal_add_struct(worker->journal, JOURNAL_rollout_done, now_ns, done, step, sizeof(*step));
     learn_rollout_done(worker->pipeline, step, done, now_ns);
-    if (done && step->to == ROLLOUT_rolled_back)
-        learn_cool_down(worker->pipeline, &step->strategy_id,
-                        now_ns + (int64_t)(config->rollout.cooldown_hours * (double)NS_PER_H));
+    if (!done || step->to != ROLLOUT_rolled_back)
+        return;
+    int64_t until_ns = now_ns + (int64_t)(config->rollout.cooldown_hours * (double)NS_PER_H);
+    journal_add_of(worker->journal, JOURNAL_cool_down, &step->strategy_id, now_ns, until_ns);
+    learn_cool_down(worker->pipeline, &step->strategy_id, until_ns);
 }
 
 /* ---- shadows ---- */
@@ -262,6 +266,7 @@ void rollout_shadow(struct worker *worker,
     const struct rollout_start start = {
         .stage = ROLLOUT_shadow, .attempt = attempt, .stage_since_ns = worker_now_ns(worker)};
     struct model_version_id version = scorer_manifest(scorer)->version, ousted;
+    journal_add_shadow(worker->journal, strategy_id, scorer, &start);
     bool begun = learn_shadow(worker->pipeline, strategy_id, scorer, &start, &ousted);
     log_info("app", "gate", NULL, EV("shadow_begun"), F_STR("strategy_id", strategy_id->text),
              F_STR("version", version.text), F_STR("ousted", ousted.text));

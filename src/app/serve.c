@@ -11,17 +11,21 @@
 #include "alphaloop/observe/log.h"
 #include "alphaloop/observe/metric.h"
 
+#include "journal_i.h"
 #include "strategies_i.h"
 #include "worker_i.h"
 
 struct serve_arguments {
     const char *env_file;
     bool no_publish;
+    const char *journal; /* NULL: as JOURNAL_PATH says */
 };
 
 static const struct argp_option options[] = {
     {"env-file", 'e', "FILE", 0,
      "Read settings from FILE; the environment wins (default: .env if it exists)", 0},
+    {"journal", 'j', "FILE", 0,
+     "Record what the core is told and decides, for `alphaloop replay` (default: JOURNAL_PATH)", 0},
     {"no-publish", 'n', NULL, 0, "Compute and store everything, let nothing leave", 0},
     {0},
 };
@@ -32,6 +36,9 @@ static error_t parse_option(int key, char *value, struct argp_state *state)
     switch (key) {
     case 'e':
         arguments->env_file = value;
+        return 0;
+    case 'j':
+        arguments->journal = value;
         return 0;
     case 'n':
         arguments->no_publish = true;
@@ -98,7 +105,9 @@ static void take_news(struct worker *worker, struct news *news)
             buf_printf(&news->text, "strategy %s: the rest after the next start\n",
                        running->strategy_id.text);
     }
-    pipeline_reload(worker->pipeline, worker_now_ns(worker));
+    int64_t now_ns = worker_now_ns(worker);
+    journal_add_struct(worker->journal, JOURNAL_reload, now_ns, 0, NULL, 0);
+    pipeline_reload(worker->pipeline, now_ns);
     log_set_level(level_of(worker->settings));
     log_info("app", "settings", NULL, EV("settings_reloaded"), F_I64("n_changed", news->n_changed),
              F_STR("changes", buf_str(&news->text)));
@@ -165,6 +174,10 @@ int role_serve(int argc, char **argv)
     if (environment_settings(arguments.env_file, SETTINGS_NEED_API_KEY, worker.settings) == AL_OK &&
         strategies_load(worker.settings, &worker.strategies, &worker.n_strategies, &problems) ==
             AL_OK) {
+        if (arguments.journal != NULL &&
+            !chars_set(worker.settings->journal_path, sizeof(worker.settings->journal_path),
+                       arguments.journal))
+            fprintf(stderr, "alphaloop: --journal: the path is cut\n");
         log_init(worker.settings->model_service_service_name, level_of(worker.settings), NULL,
                  NULL);
         worker.seed = seed_of(worker.settings);

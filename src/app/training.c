@@ -23,6 +23,7 @@
 
 #include "activation_i.h"
 #include "events_i.h"
+#include "journal_i.h"
 #include "rollout_i.h"
 #include "training_job_i.h"
 #include "training_trials_i.h"
@@ -269,8 +270,10 @@ static void run_over(struct training *t, const char *outcome)
     tell_finished(t);
     bool had_result =
         t->ended_well && t->end.verdict != TRAIN_FAILED && t->end.verdict != TRAIN_CANCELLED;
-    learn_on_training_end(t->worker->pipeline, &t->of->strategy_id, had_result, next_needed(t),
-                          worker_now_ns(t->worker));
+    uint64_t n_needed = next_needed(t);
+    int64_t now_ns = worker_now_ns(t->worker);
+    journal_add_training_end(t->worker->journal, &t->of->strategy_id, had_result, n_needed, now_ns);
+    learn_on_training_end(t->worker->pipeline, &t->of->strategy_id, had_result, n_needed, now_ns);
     t->of->last = t->current;
     t->current.exists = false;
     t->of = NULL;
@@ -565,7 +568,9 @@ static void run_start(struct training *t, struct history *of)
     uuid_format(t->run_id, t->current.run_id);
     (void)chars_set(t->current.trigger, sizeof(t->current.trigger), of->waiting);
     of->waiting = NULL;
-    learn_on_training_start(t->worker->pipeline, &of->strategy_id, worker_now_ns(t->worker));
+    int64_t now_ns = worker_now_ns(t->worker);
+    journal_add_of(t->worker->journal, JOURNAL_training_start, &of->strategy_id, now_ns, 0);
+    learn_on_training_start(t->worker->pipeline, &of->strategy_id, now_ns);
     struct training_run_row row = run_row(t, TRAINING_RUNNING);
     pg_batch_reset(t->batch);
     model_versions_next(t->batch);

@@ -23,6 +23,7 @@
 #include "funds_i.h"
 #include "importance_i.h"
 #include "intake_i.h"
+#include "journal_i.h"
 #include "ledger_i.h"
 #include "outbox_i.h"
 #include "reconcile_i.h"
@@ -57,6 +58,7 @@ int64_t worker_now_ns(struct worker *worker)
 
 static void perform(struct worker *worker, struct effect *effect)
 {
+    journal_add_decision(worker->journal, effect);
     if (effect->kind == EFFECT_start_training)
         training_request(worker->training, &effect->training.strategy_id, effect->training.trigger);
     else if (effect->kind == EFFECT_rollout_step)
@@ -73,11 +75,14 @@ void worker_perform(struct worker *worker)
     int64_t now_ns = worker_now_ns(worker);
     /* A tick is never more than a second ahead, unless the market clock went from the wall to a recorded market. */
     if (now_ns >= worker->next_tick_ns || worker->next_tick_ns - now_ns > NS_PER_S) {
+        journal_add_tick(worker->journal, now_ns);
         worker->next_tick_ns = pipeline_tick(worker->pipeline, now_ns, &worker->effects);
         while (effects_take(&worker->effects, &effect))
             perform(worker, &effect);
     }
-    act_pause(worker->pipeline, ledger_is_full(worker->ledger) || outbox_is_full(worker->outbox));
+    bool is_paused = ledger_is_full(worker->ledger) || outbox_is_full(worker->outbox);
+    journal_add_pause(worker->journal, is_paused);
+    act_pause(worker->pipeline, is_paused);
     ledger_run(worker->ledger);
 }
 
@@ -311,6 +316,15 @@ static enum al_err create_core(struct worker *worker)
     return pipeline_create(&options, &worker->pipeline);
 }
 
+static enum al_err start_journal(struct worker *worker)
+{
+    struct journal_start start;
+    journal_start_of(worker->settings, worker->strategies, worker->n_strategies, worker->seed,
+                     &start);
+    return journal_open(worker->loop, worker->settings->journal_path,
+                        (uint64_t)worker->settings->journal_max_mb << 20, &start, &worker->journal);
+}
+
 static enum al_err start_admin(struct worker *worker)
 {
     const struct settings *s = worker->settings;
@@ -409,6 +423,7 @@ static void on_tick(uv_timer_t *timer)
         training_run(worker->training);
         funds_run(worker->funds);
         reconcile_run(worker->reconcile);
+        journal_run(worker->journal);
         metric_set(METRIC_open_decisions, (double)pipeline_n_open(worker->pipeline), NULL, NULL);
     }
     if (worker->state < WORKER_STOPPING)
@@ -548,6 +563,8 @@ enum al_err worker_start(struct worker *worker)
     worker->storage_ok = made == AL_OK;
     enum al_err err = create_core(worker);
     if (err == AL_OK)
+        err = start_journal(worker);
+    if (err == AL_OK)
         err = create_parts(worker);
     if (err == AL_OK)
         err = start_admin(worker);
@@ -564,6 +581,7 @@ enum al_err worker_start(struct worker *worker)
 
 void worker_deinit(struct worker *worker)
 {
+    journal_close(worker->journal);
     pulse_destroy(worker->pulse);
     reconcile_destroy(worker->reconcile);
     funds_destroy(worker->funds);

@@ -10,6 +10,7 @@
  *   events.c    word to other systems
  *   funds.c     what may be spent
  *   reconcile.c order events that were lost
+ *   journal.c   what the core is told, recorded
  *   pulse.c     whether the database answers
  *   recovery.c  the state again after a start
  *   view.c      what the admin port sees
@@ -42,6 +43,7 @@ const char *worker_state_name(enum worker_state state);
 
 struct events;
 struct feed;
+struct journal;
 struct funds;
 struct intake;
 struct ledger;
@@ -78,6 +80,7 @@ struct worker {
 
     struct amqp_conn *consuming, *publishing;
     struct pg_client *writer, *reader;
+    struct journal *journal; /* NULL: nothing is recorded */
     struct feed *feed;
     struct intake *intake;
     struct ledger *ledger;
