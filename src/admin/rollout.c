@@ -37,7 +37,7 @@ static void write_verdict(struct json_writer *w, const struct rollout_verdict_ro
 static void write_verdicts(struct admin_query *query, const struct pg_result *result)
 {
     struct json_writer *w = query->w;
-    struct rollout_verdict_row row;
+    struct rollout_verdict_row row = {0};
     size_t n = pg_result_n_rows(result);
     json_w_object(w);
     admin_write_str(w, "version", query->version.text);

@@ -267,11 +267,11 @@ static enum al_err judge_views(const struct backtest_plan *plan,
                                const struct report *r,
                                struct forecast_measures *out)
 {
-    float *q = malloc((6 * notes->n + 1) * sizeof *q), *v = q + 2 * notes->n,
-          *net = v + 2 * notes->n;
+    float *q = malloc((6 * notes->n + 1) * sizeof *q);
     size_t n = 0;
     if (q == NULL)
         return err_set(AL_ENOMEM, "%zu forecasts", notes->n);
+    float *v = q + 2 * notes->n, *net = v + 2 * notes->n;
     for (size_t i = first_note(notes, r->from_ns); i < notes->n; i++) {
         const struct backtest_note *note = &notes->items[i];
         const struct backtest_view *view = of_served ? &note->served : &note->newest;

@@ -94,9 +94,10 @@ static enum al_err read_i64(struct json_node *doc, const char *key, int64_t unsa
         return AL_OK;
     struct slice text = json_text(node);
     char *end;
-    *out = json_is_string(node) && text.len > 0 ? strtoll(text.ptr, &end, 10) : 0;
-    bool ok = json_is_string(node) && text.len > 0 && text.len < 24 && *end == '\0';
-    return ok ? AL_OK : bad(key, "a whole number as text");
+    if (!json_is_string(node) || text.len == 0 || text.len >= 24)
+        return bad(key, "a whole number as text");
+    *out = strtoll(text.ptr, &end, 10);
+    return *end == '\0' ? AL_OK : bad(key, "a whole number as text");
 }
 
 static int hex_digit(char c)

@@ -43,6 +43,7 @@ void order_watch_price(struct market_desk *market, const struct market_quote *qu
 static void forget(struct pipeline *pipeline, struct watched_order *order)
 {
     struct market_orders *orders = &order->market->orders;
+    assert(orders->oldest != NULL && orders->newest != NULL);
     *(order->before != NULL ? &order->before->after : &orders->oldest) = order->after;
     *(order->after != NULL ? &order->after->before : &orders->newest) = order->before;
     void *removed = map_remove(&pipeline->watched_orders, &order->outcome.signal_id);

@@ -211,7 +211,9 @@ double shadow_propensity(const struct desk *desk,
                          double alone)
 {
     double epsilon = desk->config->epsilon, sum = 0, rest = 1;
-    for (size_t i = 1; scores != NULL && i < scores->n; i++) {
+    if (scores == NULL)
+        return alone;
+    for (size_t i = 1; i < scores->n; i++) {
         double share = rollout_share(scores->items[i].stage);
         sum += share * propensity_of(scores->items[i].side, side, epsilon);
         rest -= share;

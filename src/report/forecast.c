@@ -68,9 +68,10 @@ static enum al_err fill_gains(const struct forecast_series *s,
                               struct forecast_measures *out)
 {
     double p = out->base_rate, brier_base = p * (1 - p);
-    double *gain = malloc(2 * s->n * sizeof *gain), *brier = gain + s->n;
+    double *gain = malloc((2 * s->n + 1) * sizeof *gain);
     if (gain == NULL)
         return err_set(AL_ENOMEM, "%zu forecasts", s->n);
+    double *brier = gain + s->n;
     for (size_t i = 0; i < s->n; i++) {
         bool won = s->net[i] > 0;
         double y = won, q = (double)s->q[i];

@@ -71,10 +71,11 @@ static enum al_err measure_trades(const struct policy_series *s,
                                   uint64_t seed,
                                   struct report_measures *out)
 {
-    double *nets = malloc((2 * s->n + 1) * sizeof *nets), *wins = nets + s->n;
+    double *nets = malloc((2 * s->n + 1) * sizeof *nets);
     size_t n = 0;
     if (nets == NULL)
         return err_set(AL_ENOMEM, "%zu trades", s->n);
+    double *wins = nets + s->n;
     for (size_t i = 0; i < s->n; i++) {
         if (!s->traded[i])
             continue;

@@ -19,24 +19,13 @@ struct part {
     float *margins, *labels, *weights;
 };
 
-static void part_deinit(struct part *part)
+/* At most n_max rows in a block of 3 n_max. */
+static struct part part_in(float *block, size_t n_max)
 {
-    free(part->margins);
-    free(part->labels);
-    free(part->weights);
-}
-
-static enum al_err part_init(struct part *part, size_t n_max)
-{
-    *part = (struct part){.margins = malloc((n_max + 1) * sizeof(float)),
-                          .labels = malloc((n_max + 1) * sizeof(float)),
-                          .weights = malloc((n_max + 1) * sizeof(float))};
-    part->rows = (struct calibration_rows){
-        .margins = part->margins, .labels = part->labels, .weights = part->weights};
-    if (part->margins != NULL && part->labels != NULL && part->weights != NULL)
-        return AL_OK;
-    part_deinit(part);
-    return err_set(AL_ENOMEM, "calibration");
+    struct part part = {.margins = block, .labels = block + n_max, .weights = block + 2 * n_max};
+    part.rows = (struct calibration_rows){
+        .margins = part.margins, .labels = part.labels, .weights = part.weights};
+    return part;
 }
 
 static void part_add(struct part *part, const struct predictions *p, size_t i)
@@ -94,29 +83,26 @@ static enum al_err compare(const struct training *t,
                            const struct predictions *p,
                            struct calibration_choice *out)
 {
-    struct part taught, judged;
     int64_t cut_ns = 0;
     enum al_err err = find_cut(t, p, &cut_ns);
-    if (err == AL_OK)
-        err = part_init(&taught, p->n);
     if (err != AL_OK)
         return err;
-    err = part_init(&judged, p->n);
-    for (size_t i = 0; i < p->n && err == AL_OK; i++) {
+    float *block = malloc((6 * p->n + 1) * sizeof *block);
+    if (block == NULL)
+        return err_set(AL_ENOMEM, "calibration");
+    struct part taught = part_in(block, p->n), judged = part_in(block + 3 * p->n, p->n);
+    for (size_t i = 0; i < p->n; i++) {
         const struct label_span *span = &t->table.spans[p->rows[i]];
         if (span->t0_ns >= cut_ns)
             part_add(&judged, p, i);
         else if (span->available_at_ns <= cut_ns)
             part_add(&taught, p, i);
     }
-    if (err == AL_OK) {
-        out->n_judged = judged.rows.n;
-        if (judged.rows.n >= JUDGED_ROWS_MIN && taught.rows.n >= JUDGED_ROWS_MIN)
-            judge(&taught, &judged, out);
-        part_deinit(&judged);
-    }
-    part_deinit(&taught);
-    return err;
+    out->n_judged = judged.rows.n;
+    if (judged.rows.n >= JUDGED_ROWS_MIN && taught.rows.n >= JUDGED_ROWS_MIN)
+        judge(&taught, &judged, out);
+    free(block);
+    return AL_OK;
 }
 
 static enum calibration_method choose(const struct calibration_choice *choice)

@@ -107,7 +107,7 @@ enum al_err canary_column_auc(const struct canary_rows *rows,
                               double *auc)
 {
     size_t n = rows->n_teach + rows->n_test;
-    float *values = malloc((n + 1) * sizeof *values);
+    float *values = calloc(n + 1, sizeof *values);
     if (values == NULL)
         return err_set(AL_ENOMEM, "canaries");
     for (size_t i = 0; i < n; i++)
@@ -483,7 +483,7 @@ static enum al_err try_planted(struct training *t, const struct canary_rows *own
 {
     struct canaries *c = &t->canaries;
     size_t n = own->n_teach + own->n_test;
-    float *values = malloc((n + 1) * sizeof *values);
+    float *values = calloc(n + 1, sizeof *values);
     if (values == NULL)
         return err_set(AL_ENOMEM, "canaries");
     for (size_t i = 0; i < n; i++)

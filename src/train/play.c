@@ -6,12 +6,12 @@
 void play_add_row(const struct train_table *table, size_t row, struct judged *decisions, size_t *n)
 {
     const struct train_row *it = train_table_row(table, row);
-    struct judged *last = *n == 0 ? NULL : &decisions[*n - 1];
-    if (last == NULL ||
-        !uuid_eq(train_table_row(table, last->begin)->decision_id, it->decision_id)) {
-        last = &decisions[(*n)++];
-        *last = (struct judged){.begin = row, .row = {NO_ROW, NO_ROW, NO_ROW}, .taken = NO_ROW};
-    }
+    bool is_new = *n == 0 || !uuid_eq(train_table_row(table, decisions[*n - 1].begin)->decision_id,
+                                      it->decision_id);
+    if (is_new)
+        decisions[(*n)++] =
+            (struct judged){.begin = row, .row = {NO_ROW, NO_ROW, NO_ROW}, .taken = NO_ROW};
+    struct judged *last = &decisions[*n - 1];
     last->row[it->action] = row;
     if (it->policy_took)
         last->taken = row;

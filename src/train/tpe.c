@@ -96,7 +96,7 @@ static void part_good_from_bad(const struct tpe_point *seen,
 void tpe_next(const struct tpe_point *seen, size_t n, size_t n_dims, struct rng *rng, double *x)
 {
     struct mixture good, bad;
-    double best = -INFINITY, candidate[TPE_DIMS_MAX];
+    double best = -INFINITY, candidate[TPE_DIMS_MAX] = {0};
     assert(n <= TPE_POINTS_MAX && n_dims <= TPE_DIMS_MAX);
     draw_uniform(n_dims, rng, x);
     if (n < TPE_STARTUP)

@@ -216,7 +216,7 @@ def test_the_environment_wins_over_the_env_file(tmp_path):
     assert found["MODEL_GATE"] == ("evidence", "environment")
 
 
-@pytest.mark.parametrize("arguments", [["backtest", "candles.csv"], ["replay"], ["help", "replay"], ["no-such-role"],
+@pytest.mark.parametrize("arguments", [["backtest", "candles.csv"], ["backtest"], ["replay"], ["why"], ["help", "no-such-role"], ["no-such-role"],
                                        ["serve", "--no-such-option"], ["doctor", "argument"], ["train"], ["train", "--strategy", "nobodys"]])
 def test_bad_usage_is_said_in_words_with_code_2(arguments):
     done = harness.run(*arguments)
