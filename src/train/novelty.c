@@ -13,22 +13,24 @@ static void find_ignored(const struct feature_set *set, bool *ignored)
     }
 }
 
-/* The teachers' features, one row a decision. gives *x: free() */
+/* The teachers' features, one row a decision, evenly thinned to what the fit looks at. gives *x: free() */
 static enum al_err collect(const struct training *t, float **x, size_t *n)
 {
     const struct train_table *table = &t->table;
     size_t n_cols = table->rows->n_cols;
     uint32_t *teachers = malloc((table->n + 1) * sizeof *teachers);
-    *x = malloc((table->n + 1) * n_cols * sizeof **x);
     *n = 0;
-    if (teachers == NULL || *x == NULL) {
+    if (teachers == NULL)
+        return err_set(AL_ENOMEM, "novelty");
+    size_t n_teachers = split_teachers(&t->holdout, table->spans, table->n, teachers);
+    size_t step = n_teachers / NOVELTY_ROWS_MAX + 1;
+    *x = malloc((n_teachers / step + 1) * n_cols * sizeof **x);
+    if (*x == NULL) {
         free(teachers);
-        free(*x);
         return err_set(AL_ENOMEM, "novelty");
     }
-    size_t n_teachers = split_teachers(&t->holdout, table->spans, table->n, teachers);
     const struct train_row *last = NULL;
-    for (size_t i = 0; i < n_teachers; i++) {
+    for (size_t i = 0; i < n_teachers; i += step) {
         const struct train_row *row = train_table_row(table, teachers[i]);
         if (last != NULL && uuid_eq(last->decision_id, row->decision_id))
             continue;
