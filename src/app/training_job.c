@@ -3,6 +3,7 @@
 #include <assert.h>
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "alphaloop/app/model_store.h"
@@ -148,6 +149,9 @@ enum al_err training_spawn(uv_loop_t *loop, const struct training_child *child, 
         .on_end = child->on_end,
         .ctx = child->ctx,
     };
+    /* Its matrices are hundreds of megabytes: glibc asks for huge pages, where the system gives them on request. Read at the
+     * start of a program, so it means nothing to this one. What the operator has set stays. */
+    setenv("GLIBC_TUNABLES", "glibc.malloc.hugetlb=1", 0);
     return proc_start(loop, &options, out);
 }
 
