@@ -3,7 +3,6 @@
 #include <assert.h>
 #include <math.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "alphaloop/app/model_store.h"
@@ -133,6 +132,9 @@ uint64_t training_next_needed(const struct settings *settings,
 
 /* ---- the child ---- */
 
+/* Its matrices are hundreds of megabytes: glibc asks for huge pages, where the system gives them on request. */
+#define HUGE_PAGES "GLIBC_TUNABLES=glibc.malloc.hugetlb=1"
+
 enum al_err training_spawn(uv_loop_t *loop, const struct training_child *child, struct proc **out)
 {
     const char *const args[] = {"train",         "--job",
@@ -141,6 +143,7 @@ enum al_err training_spawn(uv_loop_t *loop, const struct training_child *child, 
     uint32_t limit_s = child->settings->model_training_max_duration_seconds;
     const struct proc_options options = {
         .args = args,
+        .env_default = HUGE_PAGES,
         .nice = CHILD_NICE,
         .memory_bytes_max = (uint64_t)child->settings->training_memory_max_mb << 20,
         .deadline_ms =
@@ -149,9 +152,6 @@ enum al_err training_spawn(uv_loop_t *loop, const struct training_child *child, 
         .on_end = child->on_end,
         .ctx = child->ctx,
     };
-    /* Its matrices are hundreds of megabytes: glibc asks for huge pages, where the system gives them on request. Read at the
-     * start of a program, so it means nothing to this one. What the operator has set stays. */
-    setenv("GLIBC_TUNABLES", "glibc.malloc.hugetlb=1", 0);
     return proc_start(loop, &options, out);
 }
 

@@ -39,9 +39,10 @@ struct proc_end {
 };
 
 struct proc_options {
-    const char *file;          /* NULL: this program (/proc/self/exe) */
-    const char *const *args;   /* argv[1..], NULL-ended; copied */
-    int nice;                  /* 0..19 */
+    const char *file;        /* NULL: this program (/proc/self/exe) */
+    const char *const *args; /* argv[1..], NULL-ended; copied */
+    const char *env_default; /* "NAME=value": what the child gets where we have no NAME; or NULL */
+    int nice;                /* 0..19 */
     uint64_t memory_bytes_max; /* RLIMIT_AS; 0: none */
     uint64_t deadline_ms;      /* 0: none */
     uint64_t grace_ms;         /* between SIGTERM and SIGKILL; 0: 2000 */

@@ -202,9 +202,37 @@ static void give_up(struct proc *proc)
         uv_close(handles[i], on_closed_unborn);
 }
 
+/* Our environment and one more; NULL, which is ours alone, when memory is out. free() it. */
+static char **environment_with(const char *more)
+{
+    size_t n = 0;
+    while (environ[n] != NULL)
+        n++;
+    char **all = malloc((n + 2) * sizeof *all);
+    if (all == NULL)
+        return NULL;
+    memcpy(all, environ, n * sizeof *all);
+    all[n] = (char *)(uintptr_t)more;
+    all[n + 1] = NULL;
+    return all;
+}
+
+static bool is_in_environment(const char *assignment)
+{
+    size_t len = strcspn(assignment, "=") + 1;
+    for (char **one = environ; *one != NULL; one++) {
+        if (strncmp(*one, assignment, len) == 0)
+            return true;
+    }
+    return false;
+}
+
 static enum al_err spawn(uv_loop_t *loop, struct proc *proc)
 {
     const struct proc_options *options = &proc->options;
+    char **env = NULL; /* ours */
+    if (options->env_default != NULL && !is_in_environment(options->env_default))
+        env = environment_with(options->env_default);
     char *argv[PROC_ARGS_MAX + 2] = {(char *)(uintptr_t) "alphaloop"};
     for (size_t i = 0; options->args != NULL && options->args[i] != NULL; i++)
         argv[i + 1] = (char *)(uintptr_t)options->args[i];
@@ -219,10 +247,12 @@ static enum al_err spawn(uv_loop_t *loop, struct proc *proc)
         .exit_cb = on_process_exit,
         .file = options->file != NULL ? options->file : "/proc/self/exe",
         .args = argv,
+        .env = env,
         .stdio_count = COUNT_OF(stdio),
         .stdio = stdio,
     };
     int rc = uv_spawn(loop, &proc->process, &spawn_options);
+    free(env);
     return rc == 0 ? AL_OK : err_set(AL_EIO, "start %s: %s", spawn_options.file, uv_strerror(rc));
 }
 

@@ -2,6 +2,7 @@
 #include "harness/check.h"
 
 #include <signal.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "alphaloop/io/proc.h"
@@ -176,9 +177,24 @@ static void test_a_program_that_is_not_there_is_said(void **state)
     check_i64((int64_t)w.n_ends, 0);
 }
 
+static void test_proc_gives_what_the_environment_lacks(void **state)
+{
+    struct watched w = {0};
+    (void)state;
+    unsetenv("PROC_TEST_NAME");
+    run(&w, "echo $PROC_TEST_NAME; test -n \"$PATH\" && echo path",
+        (struct proc_options){.env_default = "PROC_TEST_NAME=given"});
+    check_lines(&w, "given|path|");
+    setenv("PROC_TEST_NAME", "ours", 1);
+    run(&w, "echo $PROC_TEST_NAME", (struct proc_options){.env_default = "PROC_TEST_NAME=given"});
+    check_lines(&w, "ours|");
+    unsetenv("PROC_TEST_NAME");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_proc_gives_what_the_environment_lacks),
         cmocka_unit_test(test_lines_and_exit_code_arrive),
         cmocka_unit_test(test_a_crash_is_told_from_an_exit),
         cmocka_unit_test(test_stop_is_a_request_first),
