@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "alphaloop/app/roles.h"
+#include "argument_i.h"
 #include "backtest_i.h"
 
 enum {
@@ -52,24 +53,6 @@ static const struct argp_option rows[] = {
     {"quiet", 'q', NULL, 0, "no progress", 0},
     {0},
 };
-
-static double number(
-    struct argp_state *state, const char *option, const char *text, double min, double max)
-{
-    char *end;
-    double value = strtod(text, &end);
-    if (end == text || *end != '\0' || !(value >= min && value <= max))
-        argp_error(state, "--%s=%s: a number from %g to %g is expected", option, text, min, max);
-    return value;
-}
-
-static uint64_t whole(struct argp_state *state, const char *option, const char *text, double max)
-{
-    double value = number(state, option, text, 0, max);
-    if (value != floor(value))
-        argp_error(state, "--%s=%s: a whole number is expected", option, text);
-    return (uint64_t)value;
-}
 
 /* Names of shares are shorter than a traded asset may be: GE becomes GEUSD. */
 static bool asset_of_name(const char *path, struct asset *out)
@@ -124,22 +107,22 @@ static bool set_costs(int key, char *arg, struct argp_state *state, struct backt
     struct exchange_options *x = &o->exchange;
     switch (key) {
     case KEY_SPREAD:
-        o->half_spread_bps = number(state, "half-spread-bps", arg, 0.0001, 1000);
+        o->half_spread_bps = argument_number(state, "half-spread-bps", arg, 0.0001, 1000);
         return true;
     case KEY_FEE:
-        x->fee_bps = number(state, "fee-bps", arg, -100, 1000);
+        x->fee_bps = argument_number(state, "fee-bps", arg, -100, 1000);
         return true;
     case KEY_SLIPPAGE:
-        x->slippage_bps = number(state, "slippage-bps", arg, 0, 1000);
+        x->slippage_bps = argument_number(state, "slippage-bps", arg, 0, 1000);
         return true;
     case KEY_LATENCY:
-        x->latency_mean_ns = (int64_t)(number(state, "latency-ms", arg, 0, 3600000) * 1e6);
+        x->latency_mean_ns = (int64_t)(argument_number(state, "latency-ms", arg, 0, 3600000) * 1e6);
         return true;
     case KEY_REJECT:
-        x->reject_probability = number(state, "reject", arg, 0, 1);
+        x->reject_probability = argument_number(state, "reject", arg, 0, 1);
         return true;
     case KEY_PARTIAL:
-        x->partial_probability = number(state, "partial", arg, 0, 1);
+        x->partial_probability = argument_number(state, "partial", arg, 0, 1);
         return true;
     default:
         return false;
@@ -156,16 +139,16 @@ static bool set_run(int key, char *arg, struct argp_state *state, struct backtes
         add_asset(state, o, arg);
         return true;
     case 'r':
-        o->seed = whole(state, "seed", arg, 9e15);
+        o->seed = argument_whole(state, "seed", arg, 9e15);
         return true;
     case KEY_TRAINING:
-        o->training_s = number(state, "training-seconds", arg, 0, 1e7);
+        o->training_s = argument_number(state, "training-seconds", arg, 0, 1e7);
         return true;
     case KEY_HORIZON:
-        o->horizon_s = number(state, "horizon", arg, 1, 2592000);
+        o->horizon_s = argument_number(state, "horizon", arg, 1, 2592000);
         return true;
     case KEY_CHECKS:
-        o->n_checks = (uint32_t)whole(state, "check", arg, REPORT_INSTANTS_MAX);
+        o->n_checks = (uint32_t)argument_whole(state, "check", arg, REPORT_INSTANTS_MAX);
         return true;
     default:
         return false;

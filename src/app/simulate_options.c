@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "alphaloop/app/roles.h"
+#include "argument_i.h"
 #include "simulate_i.h"
 
 enum {
@@ -51,24 +52,6 @@ static const struct argp_option rows[] = {
     {0},
 };
 
-static double number(
-    struct argp_state *state, const char *option, const char *text, double min, double max)
-{
-    char *end;
-    double value = strtod(text, &end);
-    if (end == text || *end != '\0' || !(value >= min && value <= max))
-        argp_error(state, "--%s=%s: a number from %g to %g is expected", option, text, min, max);
-    return value;
-}
-
-static uint64_t whole(struct argp_state *state, const char *option, const char *text, double max)
-{
-    double value = number(state, option, text, 0, max);
-    if (value != floor(value))
-        argp_error(state, "--%s=%s: a whole number is expected", option, text);
-    return (uint64_t)value;
-}
-
 static void add_path(struct argp_state *state, struct simulate_options *o, const char *path)
 {
     if (o->n_paths == SOURCE_FILES_MAX)
@@ -112,13 +95,13 @@ static bool set_market(int key, char *arg, struct argp_state *state, struct simu
         set_start(state, o, arg);
         return true;
     case 'r':
-        o->seed = whole(state, "seed", arg, 9e15);
+        o->seed = argument_whole(state, "seed", arg, 9e15);
         return true;
     case KEY_EDGE:
-        o->edge = number(state, "edge", arg, 0, 5);
+        o->edge = argument_number(state, "edge", arg, 0, 5);
         return true;
     case KEY_SPREAD:
-        o->half_spread_bps = number(state, "half-spread-bps", arg, 0.01, 1000);
+        o->half_spread_bps = argument_number(state, "half-spread-bps", arg, 0.01, 1000);
         return true;
     default:
         return false;
@@ -129,16 +112,16 @@ static bool set_exchange(int key, char *arg, struct argp_state *state, struct ex
 {
     switch (key) {
     case KEY_FEE:
-        x->fee_bps = number(state, "fee-bps", arg, -100, 1000);
+        x->fee_bps = argument_number(state, "fee-bps", arg, -100, 1000);
         return true;
     case KEY_SLIPPAGE:
-        x->slippage_bps = number(state, "slippage-bps", arg, 0, 1000);
+        x->slippage_bps = argument_number(state, "slippage-bps", arg, 0, 1000);
         return true;
     case KEY_REJECT:
-        x->reject_probability = number(state, "reject", arg, 0, 1);
+        x->reject_probability = argument_number(state, "reject", arg, 0, 1);
         return true;
     case KEY_PARTIAL:
-        x->partial_probability = number(state, "partial", arg, 0, 1);
+        x->partial_probability = argument_number(state, "partial", arg, 0, 1);
         return true;
     default:
         return false;
@@ -149,16 +132,16 @@ static bool set_run(int key, char *arg, struct argp_state *state, struct simulat
 {
     switch (key) {
     case 'x':
-        o->speed = number(state, "speed", arg, 0, 1e6);
+        o->speed = argument_number(state, "speed", arg, 0, 1e6);
         return true;
     case 't':
-        o->duration_s = number(state, "duration", arg, 0, 1e9);
+        o->duration_s = argument_number(state, "duration", arg, 0, 1e9);
         return true;
     case KEY_BACKLOG:
-        o->backlog = (uint32_t)whole(state, "backlog", arg, 100000);
+        o->backlog = (uint32_t)argument_whole(state, "backlog", arg, 100000);
         return true;
     case KEY_LAG:
-        o->lag_max_s = number(state, "lag-max", arg, 0, 86400);
+        o->lag_max_s = argument_number(state, "lag-max", arg, 0, 86400);
         return true;
     case KEY_STATUS:
         o->status_file = arg;
