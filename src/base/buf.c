@@ -1,6 +1,7 @@
 /* Growth doubles, from 64 bytes, up to the bound; content stays NUL-terminated after every call. */
 #include "alphaloop/base/buf.h"
 
+#include <endian.h>
 #include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -164,6 +165,34 @@ void buf_put_u32be(struct buf *buf, uint32_t v)
 void buf_put_u64be(struct buf *buf, uint64_t v)
 {
     put_be(buf, v, 8);
+}
+
+void buf_put_u32le(struct buf *buf, uint32_t v)
+{
+    v = htole32(v);
+    buf_append(buf, &v, sizeof v);
+}
+
+void buf_put_f32le(struct buf *buf, float v)
+{
+    uint32_t bits;
+    memcpy(&bits, &v, sizeof bits);
+    buf_put_u32le(buf, bits);
+}
+
+uint32_t u32le_at(const char *bytes)
+{
+    uint32_t v;
+    memcpy(&v, bytes, sizeof v);
+    return le32toh(v);
+}
+
+float f32le_at(const char *bytes)
+{
+    uint32_t bits = u32le_at(bytes);
+    float v;
+    memcpy(&v, &bits, sizeof v);
+    return v;
 }
 
 bool chars_set(char *out, size_t out_size, const char *text)

@@ -253,50 +253,21 @@ enum al_err novelty_fit(
 
 /* ---- the file ---- */
 
-static void put_u32(struct buf *out, uint32_t v)
-{
-    const unsigned char bytes[4] = {(unsigned char)v, (unsigned char)(v >> 8),
-                                    (unsigned char)(v >> 16), (unsigned char)(v >> 24)};
-    buf_append(out, bytes, sizeof bytes);
-}
-
-static void put_float(struct buf *out, float value)
-{
-    uint32_t bits;
-    memcpy(&bits, &value, sizeof bits);
-    put_u32(out, bits);
-}
-
-static uint32_t get_u32(const char *at)
-{
-    const unsigned char *byte = (const unsigned char *)at;
-    return (uint32_t)byte[0] | (uint32_t)byte[1] << 8 | (uint32_t)byte[2] << 16 |
-           (uint32_t)byte[3] << 24;
-}
-
-static float get_float(const char *at)
-{
-    uint32_t bits = get_u32(at);
-    float value;
-    memcpy(&value, &bits, sizeof value);
-    return value;
-}
-
 void novelty_write(const struct novelty *novelty, struct buf *out)
 {
     buf_append(out, magic, sizeof magic);
-    put_u32(out, NOVELTY_VERSION);
-    put_u32(out, (uint32_t)novelty->n_cols);
-    put_u32(out, (uint32_t)novelty->n_used);
-    put_float(out, novelty->threshold);
+    buf_put_u32le(out, NOVELTY_VERSION);
+    buf_put_u32le(out, (uint32_t)novelty->n_cols);
+    buf_put_u32le(out, (uint32_t)novelty->n_used);
+    buf_put_f32le(out, novelty->threshold);
     for (size_t k = 0; k < novelty->n_used; k++) {
-        put_u32(out, novelty->columns[k].index);
-        put_float(out, novelty->columns[k].median);
-        put_float(out, novelty->columns[k].scale);
-        put_float(out, novelty->columns[k].mean);
+        buf_put_u32le(out, novelty->columns[k].index);
+        buf_put_f32le(out, novelty->columns[k].median);
+        buf_put_f32le(out, novelty->columns[k].scale);
+        buf_put_f32le(out, novelty->columns[k].mean);
     }
     for (size_t i = 0; i < factor_floats(novelty->n_used); i++)
-        put_float(out, novelty->factor[i]);
+        buf_put_f32le(out, novelty->factor[i]);
 }
 
 static bool read_columns(struct novelty *novelty, const char *at)
@@ -305,7 +276,7 @@ static bool read_columns(struct novelty *novelty, const char *at)
     for (size_t k = 0; k < novelty->n_used; k++, at += COLUMN_BYTES) {
         struct column *column = &novelty->columns[k];
         *column =
-            (struct column){get_u32(at), get_float(at + 4), get_float(at + 8), get_float(at + 12)};
+            (struct column){u32le_at(at), f32le_at(at + 4), f32le_at(at + 8), f32le_at(at + 12)};
         good &= column->index < novelty->n_cols && isfinite(column->median) && column->scale > 0 &&
                 isfinite(column->scale) && isfinite(column->mean);
     }
@@ -318,7 +289,7 @@ static bool read_factor(struct novelty *novelty, const char *at)
     size_t i = 0;
     for (size_t k = 0; k < novelty->n_used; k++) {
         for (size_t m = k; m < novelty->n_used; m++, i++) {
-            novelty->factor[i] = get_float(at + 4 * i);
+            novelty->factor[i] = f32le_at(at + 4 * i);
             good &= isfinite(novelty->factor[i]) && (m > k || novelty->factor[i] > 0);
         }
     }
@@ -329,10 +300,10 @@ enum al_err novelty_read(struct slice bytes, size_t n_cols, struct novelty **out
 {
     struct novelty *novelty = NULL;
     if (bytes.len < HEAD_BYTES || memcmp(bytes.ptr, magic, sizeof magic) != 0 ||
-        get_u32(bytes.ptr + 4) != NOVELTY_VERSION || get_u32(bytes.ptr + 8) != n_cols)
+        u32le_at(bytes.ptr + 4) != NOVELTY_VERSION || u32le_at(bytes.ptr + 8) != n_cols)
         return err_set(AL_EVERIFY, "%s is none of format %d for %zu columns", NOVELTY_FILE_NAME,
                        NOVELTY_VERSION, n_cols);
-    size_t n_used = get_u32(bytes.ptr + 12);
+    size_t n_used = u32le_at(bytes.ptr + 12);
     if (n_used == 0 || n_used > n_cols ||
         bytes.len != HEAD_BYTES + COLUMN_BYTES * n_used + 4 * factor_floats(n_used))
         return err_set(AL_EVERIFY, "%s has %zu bytes for %zu columns", NOVELTY_FILE_NAME, bytes.len,
@@ -341,7 +312,7 @@ enum al_err novelty_read(struct slice bytes, size_t n_cols, struct novelty **out
     if (err != AL_OK)
         return err;
     novelty->n_used = n_used;
-    novelty->threshold = get_float(bytes.ptr + 16);
+    novelty->threshold = f32le_at(bytes.ptr + 16);
     const char *columns = bytes.ptr + HEAD_BYTES;
     if (!(novelty->threshold > 0) || !isfinite(novelty->threshold) ||
         !read_columns(novelty, columns) || !read_factor(novelty, columns + COLUMN_BYTES * n_used)) {

@@ -28,48 +28,31 @@ struct probe {
     float *x, *margins; /* one block, x first */
 };
 
-static void put_u32(struct buf *out, uint32_t v)
-{
-    const unsigned char bytes[4] = {(unsigned char)v, (unsigned char)(v >> 8),
-                                    (unsigned char)(v >> 16), (unsigned char)(v >> 24)};
-    buf_append(out, bytes, sizeof bytes);
-}
-
 static void put_floats(struct buf *out, const float *values, size_t n)
 {
-    for (size_t i = 0; i < n; i++) {
-        uint32_t bits;
-        memcpy(&bits, &values[i], sizeof bits);
-        put_u32(out, bits);
-    }
+    for (size_t i = 0; i < n; i++)
+        buf_put_f32le(out, values[i]);
 }
 
 void probe_write(
     const float *x, size_t n_rows, size_t n_cols, const float *margins, struct buf *out)
 {
     buf_append(out, probe_magic, sizeof probe_magic);
-    put_u32(out, PROBE_VERSION);
-    put_u32(out, (uint32_t)n_rows);
-    put_u32(out, (uint32_t)n_cols);
+    buf_put_u32le(out, PROBE_VERSION);
+    buf_put_u32le(out, (uint32_t)n_rows);
+    buf_put_u32le(out, (uint32_t)n_cols);
     put_floats(out, x, n_rows * n_cols);
     put_floats(out, margins, n_rows);
-}
-
-static uint32_t get_u32(const char *at)
-{
-    const unsigned char *byte = (const unsigned char *)at;
-    return (uint32_t)byte[0] | (uint32_t)byte[1] << 8 | (uint32_t)byte[2] << 16 |
-           (uint32_t)byte[3] << 24;
 }
 
 /* gives probe->x: free() */
 static enum al_err probe_read(struct slice bytes, size_t n_cols, struct probe *out)
 {
     if (bytes.len < PROBE_HEAD_BYTES || memcmp(bytes.ptr, probe_magic, sizeof probe_magic) != 0 ||
-        get_u32(bytes.ptr + 4) != PROBE_VERSION)
+        u32le_at(bytes.ptr + 4) != PROBE_VERSION)
         return err_set(AL_EVERIFY, "%s is no probe of format %d", PROBE_FILE_NAME, PROBE_VERSION);
-    out->n_rows = get_u32(bytes.ptr + 8);
-    out->n_cols = get_u32(bytes.ptr + 12);
+    out->n_rows = u32le_at(bytes.ptr + 8);
+    out->n_cols = u32le_at(bytes.ptr + 12);
     if (out->n_rows == 0 || out->n_rows > PROBE_ROWS_MAX || out->n_cols != n_cols)
         return err_set(AL_EVERIFY, "%s has %zu rows of %zu", PROBE_FILE_NAME, out->n_rows,
                        out->n_cols);
@@ -80,7 +63,7 @@ static enum al_err probe_read(struct slice bytes, size_t n_cols, struct probe *o
     if (out->x == NULL)
         return err_set(AL_ENOMEM, "probe");
     for (size_t i = 0; i < n_floats; i++) {
-        uint32_t bits = get_u32(bytes.ptr + PROBE_HEAD_BYTES + 4 * i);
+        uint32_t bits = u32le_at(bytes.ptr + PROBE_HEAD_BYTES + 4 * i);
         memcpy(&out->x[i], &bits, sizeof bits);
     }
     out->margins = out->x + out->n_rows * out->n_cols;

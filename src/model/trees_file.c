@@ -19,53 +19,24 @@ void tree_list_deinit(struct tree_list *list)
     *list = (struct tree_list){0};
 }
 
-static void put_u32(struct buf *out, uint32_t v)
-{
-    const unsigned char bytes[4] = {(unsigned char)v, (unsigned char)(v >> 8),
-                                    (unsigned char)(v >> 16), (unsigned char)(v >> 24)};
-    buf_append(out, bytes, sizeof bytes);
-}
-
-static void put_f32(struct buf *out, float v)
-{
-    uint32_t bits;
-    memcpy(&bits, &v, sizeof bits);
-    put_u32(out, bits);
-}
-
-static uint32_t get_u32(const char *at)
-{
-    const unsigned char *byte = (const unsigned char *)at;
-    return (uint32_t)byte[0] | (uint32_t)byte[1] << 8 | (uint32_t)byte[2] << 16 |
-           (uint32_t)byte[3] << 24;
-}
-
-static float get_f32(const char *at)
-{
-    uint32_t bits = get_u32(at);
-    float v;
-    memcpy(&v, &bits, sizeof v);
-    return v;
-}
-
 void tree_list_write(const struct tree_list *list, struct buf *out)
 {
     size_t start = out->len;
     struct sha256 hash;
     buf_append(out, magic, sizeof magic);
-    put_u32(out, TREES_VERSION);
-    put_u32(out, list->n_trees);
-    put_u32(out, list->n_features);
-    put_f32(out, list->base_margin);
-    put_u32(out, list->n_nodes);
+    buf_put_u32le(out, TREES_VERSION);
+    buf_put_u32le(out, list->n_trees);
+    buf_put_u32le(out, list->n_features);
+    buf_put_f32le(out, list->base_margin);
+    buf_put_u32le(out, list->n_nodes);
     for (uint32_t i = 0; i < list->n_trees; i++)
-        put_u32(out, list->tree_nodes[i]);
+        buf_put_u32le(out, list->tree_nodes[i]);
     for (uint32_t i = 0; i < list->n_nodes; i++) {
-        put_u32(out, list->nodes[i].feature);
-        put_f32(out, list->nodes[i].value);
-        put_u32(out, list->nodes[i].left);
-        put_u32(out, list->nodes[i].right);
-        put_f32(out, list->nodes[i].cover);
+        buf_put_u32le(out, list->nodes[i].feature);
+        buf_put_f32le(out, list->nodes[i].value);
+        buf_put_u32le(out, list->nodes[i].left);
+        buf_put_u32le(out, list->nodes[i].right);
+        buf_put_f32le(out, list->nodes[i].cover);
     }
     if (!buf_ok(out))
         return;
@@ -78,7 +49,7 @@ static enum al_err check_sum(struct slice bytes)
     struct sha256 hash;
     if (bytes.len < HEAD_BYTES + sizeof hash.bytes || memcmp(bytes.ptr, magic, sizeof magic) != 0)
         return err_set(AL_EVERIFY, "not a file of trees");
-    uint32_t version = get_u32(bytes.ptr + 4);
+    uint32_t version = u32le_at(bytes.ptr + 4);
     if (version != 1 && version != TREES_VERSION)
         return err_set(AL_EVERSION, "trees of format %u, this program reads 1 and %d", version,
                        TREES_VERSION);
@@ -95,11 +66,11 @@ static size_t node_bytes(const struct tree_list *list)
 
 static enum al_err read_head(struct slice bytes, struct tree_list *list)
 {
-    list->has_covers = get_u32(bytes.ptr + 4) > 1;
-    list->n_trees = get_u32(bytes.ptr + 8);
-    list->n_features = get_u32(bytes.ptr + 12);
-    list->base_margin = get_f32(bytes.ptr + 16);
-    list->n_nodes = get_u32(bytes.ptr + 20);
+    list->has_covers = u32le_at(bytes.ptr + 4) > 1;
+    list->n_trees = u32le_at(bytes.ptr + 8);
+    list->n_features = u32le_at(bytes.ptr + 12);
+    list->base_margin = f32le_at(bytes.ptr + 16);
+    list->n_nodes = u32le_at(bytes.ptr + 20);
     if (list->n_trees == 0 || list->n_trees > TREES_MAX || list->n_nodes > TREES_NODES_MAX ||
         list->n_features == 0 || list->n_features > TREES_FEATURES_MAX ||
         !isfinite(list->base_margin))
@@ -130,7 +101,7 @@ static enum al_err read_nodes(const char *at, struct tree_list *list)
 {
     uint64_t total = 0;
     for (uint32_t i = 0; i < list->n_trees; i++, at += 4) {
-        list->tree_nodes[i] = get_u32(at);
+        list->tree_nodes[i] = u32le_at(at);
         total += list->tree_nodes[i];
         if (list->tree_nodes[i] == 0)
             return err_set(AL_EVERIFY, "tree %u is empty", i);
@@ -140,8 +111,8 @@ static enum al_err read_nodes(const char *at, struct tree_list *list)
     struct tree_node *node = list->nodes;
     for (uint32_t i = 0; i < list->n_trees; i++) {
         for (uint32_t k = 0; k < list->tree_nodes[i]; k++, node++, at += node_bytes(list)) {
-            *node = (struct tree_node){get_u32(at), get_f32(at + 4), get_u32(at + 8),
-                                       get_u32(at + 12), list->has_covers ? get_f32(at + 16) : 0};
+            *node = (struct tree_node){u32le_at(at), f32le_at(at + 4), u32le_at(at + 8),
+                                       u32le_at(at + 12), list->has_covers ? f32le_at(at + 16) : 0};
             if (!node_is_sound(list, node, k, list->tree_nodes[i]))
                 return err_set(AL_EVERIFY, "node %u of tree %u is out of bounds", k, i);
         }

@@ -57,4 +57,10 @@ void buf_put_u16be(struct buf *buf, uint16_t v);
 void buf_put_u32be(struct buf *buf, uint32_t v);
 void buf_put_u64be(struct buf *buf, uint64_t v);
 
+/* Little-endian ones for files, and back from four bytes that are there. */
+void buf_put_u32le(struct buf *buf, uint32_t v);
+void buf_put_f32le(struct buf *buf, float v);
+uint32_t u32le_at(const char *bytes);
+float f32le_at(const char *bytes);
+
 #endif

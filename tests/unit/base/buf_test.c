@@ -54,6 +54,18 @@ static void test_buf_writes_big_endian(void **state)
     buf_deinit(&buf);
 }
 
+static void test_buf_writes_little_endian_and_reads_it_back(void **state)
+{
+    struct buf buf = BUF_INIT(100);
+    (void)state;
+    buf_put_u32le(&buf, 0x04030201);
+    buf_put_f32le(&buf, -1.5F);
+    assert_memory_equal(buf.ptr, "\x01\x02\x03\x04\x00\x00\xc0\xbf", 8);
+    assert_int_equal(u32le_at(buf.ptr), 0x04030201);
+    assert_float_equal(f32le_at(buf.ptr + 4), -1.5F, 0);
+    buf_deinit(&buf);
+}
+
 static void test_buf_reserve_gives_room_to_write(void **state)
 {
     struct buf buf = BUF_INIT(100);
@@ -81,6 +93,7 @@ int main(void)
         cmocka_unit_test(test_buf_stays_terminated),
         cmocka_unit_test(test_buf_drops_what_passes_its_bound),
         cmocka_unit_test(test_buf_writes_big_endian),
+        cmocka_unit_test(test_buf_writes_little_endian_and_reads_it_back),
         cmocka_unit_test(test_buf_reserve_gives_room_to_write),
         cmocka_unit_test(test_slices_compare_by_content),
     };
