@@ -75,11 +75,16 @@ static void forget_lost_orders(struct pipeline *pipeline, int64_t now_ns)
 
 /* ---- fill: executions add up on their decision ---- */
 
+/* Not before the decision: an executor's clock may run behind ours, and a label cannot begin before it. */
+static int64_t entered_at_ns(const struct open_decision *item)
+{
+    int64_t decided_ns = item->decision.decided_at_ns;
+    return item->last_fill_ns > decided_ns ? item->last_fill_ns : decided_ns;
+}
+
 static int64_t label_due_ns(const struct open_decision *item, const struct desk *desk)
 {
-    int64_t entry_ns =
-        item->last_fill_ns != TIMESTAMP_NONE ? item->last_fill_ns : item->decision.decided_at_ns;
-    return entry_ns + item->decision.horizon_ns + desk->config->settlement_lag_ns;
+    return entered_at_ns(item) + item->decision.horizon_ns + desk->config->settlement_lag_ns;
 }
 
 static void add_fill(struct open_decision *item, const struct execution *execution)
@@ -163,7 +168,7 @@ static struct label_entry own_entry(const struct open_decision *item)
         .side = item->decision.side,
         .price = item->filled_notional / item->filled_quantity,
         .fee_rate = item->fees / item->filled_notional,
-        .ts_ns = item->last_fill_ns,
+        .ts_ns = entered_at_ns(item),
     };
 }
 

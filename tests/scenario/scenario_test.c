@@ -168,10 +168,11 @@ static void see_sample(const struct sample *sample)
         text, sizeof text,
         "{\"action\":\"%s\",\"evidence\":\"%s\",\"barrier\":\"%s\",\"fraction\":%.9g,\"net\":%.9g,"
         "\"gross\":%.9g,"
-        "\"cost\":%.9g,\"propensity\":%.9g,\"took\":%s}",
+        "\"cost\":%.9g,\"propensity\":%.9g,\"took\":%s,\"span_s\":%.9g}",
         side_name(sample->action), sample->evidence == EVIDENCE_OWN_FILL ? "own_fill" : "market",
         barriers[sample->barrier], sample->fill_fraction, sample->net_return, sample->gross_return,
-        sample->cost_return, sample->propensity, sample->policy_took ? "true" : "false");
+        sample->cost_return, sample->propensity, sample->policy_took ? "true" : "false",
+        (double)(sample->t1_ns - sample->t0_ns) / 1e9);
     see(SEEN_SAMPLE, text);
 }
 
@@ -379,19 +380,21 @@ static double last_price(struct json_object *signal)
     return json_object_get_double(price);
 }
 
-/* One event of the order behind the newest signal. */
-static void send_order_event(const char *type, double quantity, double price, double fee)
+/* One event of the order behind the newest signal, done `ago_s` seconds ago. */
+static void send_order_event(
+    const char *type, double quantity, double price, double fee, double ago_s)
 {
-    char body[2048];
+    char body[2048], done_at[TIMESTAMP_TEXT_MAX];
+    timestamp_format(world.now_ns - (int64_t)(ago_s * 1e9), done_at);
     struct json_object *signal = json_tokener_parse(world.last_signal);
     snprintf(body, sizeof body,
              "{\"event_id\":\"00000000-0000-4000-8000-%012zx\",\"event_type\":\"%s\",\"timestamp\":"
              "\"NOW\",\"order\":{\"order_id\":"
              "\"ord-LAST\",\"signal_id\":\"LAST\",\"asset\":\"%s\",\"side\":\"%s\",\"filled_"
              "quantity\":\"%.8f\",\"average_price\":\"%.8f\","
-             "\"fees\":\"%.8f\",\"executed_at\":\"NOW\"}}",
+             "\"fees\":\"%.8f\",\"executed_at\":\"%s\"}}",
              ++world.n_events, type, last_text(signal, "asset"), last_text(signal, "signal_type"),
-             quantity, price, fee);
+             quantity, price, fee, done_at);
     json_object_put(signal);
     send_order(body);
 }
@@ -405,9 +408,9 @@ static void do_order(const char *type, const char *words, double fraction)
     double amount = strtod(last_text(signal, "amount"), NULL);
     double price = option(words, "price", mid);
     json_object_put(signal);
-    send_order_event("created", 0, 0, 0);
+    send_order_event("created", 0, 0, 0, 0);
     send_order_event(type, fraction * amount / price, fraction > 0 ? price : 0,
-                     option(words, "fee", 0));
+                     option(words, "fee", 0), option(words, "ago", 0));
 }
 
 /* ---- expectations ---- */
