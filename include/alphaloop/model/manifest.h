@@ -62,7 +62,7 @@ struct manifest_data {
     struct sha256 hash; /* of the rows, in order, with labels and weights */
 };
 
-/* What became of the canaries (docs/learning.md); unknown in folders older than they are. */
+/* What became of the canaries (docs/learning-details.md); unknown in folders older than they are. */
 enum manifest_canaries {
     MANIFEST_CANARIES_UNKNOWN,
     MANIFEST_CANARIES_OFF,     /* the strategy does not want them */

@@ -16,7 +16,7 @@ static const struct asset BTC = {"BTCUSDT"}, ETH = {"ETHUSDT"};
 static void test_stages_are_named_and_move_as_the_table_says(void **s)
 {
     (void)s;
-    /* By hand, from the drawing in docs/learning.md: row from, column to, in the table's order. */
+    /* By hand, from the drawing in docs/learning-details.md: row from, column to, in the table's order. */
     static const char *const allowed[ROLLOUT_STAGE_COUNT] = {
         ".x..x.....", /* offline_passed */
         "..x.x.xx..", /* shadow */
