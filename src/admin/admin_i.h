@@ -121,14 +121,6 @@ const char *admin_health_name(enum admin_health health);
 size_t admin_n_active(const struct admin_live *live);
 bool admin_schema_ok(const struct admin_live *live);
 
-void admin_write_text(struct json_writer *w, const char *key, const char *text); /* "" is null */
-void admin_write_str(struct json_writer *w, const char *key, const char *text);
-void admin_write_i64(struct json_writer *w, const char *key, int64_t value);
-void admin_write_number(struct json_writer *w,
-                        const char *key,
-                        double value); /* not finite is null */
-void admin_write_bool(struct json_writer *w, const char *key, bool value);
-void admin_write_time(struct json_writer *w, const char *key, int64_t ts_ns);
 void admin_write_consumers(struct json_writer *w, const struct admin_live *live);
 void admin_write_training(struct json_writer *w,
                           const char *key,

@@ -28,8 +28,8 @@ static struct decision_views_filter read_filter(struct http_request *request,
 static void end_page(struct admin_query *query)
 {
     json_w_end_array(query->w);
-    admin_write_i64(query->w, "limit", (int64_t)query->limit);
-    admin_write_i64(query->w, "offset", (int64_t)query->offset);
+    json_m_i64(query->w, "limit", (int64_t)query->limit);
+    json_m_i64(query->w, "offset", (int64_t)query->offset);
     json_w_end_object(query->w);
 }
 
@@ -46,26 +46,26 @@ static void write_signal(struct json_writer *w, const struct signal_view *signal
 {
     char id[UUID_TEXT_MAX];
     uuid_format(signal->signal_id, id);
-    admin_write_str(w, "signal_id", id);
-    admin_write_str(w, "kind", signal->is_exit ? "exit" : "entry");
-    admin_write_str(w, "strategy_id", signal->strategy_id.text);
-    admin_write_str(w, "asset", signal->asset.text);
-    admin_write_str(w, "signal_type", signal->side);
-    admin_write_number(w, "amount", signal->amount);
-    admin_write_number(w, "price", signal->price);
-    admin_write_number(w, "confidence", signal->confidence);
-    admin_write_number(w, "expected_value", signal->expected_value);
-    admin_write_number(w, "propensity", signal->propensity);
-    admin_write_time(w, "timestamp", signal->decided_at_ns);
-    admin_write_bool(w, "is_warmup", signal->is_warmup);
-    admin_write_text(w, "model_version", signal->model_version.text);
-    admin_write_text(w, "heuristic", signal->heuristic);
-    admin_write_text(w, "reason", signal->reason);
-    admin_write_str(w, "status", signal->status);
-    admin_write_time(w, "published_at", signal->published_at_ns);
-    admin_write_text(w, "outcome", signal->outcome);
-    admin_write_number(w, "net_return", signal->net_return);
-    admin_write_text(w, "trace_id", signal->trace_id.text);
+    json_m_str(w, "signal_id", id);
+    json_m_str(w, "kind", signal->is_exit ? "exit" : "entry");
+    json_m_str(w, "strategy_id", signal->strategy_id.text);
+    json_m_str(w, "asset", signal->asset.text);
+    json_m_str(w, "signal_type", signal->side);
+    json_m_number(w, "amount", signal->amount);
+    json_m_number(w, "price", signal->price);
+    json_m_number(w, "confidence", signal->confidence);
+    json_m_number(w, "expected_value", signal->expected_value);
+    json_m_number(w, "propensity", signal->propensity);
+    json_m_time(w, "timestamp", signal->decided_at_ns);
+    json_m_bool(w, "is_warmup", signal->is_warmup);
+    json_m_text(w, "model_version", signal->model_version.text);
+    json_m_text(w, "heuristic", signal->heuristic);
+    json_m_text(w, "reason", signal->reason);
+    json_m_str(w, "status", signal->status);
+    json_m_time(w, "published_at", signal->published_at_ns);
+    json_m_text(w, "outcome", signal->outcome);
+    json_m_number(w, "net_return", signal->net_return);
+    json_m_text(w, "trace_id", signal->trace_id.text);
 }
 
 static void on_signals(struct admin_query *query, size_t index, const struct pg_result *result)
@@ -97,14 +97,6 @@ enum http_answer admin_signals_list(struct http_request *request, void *ctx)
 
 /* ---- GET /api/v1/signals/{signal_id} ---- */
 
-static void write_value(struct json_writer *w, float value)
-{
-    if (isfinite(value))
-        json_w_double(w, (double)value);
-    else
-        json_w_null(w);
-}
-
 /* Names are those of the strategy's set if it is still the set of the decision; values are always there. */
 static void write_features(struct json_writer *w,
                            const struct signal_detail *detail,
@@ -117,10 +109,8 @@ static void write_features(struct json_writer *w,
     json_w_key(w, "features");
     if (is_known) {
         json_w_object(w);
-        for (size_t i = 0; i < detail->n_features; i++) {
-            json_w_key(w, set->columns[i].name);
-            write_value(w, detail->features[i]);
-        }
+        for (size_t i = 0; i < detail->n_features; i++)
+            json_m_number(w, set->columns[i].name, detail->features[i]);
         json_w_end_object(w);
     } else {
         json_w_null(w);
@@ -128,7 +118,7 @@ static void write_features(struct json_writer *w,
     json_w_key(w, "feature_values");
     json_w_array(w);
     for (size_t i = 0; i < detail->n_features; i++)
-        write_value(w, detail->features[i]);
+        json_w_number(w, detail->features[i]);
     json_w_end_array(w);
 }
 
@@ -145,15 +135,14 @@ static void write_detail(struct admin_query *query,
         sha256_format(&schema_hash, hash);
     }
     write_signal(w, signal);
-    json_w_key(w, "message");
-    json_w_raw(w, detail->body);
-    admin_write_str(w, "schema_hash", hash);
+    json_m_raw(w, "message", detail->body);
+    json_m_str(w, "schema_hash", hash);
     write_features(
         w, detail,
         admin->feature_set == NULL ? NULL : admin->feature_set(admin->app, &signal->strategy_id));
-    admin_write_number(w, "horizon_seconds", (double)detail->horizon_ns / (double)NS_PER_S);
-    admin_write_number(w, "sigma_h", detail->sigma_h);
-    admin_write_time(w, "expires_at", detail->expires_at_ns);
+    json_m_number(w, "horizon_seconds", (double)detail->horizon_ns / (double)NS_PER_S);
+    json_m_number(w, "sigma_h", detail->sigma_h);
+    json_m_time(w, "expires_at", detail->expires_at_ns);
 }
 
 static void on_signal_row(struct admin_query *query, const struct pg_result *result)
@@ -183,16 +172,16 @@ static void on_outcomes(struct admin_query *query, const struct pg_result *resul
         if (query->err != AL_OK)
             return;
         json_w_object(w);
-        admin_write_str(w, "action", outcome.action);
-        admin_write_bool(w, "policy_took", outcome.policy_took);
-        admin_write_str(w, "evidence", outcome.is_own_fill ? "own_fill" : "market");
-        admin_write_str(w, "barrier", outcome.barrier);
-        admin_write_number(w, "gross_return", outcome.gross_return);
-        admin_write_number(w, "cost_return", outcome.cost_return);
-        admin_write_number(w, "net_return", outcome.net_return);
-        admin_write_number(w, "fill_fraction", outcome.fill_fraction);
-        admin_write_time(w, "reached_at", outcome.t1_ns);
-        admin_write_time(w, "available_at", outcome.available_at_ns);
+        json_m_str(w, "action", outcome.action);
+        json_m_bool(w, "policy_took", outcome.policy_took);
+        json_m_str(w, "evidence", outcome.is_own_fill ? "own_fill" : "market");
+        json_m_str(w, "barrier", outcome.barrier);
+        json_m_number(w, "gross_return", outcome.gross_return);
+        json_m_number(w, "cost_return", outcome.cost_return);
+        json_m_number(w, "net_return", outcome.net_return);
+        json_m_number(w, "fill_fraction", outcome.fill_fraction);
+        json_m_time(w, "reached_at", outcome.t1_ns);
+        json_m_time(w, "available_at", outcome.available_at_ns);
         json_w_end_object(w);
     }
     json_w_end_array(w);
@@ -211,12 +200,12 @@ static void on_executions(struct admin_query *query, const struct pg_result *res
             return;
         uuid_format(execution.event_id, id);
         json_w_object(w);
-        admin_write_str(w, "event_id", id);
-        admin_write_str(w, "order_id", execution.order_id.text);
-        admin_write_number(w, "price", execution.price);
-        admin_write_number(w, "quantity", execution.quantity);
-        admin_write_number(w, "fees", execution.fees);
-        admin_write_time(w, "executed_at", execution.executed_at_ns);
+        json_m_str(w, "event_id", id);
+        json_m_str(w, "order_id", execution.order_id.text);
+        json_m_number(w, "price", execution.price);
+        json_m_number(w, "quantity", execution.quantity);
+        json_m_number(w, "fees", execution.fees);
+        json_m_time(w, "executed_at", execution.executed_at_ns);
         json_w_end_object(w);
     }
     json_w_end_array(w);
@@ -225,22 +214,22 @@ static void on_executions(struct admin_query *query, const struct pg_result *res
 static void write_order(struct json_writer *w, const struct order_outcome *order)
 {
     json_w_object(w);
-    admin_write_time(w, "answered_at", order->answered_at_ns);
-    admin_write_time(w, "first_fill_at", order->first_fill_ns);
-    admin_write_number(w, "quantity", order->quantity);
-    admin_write_number(w, "price", order->quantity > 0 ? order->price : (double)NAN);
+    json_m_time(w, "answered_at", order->answered_at_ns);
+    json_m_time(w, "first_fill_at", order->first_fill_ns);
+    json_m_number(w, "quantity", order->quantity);
+    json_m_number(w, "price", order->quantity > 0 ? order->price : (double)NAN);
     json_w_key(w, "markouts");
     json_w_object(w);
     for (size_t i = 0; i < MARKOUT_COUNT; i++)
-        admin_write_number(w, markout_lags[i].name, order->markouts[i]);
+        json_m_number(w, markout_lags[i].name, order->markouts[i]);
     json_w_end_object(w);
-    admin_write_number(w, "held", order_outcome_held(order));
-    admin_write_str(w, "exit_source", exit_source_names[order->exit_source]);
-    admin_write_number(w, "exit_price", order->exit_quantity > 0 ? order->exit_price : (double)NAN);
-    admin_write_time(w, "exited_at", order->exited_at_ns);
-    admin_write_number(w, "realised_gross", order->realised_gross);
-    admin_write_number(w, "realised_cost", order->realised_cost);
-    admin_write_number(w, "realised_net", order->realised_net);
+    json_m_number(w, "held", order_outcome_held(order));
+    json_m_str(w, "exit_source", exit_source_names[order->exit_source]);
+    json_m_number(w, "exit_price", order->exit_quantity > 0 ? order->exit_price : (double)NAN);
+    json_m_time(w, "exited_at", order->exited_at_ns);
+    json_m_number(w, "realised_gross", order->realised_gross);
+    json_m_number(w, "realised_cost", order->realised_cost);
+    json_m_number(w, "realised_net", order->realised_net);
     json_w_end_object(w);
 }
 
@@ -302,17 +291,17 @@ static void write_abstention(struct json_writer *w, const struct abstention_view
     bool is_known = reason_from_name(slice_of(abstention->reason), &reason);
     uuid_format(abstention->decision_id, id);
     json_w_object(w);
-    admin_write_str(w, "decision_id", id);
-    admin_write_str(w, "strategy_id", abstention->strategy_id.text);
-    admin_write_str(w, "asset", abstention->asset.text);
-    admin_write_str(w, "reason", abstention->reason);
-    admin_write_str(w, "text", is_known ? reason_text(reason) : "");
-    admin_write_number(w, "confidence", abstention->confidence);
-    admin_write_number(w, "expected_value", abstention->expected_value);
-    admin_write_time(w, "timestamp", abstention->decided_at_ns);
-    admin_write_bool(w, "is_warmup", abstention->is_warmup);
-    admin_write_text(w, "model_version", abstention->model_version.text);
-    admin_write_text(w, "outcome", abstention->outcome);
+    json_m_str(w, "decision_id", id);
+    json_m_str(w, "strategy_id", abstention->strategy_id.text);
+    json_m_str(w, "asset", abstention->asset.text);
+    json_m_str(w, "reason", abstention->reason);
+    json_m_str(w, "text", is_known ? reason_text(reason) : "");
+    json_m_number(w, "confidence", abstention->confidence);
+    json_m_number(w, "expected_value", abstention->expected_value);
+    json_m_time(w, "timestamp", abstention->decided_at_ns);
+    json_m_bool(w, "is_warmup", abstention->is_warmup);
+    json_m_text(w, "model_version", abstention->model_version.text);
+    json_m_text(w, "outcome", abstention->outcome);
     json_w_end_object(w);
 }
 
@@ -346,17 +335,14 @@ enum http_answer admin_abstentions_list(struct http_request *request, void *ctx)
 static void write_quarantined(struct json_writer *w, const struct quarantine_row *row)
 {
     json_w_object(w);
-    admin_write_i64(w, "id", row->id);
-    admin_write_time(w, "received_at", row->received_at_ns);
-    json_w_key(w, "queue");
-    json_w_string(w, row->queue);
-    admin_write_str(w, "reason", reason_name(row->reason));
-    json_w_key(w, "field");
-    json_w_string(w, row->field);
-    json_w_key(w, "detail");
-    json_w_string(w, row->detail);
-    admin_write_str(w, "status", row->status == QUARANTINE_WAITING ? "waiting" : "retried");
-    admin_write_time(w, "retried_at", row->retried_at_ns);
+    json_m_i64(w, "id", row->id);
+    json_m_time(w, "received_at", row->received_at_ns);
+    json_m_string(w, "queue", row->queue);
+    json_m_str(w, "reason", reason_name(row->reason));
+    json_m_string(w, "field", row->field);
+    json_m_string(w, "detail", row->detail);
+    json_m_str(w, "status", row->status == QUARANTINE_WAITING ? "waiting" : "retried");
+    json_m_time(w, "retried_at", row->retried_at_ns);
     json_w_end_object(w);
 }
 
@@ -365,7 +351,7 @@ static void on_quarantine(struct admin_query *query, size_t index, const struct 
 {
     if (index == 0) {
         json_w_object(query->w);
-        admin_write_i64(query->w, "waiting", pg_result_i64(result, 0, 0));
+        json_m_i64(query->w, "waiting", pg_result_i64(result, 0, 0));
         json_w_key(query->w, "items");
         json_w_array(query->w);
         return;

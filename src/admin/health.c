@@ -44,18 +44,18 @@ static void write_details(struct json_writer *w, const struct admin_live *live)
 {
     json_w_key(w, "details");
     json_w_object(w);
-    admin_write_str(w, "database", live->database.ok ? "connected" : live->database.state);
-    admin_write_str(w, "message_queue", broker_state(live));
-    admin_write_str(w, "model_storage", live->model_storage.ok ? "accessible" : "unavailable");
-    admin_write_i64(w, "active_models", (int64_t)admin_n_active(live));
+    json_m_str(w, "database", live->database.ok ? "connected" : live->database.state);
+    json_m_str(w, "message_queue", broker_state(live));
+    json_m_str(w, "model_storage", live->model_storage.ok ? "accessible" : "unavailable");
+    json_m_i64(w, "active_models", (int64_t)admin_n_active(live));
     json_w_key(w, "schema_version");
     if (live->schema_version >= 0)
         json_w_i64(w, live->schema_version);
     else
         json_w_null(w);
-    admin_write_i64(w, "schema_expected", live->schema_expected);
-    admin_write_bool(w, "publishing", live->publishing);
-    admin_write_i64(w, "outbox_pending", (int64_t)live->outbox_pending);
+    json_m_i64(w, "schema_expected", live->schema_expected);
+    json_m_bool(w, "publishing", live->publishing);
+    json_m_i64(w, "outbox_pending", (int64_t)live->outbox_pending);
     admin_write_consumers(w, live);
     write_problems(w, live);
     json_w_end_object(w);
@@ -70,16 +70,16 @@ enum http_answer admin_health_get(struct http_request *request, void *ctx)
     enum admin_health health = admin_health_of(live);
     struct json_writer *w = http_json(request, health == ADMIN_UNHEALTHY ? 503 : 200);
     json_w_object(w);
-    admin_write_str(w, "status", admin_health_name(health));
-    admin_write_time(w, "timestamp", live->now_ns);
-    admin_write_str(w, "service", admin->service);
-    admin_write_str(w, "version", admin->version);
-    admin_write_number(w, "uptime_seconds",
-                       (double)(live->now_ns - live->started_at_ns) / (double)NS_PER_S);
+    json_m_str(w, "status", admin_health_name(health));
+    json_m_time(w, "timestamp", live->now_ns);
+    json_m_str(w, "service", admin->service);
+    json_m_str(w, "version", admin->version);
+    json_m_number(w, "uptime_seconds",
+                  (double)(live->now_ns - live->started_at_ns) / (double)NS_PER_S);
     write_details(w, live);
-    admin_write_bool(w, "pytorch_available", false);
-    admin_write_str(w, "device", "cpu");
-    admin_write_i64(w, "models_loaded", (int64_t)admin_n_active(live));
+    json_m_bool(w, "pytorch_available", false);
+    json_m_str(w, "device", "cpu");
+    json_m_i64(w, "models_loaded", (int64_t)admin_n_active(live));
     json_w_end_object(w);
     free(live);
     return HTTP_ANSWERED;
@@ -90,8 +90,8 @@ enum http_answer admin_health_live(struct http_request *request, void *ctx)
     (void)ctx;
     struct json_writer *w = http_json(request, 200);
     json_w_object(w);
-    admin_write_str(w, "status", "alive");
-    admin_write_time(w, "timestamp", admin_now_ns());
+    json_m_str(w, "status", "alive");
+    json_m_time(w, "timestamp", admin_now_ns());
     json_w_end_object(w);
     return HTTP_ANSWERED;
 }
@@ -146,16 +146,16 @@ static void write_ready(struct json_writer *w,
                         const struct missing *missing)
 {
     json_w_object(w);
-    admin_write_str(w, "status", missing->n == 0 ? "ready" : "not_ready");
-    admin_write_bool(w, "ready", missing->n == 0);
-    admin_write_time(w, "timestamp", live->now_ns);
+    json_m_str(w, "status", missing->n == 0 ? "ready" : "not_ready");
+    json_m_bool(w, "ready", missing->n == 0);
+    json_m_time(w, "timestamp", live->now_ns);
     json_w_key(w, "missing");
     json_w_array(w);
     for (size_t i = 0; i < missing->n; i++) {
         json_w_object(w);
-        admin_write_str(w, "part", missing->items[i].part);
-        admin_write_str(w, "state", missing->items[i].state);
-        admin_write_text(w, "detail", missing->items[i].detail);
+        json_m_str(w, "part", missing->items[i].part);
+        json_m_str(w, "state", missing->items[i].state);
+        json_m_text(w, "detail", missing->items[i].detail);
         json_w_end_object(w);
     }
     json_w_end_array(w);

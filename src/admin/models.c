@@ -17,20 +17,20 @@ static void write_members(struct json_writer *w, const struct model_version_row 
     char id[UUID_TEXT_MAX], hash[SHA256_TEXT_MAX];
     uuid_format(row->id, id);
     sha256_format(&row->folder_hash, hash);
-    admin_write_str(w, "id", id);
-    admin_write_str(w, "version", row->version.text);
-    admin_write_str(w, "model_type", row->model_type);
-    admin_write_str(w, "strategy_id", row->strategy_id.text);
-    admin_write_time(w, "trained_at", row->trained_at_ns);
-    admin_write_number(w, "training_duration_seconds", row->training_duration_seconds);
-    admin_write_i64(w, "training_dataset_size", row->training_dataset_size);
-    admin_write_bool(w, "is_active", row->is_active);
-    admin_write_bool(w, "is_warmup_mode", row->is_warmup_mode);
-    admin_write_time(w, "created_at", row->created_at_ns);
-    admin_write_time(w, "updated_at", row->updated_at_ns);
-    admin_write_str(w, "state", version_state_name(row->state));
-    admin_write_i64(w, "attempt", row->attempt);
-    admin_write_str(w, "folder_hash", hash);
+    json_m_str(w, "id", id);
+    json_m_str(w, "version", row->version.text);
+    json_m_str(w, "model_type", row->model_type);
+    json_m_str(w, "strategy_id", row->strategy_id.text);
+    json_m_time(w, "trained_at", row->trained_at_ns);
+    json_m_number(w, "training_duration_seconds", row->training_duration_seconds);
+    json_m_i64(w, "training_dataset_size", row->training_dataset_size);
+    json_m_bool(w, "is_active", row->is_active);
+    json_m_bool(w, "is_warmup_mode", row->is_warmup_mode);
+    json_m_time(w, "created_at", row->created_at_ns);
+    json_m_time(w, "updated_at", row->updated_at_ns);
+    json_m_str(w, "state", version_state_name(row->state));
+    json_m_i64(w, "attempt", row->attempt);
+    json_m_str(w, "folder_hash", hash);
     json_w_key(w, "verdict");
     if (row->verdict.len > 0)
         json_w_raw(w, row->verdict);
@@ -44,13 +44,13 @@ static void write_metric(struct json_writer *w, const struct quality_metric_row 
     uuid_format(row->id, id);
     uuid_format(row->model_version_id, version_id);
     json_w_object(w);
-    admin_write_str(w, "id", id);
-    admin_write_str(w, "model_version_id", version_id);
-    admin_write_str(w, "metric_name", row->metric_name);
-    admin_write_number(w, "metric_value", row->metric_value);
-    admin_write_str(w, "metric_type", quality_type_name(row->metric_type));
-    admin_write_time(w, "evaluated_at", row->evaluated_at_ns);
-    admin_write_i64(w, "evaluation_dataset_size", row->evaluation_dataset_size);
+    json_m_str(w, "id", id);
+    json_m_str(w, "model_version_id", version_id);
+    json_m_str(w, "metric_name", row->metric_name);
+    json_m_number(w, "metric_value", row->metric_value);
+    json_m_str(w, "metric_type", quality_type_name(row->metric_type));
+    json_m_time(w, "evaluated_at", row->evaluated_at_ns);
+    json_m_i64(w, "evaluation_dataset_size", row->evaluation_dataset_size);
     json_w_end_object(w);
 }
 
@@ -72,9 +72,9 @@ static void on_list(struct admin_query *query, size_t index, const struct pg_res
 {
     struct json_writer *w = query->w;
     if (index == 1) {
-        admin_write_i64(w, "total", pg_result_i64(result, 0, 0));
-        admin_write_i64(w, "limit", (int64_t)query->limit);
-        admin_write_i64(w, "offset", (int64_t)query->offset);
+        json_m_i64(w, "total", pg_result_i64(result, 0, 0));
+        json_m_i64(w, "limit", (int64_t)query->limit);
+        json_m_i64(w, "offset", (int64_t)query->offset);
         json_w_end_object(w);
         return;
     }
@@ -266,7 +266,7 @@ static void on_series(struct admin_query *query, size_t index, const struct pg_r
     if (!query->found || !admin_series_fits(query, pg_result_n_rows(result)))
         return;
     json_w_object(w);
-    admin_write_str(w, "model_version", query->version.text);
+    json_m_str(w, "model_version", query->version.text);
     admin_series_begin(query);
     for (size_t i = 0; i < pg_result_n_rows(result) && query->err == AL_OK; i++) {
         struct metric_point point;
@@ -274,9 +274,9 @@ static void on_series(struct admin_query *query, size_t index, const struct pg_r
         if (query->err != AL_OK)
             return;
         json_w_object(w);
-        admin_write_time(w, "timestamp", point.ts_ns);
-        admin_write_number(w, "value", point.value);
-        admin_write_str(w, "metric_name", point.metric_name);
+        json_m_time(w, "timestamp", point.ts_ns);
+        json_m_number(w, "value", point.value);
+        json_m_str(w, "metric_name", point.metric_name);
         json_w_end_object(w);
     }
     json_w_end_array(w);

@@ -43,7 +43,7 @@ static void tally_write(struct json_writer *w, const char *key, const struct tal
     json_w_key(w, key);
     json_w_object(w);
     for (size_t i = 0; i < tally->n; i++)
-        admin_write_i64(w, tally->items[i].name, (int64_t)tally->items[i].count);
+        json_m_i64(w, tally->items[i].name, (int64_t)tally->items[i].count);
     json_w_end_object(w);
 }
 
@@ -66,8 +66,8 @@ static void on_counts(struct admin_query *query, size_t index, const struct pg_r
         tally_add(&by_type, count.model_type, count.n_all);
     }
     json_w_object(query->w);
-    admin_write_i64(query->w, "active_models_count", (int64_t)n_active);
-    admin_write_i64(query->w, "total_models_count", (int64_t)n_all);
+    json_m_i64(query->w, "active_models_count", (int64_t)n_active);
+    json_m_i64(query->w, "total_models_count", (int64_t)n_all);
     tally_write(query->w, "models_by_strategy", &by_strategy);
     tally_write(query->w, "models_by_type", &by_type);
     json_w_end_object(query->w);
@@ -101,12 +101,12 @@ enum http_answer admin_monitoring_health(struct http_request *request, void *ctx
         return HTTP_ANSWERED;
     struct json_writer *w = http_json(request, 200);
     json_w_object(w);
-    admin_write_bool(w, "database_connected", live->database.ok);
-    admin_write_bool(w, "message_queue_connected",
-                     live->consume_connection.ok && live->publish_connection.ok);
-    admin_write_bool(w, "model_storage_accessible", live->model_storage.ok);
-    admin_write_i64(w, "active_models", (int64_t)admin_n_active(live));
-    admin_write_bool(w, "warmup_mode_enabled", any_warmup(live));
+    json_m_bool(w, "database_connected", live->database.ok);
+    json_m_bool(w, "message_queue_connected",
+                live->consume_connection.ok && live->publish_connection.ok);
+    json_m_bool(w, "model_storage_accessible", live->model_storage.ok);
+    json_m_i64(w, "active_models", (int64_t)admin_n_active(live));
+    json_m_bool(w, "warmup_mode_enabled", any_warmup(live));
     json_w_end_object(w);
     free(live);
     return HTTP_ANSWERED;
@@ -123,9 +123,9 @@ static void write_part(struct json_writer *w, const char *key, const struct admi
 {
     json_w_key(w, key);
     json_w_object(w);
-    admin_write_bool(w, "ok", part->ok);
-    admin_write_str(w, "state", part->state);
-    admin_write_text(w, "detail", part->detail);
+    json_m_bool(w, "ok", part->ok);
+    json_m_str(w, "state", part->state);
+    json_m_text(w, "detail", part->detail);
     json_w_end_object(w);
 }
 
@@ -133,9 +133,9 @@ static void write_progress(struct json_writer *w, const struct admin_strategy *s
 {
     json_w_key(w, "samples");
     json_w_object(w);
-    admin_write_i64(w, "samples", strategy->n_samples);
-    admin_write_number(w, "n_eff", finite_or_zero(strategy->n_eff));
-    admin_write_number(w, "needed", finite_or_zero(strategy->n_eff_needed));
+    json_m_i64(w, "samples", strategy->n_samples);
+    json_m_number(w, "n_eff", finite_or_zero(strategy->n_eff));
+    json_m_number(w, "needed", finite_or_zero(strategy->n_eff_needed));
     json_w_end_object(w);
     admin_write_training(w, "training", &strategy->id, &strategy->current);
     admin_write_training(w, "last_training", &strategy->id, &strategy->last);
@@ -145,8 +145,8 @@ static void write_progress(struct json_writer *w, const struct admin_strategy *s
         return;
     }
     json_w_object(w);
-    admin_write_str(w, "text", strategy->last_verdict);
-    admin_write_time(w, "at", strategy->last_verdict_at_ns);
+    json_m_str(w, "text", strategy->last_verdict);
+    json_m_time(w, "at", strategy->last_verdict_at_ns);
     json_w_end_object(w);
 }
 
@@ -158,9 +158,9 @@ static void write_markouts(struct json_writer *w, const struct admin_strategy *s
         const struct markout_mean *mean = &strategy->markouts[i];
         json_w_key(w, markout_lags[i].name);
         json_w_object(w);
-        admin_write_i64(w, "fills", (int64_t)mean->n);
-        admin_write_number(w, "mean", mean->n > 0 ? mean->mean : (double)NAN);
-        admin_write_number(w, "t", markout_mean_t(mean));
+        json_m_i64(w, "fills", (int64_t)mean->n);
+        json_m_number(w, "mean", mean->n > 0 ? mean->mean : (double)NAN);
+        json_m_number(w, "t", markout_mean_t(mean));
         json_w_end_object(w);
     }
     json_w_end_object(w);
@@ -169,21 +169,21 @@ static void write_markouts(struct json_writer *w, const struct admin_strategy *s
 static void write_strategy(struct json_writer *w, const struct admin_strategy *strategy)
 {
     json_w_object(w);
-    admin_write_str(w, "strategy_id", strategy->id.text);
-    admin_write_str(w, "mode", admin_mode_name(strategy->mode));
-    admin_write_text(w, "active_version", strategy->active_version.text);
-    admin_write_text(w, "active_type", strategy->active_kind);
-    admin_write_time(w, "active_since", strategy->active_since_ns);
+    json_m_str(w, "strategy_id", strategy->id.text);
+    json_m_str(w, "mode", admin_mode_name(strategy->mode));
+    json_m_text(w, "active_version", strategy->active_version.text);
+    json_m_text(w, "active_type", strategy->active_kind);
+    json_m_time(w, "active_since", strategy->active_since_ns);
     write_progress(w, strategy);
-    admin_write_number(w, "signals_per_minute", finite_or_zero(strategy->signals_per_minute));
-    admin_write_i64(w, "signals", (int64_t)strategy->n_signals);
-    admin_write_i64(w, "abstentions", (int64_t)strategy->n_abstentions);
-    admin_write_i64(w, "open_decisions", strategy->n_open_decisions);
-    admin_write_i64(w, "settled", (int64_t)strategy->n_settled);
-    admin_write_number(w, "pnl", finite_or_zero(strategy->pnl_settled));
-    admin_write_number(w, "win_rate", strategy->win_rate);
-    admin_write_number(w, "interval_nominal", strategy->interval_nominal);
-    admin_write_number(w, "interval_coverage", strategy->interval_coverage);
+    json_m_number(w, "signals_per_minute", finite_or_zero(strategy->signals_per_minute));
+    json_m_i64(w, "signals", (int64_t)strategy->n_signals);
+    json_m_i64(w, "abstentions", (int64_t)strategy->n_abstentions);
+    json_m_i64(w, "open_decisions", strategy->n_open_decisions);
+    json_m_i64(w, "settled", (int64_t)strategy->n_settled);
+    json_m_number(w, "pnl", finite_or_zero(strategy->pnl_settled));
+    json_m_number(w, "win_rate", strategy->win_rate);
+    json_m_number(w, "interval_nominal", strategy->interval_nominal);
+    json_m_number(w, "interval_coverage", strategy->interval_coverage);
     write_markouts(w, strategy);
     json_w_end_object(w);
 }
@@ -204,10 +204,10 @@ static void write_world(struct json_writer *w, const struct admin_live *live)
     write_part(w, "publish_connection", &live->publish_connection);
     write_part(w, "model_storage", &live->model_storage);
     admin_write_consumers(w, live);
-    admin_write_i64(w, "outbox_pending", (int64_t)live->outbox_pending);
-    admin_write_i64(w, "buffered_events", (int64_t)live->buffered_events);
-    admin_write_i64(w, "quarantined", (int64_t)live->n_quarantined);
-    admin_write_number(w, "loop_lag_p99_seconds", live->loop_lag_p99_seconds);
+    json_m_i64(w, "outbox_pending", (int64_t)live->outbox_pending);
+    json_m_i64(w, "buffered_events", (int64_t)live->buffered_events);
+    json_m_i64(w, "quarantined", (int64_t)live->n_quarantined);
+    json_m_number(w, "loop_lag_p99_seconds", live->loop_lag_p99_seconds);
 }
 
 static void write_strategies(struct json_writer *w, const struct admin_live *live)
@@ -217,8 +217,8 @@ static void write_strategies(struct json_writer *w, const struct admin_live *liv
         signals_per_minute += finite_or_zero(live->strategies[i].signals_per_minute);
         pnl += finite_or_zero(live->strategies[i].pnl_settled);
     }
-    admin_write_number(w, "signals_per_minute", signals_per_minute);
-    admin_write_number(w, "pnl", pnl);
+    json_m_number(w, "signals_per_minute", signals_per_minute);
+    json_m_number(w, "pnl", pnl);
     json_w_key(w, "strategies");
     json_w_array(w);
     for (size_t i = 0; i < live->n_strategies; i++)
@@ -234,16 +234,16 @@ enum http_answer admin_status_get(struct http_request *request, void *ctx)
         return HTTP_ANSWERED;
     struct json_writer *w = http_json(request, 200);
     json_w_object(w);
-    admin_write_time(w, "timestamp", live->now_ns);
-    admin_write_time(w, "market_time", live->market_now_ns);
-    admin_write_str(w, "service", admin->service);
-    admin_write_str(w, "version", admin->version);
-    admin_write_number(w, "uptime_seconds",
-                       (double)(live->now_ns - live->started_at_ns) / (double)NS_PER_S);
-    admin_write_str(w, "status", admin_health_name(admin_health_of(live)));
-    admin_write_str(w, "mode", common_mode(live));
-    admin_write_bool(w, "publishing", live->publishing);
-    admin_write_bool(w, "stopping", live->stopping);
+    json_m_time(w, "timestamp", live->now_ns);
+    json_m_time(w, "market_time", live->market_now_ns);
+    json_m_str(w, "service", admin->service);
+    json_m_str(w, "version", admin->version);
+    json_m_number(w, "uptime_seconds",
+                  (double)(live->now_ns - live->started_at_ns) / (double)NS_PER_S);
+    json_m_str(w, "status", admin_health_name(admin_health_of(live)));
+    json_m_str(w, "mode", common_mode(live));
+    json_m_bool(w, "publishing", live->publishing);
+    json_m_bool(w, "stopping", live->stopping);
     write_world(w, live);
     write_strategies(w, live);
     json_w_end_object(w);
@@ -260,9 +260,8 @@ enum http_answer admin_settings_get(struct http_request *request, void *ctx)
     settings_print_json(admin->settings, &items);
     struct json_writer *w = http_json(request, 200);
     json_w_object(w);
-    json_w_key(w, "items");
-    json_w_raw(w, buf_slice(&items));
-    admin_write_i64(w, "total", SETTING_COUNT);
+    json_m_raw(w, "items", buf_slice(&items));
+    json_m_i64(w, "total", SETTING_COUNT);
     json_w_end_object(w);
     buf_deinit(&items);
     return HTTP_ANSWERED;

@@ -27,7 +27,7 @@ static struct slice without(struct slice text, size_t front, size_t back)
 static void write_one(struct json_writer *w, const char *key, const char *text)
 {
     json_w_object(w);
-    admin_write_str(w, key, text);
+    json_m_str(w, key, text);
     json_w_end_object(w);
 }
 
@@ -35,7 +35,7 @@ static void write_reference(struct json_writer *w, struct slice name)
 {
     char text[96];
     snprintf(text, sizeof text, "#/components/schemas/%.*s", (int)name.len, name.ptr);
-    admin_write_str(w, "$ref", text);
+    json_m_str(w, "$ref", text);
 }
 
 /* The members that describe a type that is neither an array, a map nor nullable. */
@@ -48,10 +48,9 @@ static void write_plain(struct json_writer *w, struct slice type)
         return;
     }
     bool is_text = slice_is(type, "uuid") || slice_is(type, "time");
-    json_w_key(w, "type");
-    json_w_string(w, is_text ? SLICE("string") : type);
+    json_m_string(w, "type", is_text ? SLICE("string") : type);
     if (is_text)
-        admin_write_str(w, "format", slice_is(type, "uuid") ? "uuid" : "date-time");
+        json_m_str(w, "format", slice_is(type, "uuid") ? "uuid" : "date-time");
 }
 
 static void write_type(struct json_writer *w, struct slice type);
@@ -66,11 +65,11 @@ static void write_type_members(struct json_writer *w, struct slice type)
         write_one(w, "type", "null");
         json_w_end_array(w);
     } else if (ends_with(type, "[]")) {
-        admin_write_str(w, "type", "array");
+        json_m_str(w, "type", "array");
         json_w_key(w, "items");
         write_type(w, without(type, 0, 2));
     } else if (type.ptr[0] == '{') {
-        admin_write_str(w, "type", "object");
+        json_m_str(w, "type", "object");
         json_w_key(w, "additionalProperties");
         write_type(w, without(type, 1, 1));
     } else {
@@ -90,7 +89,7 @@ static void write_field(struct json_writer *w, const struct admin_field *field)
     json_w_key(w, field->name);
     json_w_object(w);
     write_type_members(w, slice_of(field->type));
-    admin_write_str(w, "description", field->help);
+    json_m_str(w, "description", field->help);
     json_w_end_object(w);
 }
 
@@ -116,8 +115,8 @@ static void write_schema(struct json_writer *w, const struct admin_schema *schem
 {
     json_w_key(w, schema->name);
     json_w_object(w);
-    admin_write_str(w, "type", "object");
-    admin_write_str(w, "description", schema->help);
+    json_m_str(w, "type", "object");
+    json_m_str(w, "description", schema->help);
     json_w_key(w, "properties");
     json_w_object(w);
     each_field(w, schema, write_field);
@@ -223,34 +222,34 @@ static void write_bounds(struct json_writer *w, const struct http_param *param)
         low = "minItems", high = "maxItems";
     if (low == NULL || param->min >= param->max)
         return;
-    admin_write_number(w, low, param->min);
-    admin_write_number(w, high, param->max);
+    json_m_number(w, low, param->min);
+    json_m_number(w, high, param->max);
 }
 
 static void write_param_schema(struct json_writer *w, const struct http_param *param)
 {
     json_w_object(w);
-    admin_write_str(w, "type", json_type_of(param->type));
+    json_m_str(w, "type", json_type_of(param->type));
     if (param->type == HTTP_TIME || param->type == HTTP_UUID)
-        admin_write_str(w, "format", param->type == HTTP_TIME ? "date-time" : "uuid");
+        json_m_str(w, "format", param->type == HTTP_TIME ? "date-time" : "uuid");
     if (param->type == HTTP_CHOICE)
         write_choices(w, param->choices);
     if (param->type == HTTP_TEXT && param->format != NULL)
-        admin_write_str(w, "pattern", param->format->pattern);
+        json_m_str(w, "pattern", param->format->pattern);
     write_bounds(w, param);
     write_as(w, "default", param->type, param->fallback);
     if (param->in == HTTP_BODY)
-        admin_write_str(w, "description", param->help);
+        json_m_str(w, "description", param->help);
     json_w_end_object(w);
 }
 
 static void write_param(struct json_writer *w, const struct http_param *param)
 {
     json_w_object(w);
-    admin_write_str(w, "name", param->name);
-    admin_write_str(w, "in", param->in == HTTP_PATH ? "path" : "query");
-    admin_write_bool(w, "required", param->required);
-    admin_write_str(w, "description", param->help);
+    json_m_str(w, "name", param->name);
+    json_m_str(w, "in", param->in == HTTP_PATH ? "path" : "query");
+    json_m_bool(w, "required", param->required);
+    json_m_str(w, "description", param->help);
     json_w_key(w, "schema");
     write_param_schema(w, param);
     write_as(w, "example", param->type, param->example);
@@ -283,7 +282,7 @@ static void write_body_schema(struct json_writer *w, const struct http_route *ro
 {
     json_w_key(w, "schema");
     json_w_object(w);
-    admin_write_str(w, "type", "object");
+    json_m_str(w, "type", "object");
     json_w_key(w, "properties");
     json_w_object(w);
     for (const struct http_param *param = route->params; param->name != NULL; param++) {
@@ -309,7 +308,7 @@ static void write_body(struct json_writer *w, const struct http_route *route)
         return;
     json_w_key(w, "requestBody");
     json_w_object(w);
-    admin_write_bool(w, "required", true);
+    json_m_bool(w, "required", true);
     json_w_key(w, "content");
     json_w_object(w);
     json_w_key(w, "application/json");
@@ -390,7 +389,7 @@ static void write_code(struct json_writer *w, const char *code, struct slice typ
     snprintf(key, sizeof key, "%.3s", code);
     json_w_key(w, key);
     json_w_object(w);
-    admin_write_str(w, "description", code_text(key));
+    json_m_str(w, "description", code_text(key));
     write_content(w, type);
     json_w_end_object(w);
 }
@@ -415,7 +414,7 @@ static void write_responses(struct json_writer *w, const struct http_route *rout
     json_w_object(w);
     json_w_key(w, "200");
     json_w_object(w);
-    admin_write_str(w, "description", route->summary);
+    json_m_str(w, "description", route->summary);
     if (is_content_type(route->answer))
         write_text_content(w, route->answer);
     else
@@ -453,8 +452,7 @@ static void write_operation_id(struct json_writer *w, const struct http_route *r
             id[n++] = '_';
     }
     n -= id[n - 1] == '_' ? 1 : 0;
-    json_w_key(w, "operationId");
-    json_w_string(w, (struct slice){id, n});
+    json_m_string(w, "operationId", (struct slice){id, n});
 }
 
 static void write_operation(struct json_writer *w, const struct http_route *route)
@@ -467,7 +465,7 @@ static void write_operation(struct json_writer *w, const struct http_route *rout
     json_w_array(w);
     json_w_str(w, route->area);
     json_w_end_array(w);
-    admin_write_str(w, "summary", route->summary);
+    json_m_str(w, "summary", route->summary);
     json_w_key(w, "security");
     json_w_array(w);
     if (route->auth == HTTP_GUARDED) { /* either with the key or without */
@@ -523,10 +521,10 @@ static void write_components(struct json_writer *w)
     json_w_object(w);
     json_w_key(w, "key");
     json_w_object(w);
-    admin_write_str(w, "type", "apiKey");
-    admin_write_str(w, "in", "header");
-    admin_write_str(w, "name", "X-API-Key");
-    admin_write_str(w, "description", "MODEL_SERVICE_API_KEY.");
+    json_m_str(w, "type", "apiKey");
+    json_m_str(w, "in", "header");
+    json_m_str(w, "name", "X-API-Key");
+    json_m_str(w, "description", "MODEL_SERVICE_API_KEY.");
     json_w_end_object(w);
     json_w_end_object(w);
     json_w_key(w, "schemas");
@@ -539,12 +537,12 @@ static void write_components(struct json_writer *w)
 
 static void write_info(struct json_writer *w)
 {
-    admin_write_str(w, "openapi", "3.1.0");
+    json_m_str(w, "openapi", "3.1.0");
     json_w_key(w, "info");
     json_w_object(w);
-    admin_write_str(w, "title", "alphaloop");
-    admin_write_str(w, "version", API_VERSION);
-    admin_write_str(
+    json_m_str(w, "title", "alphaloop");
+    json_m_str(w, "version", API_VERSION);
+    json_m_str(
         w, "description",
         "Trading signals that learn from their own executions. Errors are {\"detail\": text}, "
         "wrong parameters {\"detail\": [{loc, msg, type}]}. Times are ISO 8601 in UTC. Every "

@@ -16,21 +16,19 @@
 static void write_verdict(struct json_writer *w, const struct rollout_verdict_row *row)
 {
     json_w_object(w);
-    admin_write_time(w, "at", row->created_at_ns);
-    admin_write_time(w, "decided_at", row->at_ns > 0 ? row->at_ns : TIMESTAMP_NONE);
-    admin_write_str(w, "stage", rollout_stage_name(row->stage));
-    admin_write_str(w, "meaning", rollout_stage_meaning(row->stage));
-    admin_write_text(w, "against", row->against.text);
-    json_w_key(w, "why");
-    json_w_string(w, row->why);
-    json_w_key(w, "verdict");
-    json_w_string(w, row->verdict);
+    json_m_time(w, "at", row->created_at_ns);
+    json_m_time(w, "decided_at", row->at_ns > 0 ? row->at_ns : TIMESTAMP_NONE);
+    json_m_str(w, "stage", rollout_stage_name(row->stage));
+    json_m_str(w, "meaning", rollout_stage_meaning(row->stage));
+    json_m_text(w, "against", row->against.text);
+    json_m_string(w, "why", row->why);
+    json_m_string(w, "verdict", row->verdict);
     json_w_key(w, "numbers");
     if (row->numbers.len > 0)
         json_w_raw(w, row->numbers);
     else
         json_w_null(w);
-    admin_write_i64(w, "blocks", (int64_t)row->n_blocks);
+    json_m_i64(w, "blocks", (int64_t)row->n_blocks);
     json_w_end_object(w);
 }
 
@@ -40,7 +38,7 @@ static void write_verdicts(struct admin_query *query, const struct pg_result *re
     struct rollout_verdict_row row = {0};
     size_t n = pg_result_n_rows(result);
     json_w_object(w);
-    admin_write_str(w, "version", query->version.text);
+    json_m_str(w, "version", query->version.text);
     json_w_key(w, "items");
     json_w_array(w);
     for (size_t i = 0; i < n && query->err == AL_OK; i++) {
@@ -49,8 +47,8 @@ static void write_verdicts(struct admin_query *query, const struct pg_result *re
             write_verdict(w, &row);
     }
     json_w_end_array(w);
-    admin_write_text(w, "stage", n > 0 && query->err == AL_OK ? rollout_stage_name(row.stage) : "");
-    admin_write_i64(w, "total", (int64_t)n);
+    json_m_text(w, "stage", n > 0 && query->err == AL_OK ? rollout_stage_name(row.stage) : "");
+    json_m_i64(w, "total", (int64_t)n);
     json_w_end_object(w);
 }
 
@@ -87,22 +85,21 @@ static void write_shadow(struct json_writer *w, const struct shadow_view *shadow
     bool is_guard = shadow->stage == ROLLOUT_guard;
     bool judged = !is_guard && shadow->verdict.text[0] != '\0';
     json_w_object(w);
-    admin_write_str(w, "version", shadow->version.text);
-    admin_write_str(w, "stage", rollout_stage_name(shadow->stage));
-    admin_write_str(w, "meaning", rollout_stage_meaning(shadow->stage));
-    admin_write_number(w, "share", rollout_share(shadow->stage));
-    admin_write_time(w, "since",
-                     shadow->stage_since_ns > 0 ? shadow->stage_since_ns : TIMESTAMP_NONE);
-    admin_write_i64(w, "attempt", shadow->attempt);
-    admin_write_i64(w, "blocks", (int64_t)shadow->n_blocks);
-    admin_write_i64(w, "late", (int64_t)shadow->n_late);
-    admin_write_number(w, "evidence", judged ? shadow->verdict.e_better : NAN);
-    admin_write_number(w, "evidence_needed", judged ? 1 / shadow->verdict.level : NAN);
-    admin_write_number(w, "evidence_worse", judged ? shadow->verdict.e_worse : NAN);
-    admin_write_number(w, "cusum", is_guard ? shadow->cusum.level : NAN);
-    admin_write_number(w, "cusum_threshold",
-                       is_guard && shadow->cusum.n > 0 ? shadow->cusum.threshold : NAN);
-    admin_write_text(w, "verdict", shadow->verdict.text);
+    json_m_str(w, "version", shadow->version.text);
+    json_m_str(w, "stage", rollout_stage_name(shadow->stage));
+    json_m_str(w, "meaning", rollout_stage_meaning(shadow->stage));
+    json_m_number(w, "share", rollout_share(shadow->stage));
+    json_m_time(w, "since", shadow->stage_since_ns > 0 ? shadow->stage_since_ns : TIMESTAMP_NONE);
+    json_m_i64(w, "attempt", shadow->attempt);
+    json_m_i64(w, "blocks", (int64_t)shadow->n_blocks);
+    json_m_i64(w, "late", (int64_t)shadow->n_late);
+    json_m_number(w, "evidence", judged ? shadow->verdict.e_better : NAN);
+    json_m_number(w, "evidence_needed", judged ? 1 / shadow->verdict.level : NAN);
+    json_m_number(w, "evidence_worse", judged ? shadow->verdict.e_worse : NAN);
+    json_m_number(w, "cusum", is_guard ? shadow->cusum.level : NAN);
+    json_m_number(w, "cusum_threshold",
+                  is_guard && shadow->cusum.n > 0 ? shadow->cusum.threshold : NAN);
+    json_m_text(w, "verdict", shadow->verdict.text);
     json_w_end_object(w);
 }
 
@@ -110,13 +107,13 @@ static void write_rollout(struct json_writer *w, const struct rollout_view *view
 {
     bool has_model = view->active.text[0] != '\0';
     json_w_object(w);
-    admin_write_str(w, "strategy_id", view->strategy_id.text);
-    admin_write_text(w, "active_version", view->active.text);
-    admin_write_text(w, "chosen_by", !has_model ? "" : view->is_watched ? "evidence" : "a person");
-    admin_write_bool(w, "is_weak", view->is_weak);
-    admin_write_time(w, "expires_at", view->expires_ns);
-    admin_write_time(w, "cooling_until", view->cooling_until_ns);
-    admin_write_number(w, "block_seconds", (double)view->block_ns / (double)NS_PER_S);
+    json_m_str(w, "strategy_id", view->strategy_id.text);
+    json_m_text(w, "active_version", view->active.text);
+    json_m_text(w, "chosen_by", !has_model ? "" : view->is_watched ? "evidence" : "a person");
+    json_m_bool(w, "is_weak", view->is_weak);
+    json_m_time(w, "expires_at", view->expires_ns);
+    json_m_time(w, "cooling_until", view->cooling_until_ns);
+    json_m_number(w, "block_seconds", (double)view->block_ns / (double)NS_PER_S);
     json_w_key(w, "shadows");
     json_w_array(w);
     for (size_t i = 0; i < view->n_shadows; i++)
@@ -143,7 +140,7 @@ enum http_answer admin_rollout_get(struct http_request *request, void *ctx)
         n++;
     }
     json_w_end_array(w);
-    admin_write_i64(w, "total", (int64_t)n);
+    json_m_i64(w, "total", (int64_t)n);
     json_w_end_object(w);
     free(view);
     return HTTP_ANSWERED;

@@ -31,9 +31,9 @@ bool admin_window_read(struct http_request *request, struct admin_window *out)
 void admin_series_begin(struct admin_query *query)
 {
     struct json_writer *w = query->w;
-    admin_write_str(w, "granularity", granularity_name(query->window.granularity));
-    admin_write_time(w, "start_time", query->window.start_ns);
-    admin_write_time(w, "end_time", query->window.end_ns);
+    json_m_str(w, "granularity", granularity_name(query->window.granularity));
+    json_m_time(w, "start_time", query->window.start_ns);
+    json_m_time(w, "end_time", query->window.end_ns);
     json_w_key(w, "data_points");
     json_w_array(w);
 }

@@ -16,15 +16,15 @@ enum http_answer admin_root_get(struct http_request *request, void *ctx)
     const struct http_route *routes = admin_routes(&n_routes);
     struct json_writer *w = http_json(request, 200);
     json_w_object(w);
-    admin_write_str(w, "service", admin->service);
-    admin_write_str(w, "status", live->stopping ? "stopping" : "running");
-    admin_write_str(w, "version", admin->version);
+    json_m_str(w, "service", admin->service);
+    json_m_str(w, "status", live->stopping ? "stopping" : "running");
+    json_m_str(w, "version", admin->version);
     json_w_key(w, "endpoints");
     json_w_object(w);
     for (size_t i = 0; i < n_routes; i++) {
         char name[160];
         snprintf(name, sizeof name, "%s %s", http_method_name(routes[i].method), routes[i].path);
-        admin_write_str(w, name, routes[i].summary);
+        json_m_str(w, name, routes[i].summary);
     }
     json_w_end_object(w);
     json_w_end_object(w);

@@ -15,9 +15,9 @@ static void write_strategy(struct json_writer *w,
     const struct strategy_config *config =
         admin->config == NULL ? NULL : admin->config(admin->app, &strategy->id);
     json_w_object(w);
-    admin_write_str(w, "strategy_id", strategy->id.text);
-    admin_write_str(w, "mode", admin_mode_name(strategy->mode));
-    admin_write_text(w, "active_version", strategy->active_version.text);
+    json_m_str(w, "strategy_id", strategy->id.text);
+    json_m_str(w, "mode", admin_mode_name(strategy->mode));
+    json_m_text(w, "active_version", strategy->active_version.text);
     json_w_key(w, "config");
     if (config != NULL)
         strategy_config_write(config, w);
@@ -39,7 +39,7 @@ enum http_answer admin_strategies_list(struct http_request *request, void *ctx)
     for (size_t i = 0; i < live->n_strategies; i++)
         write_strategy(w, admin, &live->strategies[i]);
     json_w_end_array(w);
-    admin_write_i64(w, "total", (int64_t)live->n_strategies);
+    json_m_i64(w, "total", (int64_t)live->n_strategies);
     json_w_end_object(w);
     free(live);
     return HTTP_ANSWERED;
@@ -54,18 +54,18 @@ static void on_series(struct admin_query *query, size_t index, const struct pg_r
     if (!admin_series_fits(query, pg_result_n_rows(result)))
         return;
     json_w_object(w);
-    admin_write_str(w, "strategy_id", query->strategy_id.text);
+    json_m_str(w, "strategy_id", query->strategy_id.text);
     admin_series_begin(query);
     for (size_t i = 0; i < pg_result_n_rows(result); i++) {
         struct performance_point point;
         performance_read(result, i, &point);
         json_w_object(w);
-        admin_write_time(w, "timestamp", point.ts_ns);
-        admin_write_number(w, "success_rate", point.success_rate);
-        admin_write_number(w, "total_pnl", point.total_pnl);
-        admin_write_number(w, "avg_pnl", point.avg_pnl);
-        admin_write_i64(w, "total_orders", (int64_t)point.total_orders);
-        admin_write_i64(w, "successful_orders", (int64_t)point.successful_orders);
+        json_m_time(w, "timestamp", point.ts_ns);
+        json_m_number(w, "success_rate", point.success_rate);
+        json_m_number(w, "total_pnl", point.total_pnl);
+        json_m_number(w, "avg_pnl", point.avg_pnl);
+        json_m_i64(w, "total_orders", (int64_t)point.total_orders);
+        json_m_i64(w, "successful_orders", (int64_t)point.successful_orders);
         json_w_end_object(w);
     }
     json_w_end_array(w);
@@ -113,9 +113,9 @@ static enum http_answer answer_rolled_back(struct admin_action *action,
 {
     struct json_writer *w = http_json(request, 200);
     json_w_object(w);
-    admin_write_str(w, "strategy_id", action->strategy_id.text);
-    admin_write_text(w, "active_version", result->version.text);
-    admin_write_str(w, "message", result->text);
+    json_m_str(w, "strategy_id", action->strategy_id.text);
+    json_m_text(w, "active_version", result->version.text);
+    json_m_str(w, "message", result->text);
     json_w_end_object(w);
     return HTTP_ANSWERED;
 }

@@ -13,12 +13,12 @@
 static void write_strategy(struct json_writer *w, const struct admin_strategy *strategy)
 {
     json_w_object(w);
-    admin_write_str(w, "strategy_id", strategy->id.text);
-    admin_write_bool(w, "is_training", strategy->current.exists);
+    json_m_str(w, "strategy_id", strategy->id.text);
+    json_m_bool(w, "is_training", strategy->current.exists);
     admin_write_training(w, "current_training", &strategy->id, &strategy->current);
     admin_write_training(w, "last_training", &strategy->id, &strategy->last);
-    admin_write_time(w, "next_scheduled_training", strategy->next_scheduled_ns);
-    admin_write_i64(w, "buffered_events_count", strategy->n_samples_new);
+    json_m_time(w, "next_scheduled_training", strategy->next_scheduled_ns);
+    json_m_i64(w, "buffered_events_count", strategy->n_samples_new);
     json_w_end_object(w);
 }
 
@@ -54,13 +54,13 @@ enum http_answer admin_training_status(struct http_request *request, void *ctx)
     struct summary sum = summarise(live);
     struct json_writer *w = http_json(request, 200);
     json_w_object(w);
-    admin_write_bool(w, "is_training", sum.current != NULL);
+    json_m_bool(w, "is_training", sum.current != NULL);
     admin_write_training(w, "current_training", sum.current == NULL ? NULL : &sum.current->id,
                          sum.current == NULL ? NULL : &sum.current->current);
     admin_write_training(w, "last_training", sum.last == NULL ? NULL : &sum.last->id,
                          sum.last == NULL ? NULL : &sum.last->last);
-    admin_write_time(w, "next_scheduled_training", sum.next_ns);
-    admin_write_i64(w, "buffered_events_count", sum.n_new);
+    json_m_time(w, "next_scheduled_training", sum.next_ns);
+    json_m_i64(w, "buffered_events_count", sum.n_new);
     json_w_key(w, "strategies");
     json_w_array(w);
     for (size_t i = 0; i < live->n_strategies; i++)
@@ -81,9 +81,9 @@ static void write_result(struct http_request *request,
 {
     struct json_writer *w = http_json(request, 200);
     json_w_object(w);
-    admin_write_bool(w, word, value);
-    admin_write_str(w, "message", message);
-    admin_write_str(w, "strategy_id", strategy_id->text);
+    json_m_bool(w, word, value);
+    json_m_str(w, "message", message);
+    json_m_str(w, "strategy_id", strategy_id->text);
     json_w_end_object(w);
 }
 
@@ -162,17 +162,16 @@ static void write_run(struct json_writer *w, const struct training_run_row *row)
     char id[UUID_TEXT_MAX];
     uuid_format(row->id, id);
     json_w_object(w);
-    admin_write_str(w, "id", id);
-    admin_write_str(w, "strategy_id", row->strategy_id.text);
-    admin_write_str(w, "trigger", row->trigger);
-    admin_write_str(w, "state", training_state_name(row->state));
-    admin_write_time(w, "started_at", row->started_at_ns);
-    admin_write_time(w, "finished_at", row->finished_at_ns);
-    admin_write_i64(w, "dataset_size", row->n_samples);
-    admin_write_number(w, "n_eff", row->n_effective);
-    admin_write_text(w, "version", row->version.text);
-    json_w_key(w, "detail");
-    json_w_string(w, row->detail);
+    json_m_str(w, "id", id);
+    json_m_str(w, "strategy_id", row->strategy_id.text);
+    json_m_str(w, "trigger", row->trigger);
+    json_m_str(w, "state", training_state_name(row->state));
+    json_m_time(w, "started_at", row->started_at_ns);
+    json_m_time(w, "finished_at", row->finished_at_ns);
+    json_m_i64(w, "dataset_size", row->n_samples);
+    json_m_number(w, "n_eff", row->n_effective);
+    json_m_text(w, "version", row->version.text);
+    json_m_string(w, "detail", row->detail);
     json_w_end_object(w);
 }
 
@@ -191,7 +190,7 @@ static void on_runs(struct admin_query *query, size_t index, const struct pg_res
         write_run(w, &row);
     }
     json_w_end_array(w);
-    admin_write_i64(w, "limit", (int64_t)query->limit);
+    json_m_i64(w, "limit", (int64_t)query->limit);
     json_w_end_object(w);
 }
 
@@ -209,30 +208,18 @@ enum http_answer admin_training_runs(struct http_request *request, void *ctx)
 
 /* ---- GET /api/v1/training/runs/{run_id}/trials ---- */
 
-static void write_raw(struct json_writer *w, const char *key, struct slice json)
-{
-    json_w_key(w, key);
-    json_w_raw(w, json);
-}
-
-static void write_text(struct json_writer *w, const char *key, struct slice text)
-{
-    json_w_key(w, key);
-    json_w_string(w, text);
-}
-
 static void write_trial(struct json_writer *w, const struct training_trial_row *row)
 {
     json_w_object(w);
-    admin_write_i64(w, "trial", row->trial);
-    write_text(w, "verdict", row->verdict);
-    write_text(w, "kind", row->kind);
-    write_raw(w, "parameters", row->parameters);
-    write_text(w, "seed", row->seed);
-    admin_write_number(w, "log_loss", row->log_loss);
-    admin_write_number(w, "sharpe_ratio", row->sharpe_ratio);
-    admin_write_number(w, "seconds", row->seconds);
-    write_raw(w, "folds", row->folds);
+    json_m_i64(w, "trial", row->trial);
+    json_m_string(w, "verdict", row->verdict);
+    json_m_string(w, "kind", row->kind);
+    json_m_raw(w, "parameters", row->parameters);
+    json_m_string(w, "seed", row->seed);
+    json_m_number(w, "log_loss", row->log_loss);
+    json_m_number(w, "sharpe_ratio", row->sharpe_ratio);
+    json_m_number(w, "seconds", row->seconds);
+    json_m_raw(w, "folds", row->folds);
     json_w_end_object(w);
 }
 

@@ -95,44 +95,6 @@ struct model_version_id admin_version_param(const struct http_request *request)
     return id;
 }
 
-void admin_write_str(struct json_writer *w, const char *key, const char *text)
-{
-    json_w_key(w, key);
-    json_w_str(w, text);
-}
-
-void admin_write_text(struct json_writer *w, const char *key, const char *text)
-{
-    admin_write_str(w, key, text[0] == '\0' ? NULL : text);
-}
-
-void admin_write_i64(struct json_writer *w, const char *key, int64_t value)
-{
-    json_w_key(w, key);
-    json_w_i64(w, value);
-}
-
-void admin_write_number(struct json_writer *w, const char *key, double value)
-{
-    json_w_key(w, key);
-    if (isfinite(value))
-        json_w_double(w, value);
-    else
-        json_w_null(w);
-}
-
-void admin_write_bool(struct json_writer *w, const char *key, bool value)
-{
-    json_w_key(w, key);
-    json_w_bool(w, value);
-}
-
-void admin_write_time(struct json_writer *w, const char *key, int64_t ts_ns)
-{
-    json_w_key(w, key);
-    json_w_time(w, ts_ns);
-}
-
 void admin_write_consumers(struct json_writer *w, const struct admin_live *live)
 {
     json_w_key(w, "consumers");
@@ -140,12 +102,12 @@ void admin_write_consumers(struct json_writer *w, const struct admin_live *live)
     for (size_t i = 0; i < live->n_consumers; i++) {
         const struct admin_consumer *consumer = &live->consumers[i];
         json_w_object(w);
-        admin_write_str(w, "queue", consumer->queue);
-        admin_write_str(w, "state", consumer->part.state);
-        admin_write_bool(w, "required", consumer->required);
-        admin_write_i64(w, "received", (int64_t)consumer->n_received);
-        admin_write_time(w, "last_message_at", consumer->last_at_ns);
-        admin_write_text(w, "detail", consumer->part.detail);
+        json_m_str(w, "queue", consumer->queue);
+        json_m_str(w, "state", consumer->part.state);
+        json_m_bool(w, "required", consumer->required);
+        json_m_i64(w, "received", (int64_t)consumer->n_received);
+        json_m_time(w, "last_message_at", consumer->last_at_ns);
+        json_m_text(w, "detail", consumer->part.detail);
         json_w_end_object(w);
     }
     json_w_end_array(w);
@@ -162,20 +124,20 @@ void admin_write_training(struct json_writer *w,
         return;
     }
     json_w_object(w);
-    admin_write_str(w, "run_id", training->run_id);
-    admin_write_str(w, "strategy_id", strategy_id->text);
-    admin_write_str(w, "trigger", training->trigger);
-    admin_write_str(w, "stage", training->stage);
-    admin_write_number(w, "progress", isfinite(training->progress) ? training->progress : 0);
-    admin_write_time(w, "started_at", training->started_at_ns);
-    admin_write_time(w, "finished_at", training->finished_at_ns);
+    json_m_str(w, "run_id", training->run_id);
+    json_m_str(w, "strategy_id", strategy_id->text);
+    json_m_str(w, "trigger", training->trigger);
+    json_m_str(w, "stage", training->stage);
+    json_m_number(w, "progress", isfinite(training->progress) ? training->progress : 0);
+    json_m_time(w, "started_at", training->started_at_ns);
+    json_m_time(w, "finished_at", training->finished_at_ns);
     json_w_key(w, "dataset_size");
     if (training->n_rows >= 0)
         json_w_i64(w, training->n_rows);
     else
         json_w_null(w);
-    admin_write_text(w, "version", training->version);
-    admin_write_text(w, "outcome", training->outcome);
-    admin_write_text(w, "detail", training->detail);
+    json_m_text(w, "version", training->version);
+    json_m_text(w, "outcome", training->outcome);
+    json_m_text(w, "detail", training->detail);
     json_w_end_object(w);
 }

@@ -96,12 +96,9 @@ static void swap_in(struct activation *a)
     bool rolled_back = strcmp(a->why, "rollback") == 0 || strcmp(a->why, "guard") == 0;
     struct json_writer *w = events_begin(
         worker->events, rolled_back ? "model.rolled_back" : "model.activated", a->strategy_id.text);
-    json_w_key(w, "version");
-    json_w_str(w, warmup ? NULL : a->version.text);
-    json_w_key(w, "why");
-    json_w_str(w, a->why);
-    json_w_key(w, "reason");
-    json_w_str(w, a->step != NULL ? a->step->verdict.text : NULL);
+    json_m_str(w, "version", warmup ? NULL : a->version.text);
+    json_m_str(w, "why", a->why);
+    json_m_str(w, "reason", a->step != NULL ? a->step->verdict.text : NULL);
     json_w_key(w, "verdict");
     if (scorer != NULL)
         training_write_verdict(w, &scorer_manifest(scorer)->gate);

@@ -52,14 +52,10 @@ struct json_writer *events_begin(struct events *events, const char *type, const 
     json_w_init(w, &events->body);
     json_w_object(w);
     uuid_format(uuid_v7(wall_ns, &events->rng), events->id_text);
-    json_w_key(w, "event_id");
-    json_w_str(w, events->id_text);
-    json_w_key(w, "event_type");
-    json_w_str(w, type);
-    json_w_key(w, "timestamp");
-    json_w_time(w, wall_ns);
-    json_w_key(w, "strategy_id");
-    json_w_str(w, strategy_id);
+    json_m_str(w, "event_id", events->id_text);
+    json_m_str(w, "event_type", type);
+    json_m_time(w, "timestamp", wall_ns);
+    json_m_str(w, "strategy_id", strategy_id);
     return w;
 }
 

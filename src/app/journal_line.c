@@ -27,8 +27,7 @@ static void put_i64(struct json_writer *w, const char *key, int64_t value, int64
     if (value == unsaid)
         return;
     snprintf(text, sizeof(text), "%" PRId64, value);
-    json_w_key(w, key);
-    json_w_str(w, text); /* a JSON number keeps 53 bits in many readers */
+    json_m_str(w, key, text); /* a JSON number keeps 53 bits in many readers */
 }
 
 static void put_hex(struct json_writer *w, struct buf *scratch, struct slice bytes)
@@ -67,8 +66,7 @@ void journal_line_write(const struct journal_line *line, struct buf *out)
     struct json_writer w;
     json_w_init(&w, out);
     json_w_object(&w);
-    json_w_key(&w, "call");
-    json_w_str(&w, names[line->call]);
+    json_m_str(&w, "call", names[line->call]);
     put_i64(&w, "now", line->now_ns, TIMESTAMP_NONE);
     put_i64(&w, "wall", line->wall_ns, TIMESTAMP_NONE);
     put_i64(&w, "number", line->number, 0);

@@ -130,12 +130,9 @@ static enum al_err write_importance(const struct manifest *m,
                        m->version.text);
     json_w_init(&w, out);
     json_w_object(&w);
-    json_w_key(&w, "version");
-    json_w_str(&w, m->version.text);
-    json_w_key(&w, "strategy_id");
-    json_w_str(&w, m->strategy_id.text);
-    json_w_key(&w, "model_type");
-    json_w_str(&w, m->kind);
+    json_m_str(&w, "version", m->version.text);
+    json_m_str(&w, "strategy_id", m->strategy_id.text);
+    json_m_str(&w, "model_type", m->kind);
     json_w_key(&w, "rows");
     json_w_node(&w, json_get(importance, "rows"));
     json_w_key(&w, "features");

@@ -1,7 +1,6 @@
 #include "rollout_i.h"
 
 #include <assert.h>
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,33 +20,24 @@
 
 /* ---- numbers and rows ---- */
 
-static void write_number(struct json_writer *w, const char *key, double value)
-{
-    json_w_key(w, key);
-    if (isfinite(value))
-        json_w_double(w, value);
-    else
-        json_w_null(w);
-}
-
 static void write_verdict(struct json_writer *w, const struct rollout_step *step)
 {
     const struct rollout_verdict *v = &step->verdict;
-    write_number(w, "attempt", step->attempt);
-    write_number(w, "level", v->level);
-    write_number(w, "evidence_needed", 1 / v->level);
-    write_number(w, "evidence_better", v->e_better);
-    write_number(w, "evidence_worse", v->e_worse);
-    write_number(w, "blocks", (double)v->n_blocks);
-    write_number(w, "decisions", (double)v->n_decisions);
-    write_number(w, "mean_difference", v->mean_d);
-    write_number(w, "mean_utility", v->mean_u);
-    write_number(w, "mean_utility_incumbent", v->mean_incumbent);
-    write_number(w, "drawdown", v->drawdown);
-    write_number(w, "drawdown_incumbent", v->drawdown_incumbent);
-    write_number(w, "trades", (double)v->n_trades);
-    write_number(w, "trades_incumbent", (double)v->n_trades_incumbent);
-    write_number(w, "symbol_share", v->symbol_share);
+    json_m_number(w, "attempt", step->attempt);
+    json_m_number(w, "level", v->level);
+    json_m_number(w, "evidence_needed", 1 / v->level);
+    json_m_number(w, "evidence_better", v->e_better);
+    json_m_number(w, "evidence_worse", v->e_worse);
+    json_m_number(w, "blocks", (double)v->n_blocks);
+    json_m_number(w, "decisions", (double)v->n_decisions);
+    json_m_number(w, "mean_difference", v->mean_d);
+    json_m_number(w, "mean_utility", v->mean_u);
+    json_m_number(w, "mean_utility_incumbent", v->mean_incumbent);
+    json_m_number(w, "drawdown", v->drawdown);
+    json_m_number(w, "drawdown_incumbent", v->drawdown_incumbent);
+    json_m_number(w, "trades", (double)v->n_trades);
+    json_m_number(w, "trades_incumbent", (double)v->n_trades_incumbent);
+    json_m_number(w, "symbol_share", v->symbol_share);
 }
 
 static void write_numbers(struct buf *out, const struct rollout_step *step)
@@ -58,9 +48,9 @@ static void write_numbers(struct buf *out, const struct rollout_step *step)
     json_w_init(&w, out);
     json_w_object(&w);
     if (step->to == ROLLOUT_rolled_back) {
-        write_number(&w, "cusum", step->cusum.level);
-        write_number(&w, "cusum_threshold", step->cusum.threshold);
-        write_number(&w, "blocks", (double)step->cusum.n);
+        json_m_number(&w, "cusum", step->cusum.level);
+        json_m_number(&w, "cusum_threshold", step->cusum.threshold);
+        json_m_number(&w, "blocks", (double)step->cusum.n);
     } else {
         write_verdict(&w, step);
     }
@@ -187,10 +177,8 @@ static void tell(struct worker *worker, const struct rollout_step *step)
     if (rollout_is_shadow(step->to))
         return;
     struct json_writer *w = events_begin(worker->events, "model.rejected", step->strategy_id.text);
-    json_w_key(w, "version");
-    json_w_str(w, step->version.text);
-    json_w_key(w, "reason");
-    json_w_str(w, step->verdict.text);
+    json_m_str(w, "version", step->version.text);
+    json_m_str(w, "reason", step->verdict.text);
     json_w_key(w, "verdict");
     json_w_null(w);
     events_send(worker->events);

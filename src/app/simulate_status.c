@@ -52,36 +52,21 @@ void simulate_print_summary(const struct simulate_report *r, uint64_t n_refused_
            x->realized_pnl, x->unrealized_pnl);
 }
 
-static void put_u64(struct json_writer *w, const char *key, uint64_t value)
-{
-    json_w_key(w, key);
-    json_w_i64(w, (int64_t)value);
-}
-
-static void put_f64(struct json_writer *w, const char *key, double value)
-{
-    json_w_key(w, key);
-    if (isfinite(value))
-        json_w_double(w, value);
-    else
-        json_w_null(w);
-}
-
 static void put_exchange(struct json_writer *w, const struct exchange_stats *x)
 {
-    put_u64(w, "signals", x->n_signals);
-    put_u64(w, "duplicates", x->n_duplicates);
-    put_u64(w, "bad_signals", x->n_bad_signals);
-    put_u64(w, "orders", x->n_orders);
-    put_u64(w, "filled", x->n_filled);
-    put_u64(w, "partial", x->n_partial);
-    put_u64(w, "cancelled", x->n_cancelled);
-    put_u64(w, "rejected", x->n_rejected);
-    put_f64(w, "volume", x->volume);
-    put_f64(w, "fees", x->fees);
-    put_f64(w, "realized_pnl", x->realized_pnl);
-    put_f64(w, "unrealized_pnl", x->unrealized_pnl);
-    put_f64(w, "pnl", x->equity);
+    json_m_count(w, "signals", x->n_signals);
+    json_m_count(w, "duplicates", x->n_duplicates);
+    json_m_count(w, "bad_signals", x->n_bad_signals);
+    json_m_count(w, "orders", x->n_orders);
+    json_m_count(w, "filled", x->n_filled);
+    json_m_count(w, "partial", x->n_partial);
+    json_m_count(w, "cancelled", x->n_cancelled);
+    json_m_count(w, "rejected", x->n_rejected);
+    json_m_number(w, "volume", x->volume);
+    json_m_number(w, "fees", x->fees);
+    json_m_number(w, "realized_pnl", x->realized_pnl);
+    json_m_number(w, "unrealized_pnl", x->unrealized_pnl);
+    json_m_number(w, "pnl", x->equity);
 }
 
 static void write_json(const struct simulate_report *r, struct buf *out)
@@ -89,17 +74,14 @@ static void write_json(const struct simulate_report *r, struct buf *out)
     struct json_writer w;
     json_w_init(&w, out);
     json_w_object(&w);
-    json_w_key(&w, "phase");
-    json_w_str(&w, r->phase);
-    json_w_key(&w, "error");
-    json_w_str(&w, r->error);
-    json_w_key(&w, "market_time");
-    json_w_time(&w, r->market_ns);
-    put_f64(&w, "speed", r->speed);
-    put_f64(&w, "lag_seconds", r->lag_s);
-    put_u64(&w, "events", r->n_events);
-    put_u64(&w, "events_lost", r->n_lost);
-    put_u64(&w, "unread", r->backlog);
+    json_m_str(&w, "phase", r->phase);
+    json_m_str(&w, "error", r->error);
+    json_m_time(&w, "market_time", r->market_ns);
+    json_m_number(&w, "speed", r->speed);
+    json_m_number(&w, "lag_seconds", r->lag_s);
+    json_m_count(&w, "events", r->n_events);
+    json_m_count(&w, "events_lost", r->n_lost);
+    json_m_count(&w, "unread", r->backlog);
     put_exchange(&w, &r->exchange);
     json_w_end_object(&w);
     buf_putc(out, '\n');

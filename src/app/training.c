@@ -217,14 +217,10 @@ static void tell_finished(struct training *t)
     struct json_writer *w =
         events_begin(t->worker->events, failed ? "training.failed" : "training.finished",
                      t->of->strategy_id.text);
-    json_w_key(w, "outcome");
-    json_w_str(w, t->current.outcome);
-    json_w_key(w, "version");
-    json_w_str(w, t->current.version[0] != '\0' ? t->current.version : NULL);
-    json_w_key(w, "n_samples");
-    json_w_i64(w, t->current.n_rows);
-    json_w_key(w, "detail");
-    json_w_str(w, t->current.detail);
+    json_m_str(w, "outcome", t->current.outcome);
+    json_m_str(w, "version", t->current.version[0] != '\0' ? t->current.version : NULL);
+    json_m_i64(w, "n_samples", t->current.n_rows);
+    json_m_str(w, "detail", t->current.detail);
     events_send(t->worker->events);
 }
 
@@ -342,10 +338,8 @@ static void tell_rejected(struct training *t)
 {
     struct json_writer *w =
         events_begin(t->worker->events, "model.rejected", t->of->strategy_id.text);
-    json_w_key(w, "version");
-    json_w_str(w, t->current.version);
-    json_w_key(w, "reason");
-    json_w_str(w, t->end.reason);
+    json_m_str(w, "version", t->current.version);
+    json_m_str(w, "reason", t->end.reason);
     json_w_key(w, "verdict");
     training_write_verdict(w, &t->manifest->gate);
     events_send(t->worker->events);
@@ -513,10 +507,8 @@ static void tell_started(struct training *t)
              F_STR("trigger", t->current.trigger), F_I64("attempt", t->attempt));
     struct json_writer *w =
         events_begin(t->worker->events, "training.started", t->of->strategy_id.text);
-    json_w_key(w, "version");
-    json_w_str(w, t->job->version.text);
-    json_w_key(w, "trigger");
-    json_w_str(w, t->current.trigger);
+    json_m_str(w, "version", t->job->version.text);
+    json_m_str(w, "trigger", t->current.trigger);
     events_send(t->worker->events);
 }
 
@@ -614,10 +606,8 @@ static void tell_drift(struct training *t, const struct strategy_id *strategy_id
     log_warn("app", "train", NULL, EV("drift_detected"), F_STR("strategy_id", strategy_id->text),
              F_STR("version", active != NULL ? active->text : NULL), F_STR("why", reason));
     struct json_writer *w = events_begin(t->worker->events, "drift.detected", strategy_id->text);
-    json_w_key(w, "version");
-    json_w_str(w, active != NULL ? active->text : NULL);
-    json_w_key(w, "reason");
-    json_w_str(w, reason);
+    json_m_str(w, "version", active != NULL ? active->text : NULL);
+    json_m_str(w, "reason", reason);
     events_send(t->worker->events);
 }
 

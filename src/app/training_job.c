@@ -1,7 +1,6 @@
 #include "training_job_i.h"
 
 #include <assert.h>
-#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -205,19 +204,11 @@ static void register_metrics(struct pg_batch *batch,
 void training_write_verdict(struct json_writer *w, const struct manifest_gate *gate)
 {
     json_w_object(w);
-    json_w_key(w, "promote");
-    json_w_bool(w, gate->promote);
-    json_w_key(w, "rule");
-    json_w_str(w, gate->rule);
-    json_w_key(w, "reason");
-    json_w_str(w, gate->reason);
-    for (size_t i = 0; i < gate->n_numbers; i++) {
-        json_w_key(w, gate->numbers[i].name);
-        if (isfinite(gate->numbers[i].value))
-            json_w_double(w, gate->numbers[i].value);
-        else
-            json_w_null(w);
-    }
+    json_m_bool(w, "promote", gate->promote);
+    json_m_str(w, "rule", gate->rule);
+    json_m_str(w, "reason", gate->reason);
+    for (size_t i = 0; i < gate->n_numbers; i++)
+        json_m_number(w, gate->numbers[i].name, gate->numbers[i].value);
     json_w_end_object(w);
 }
 

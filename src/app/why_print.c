@@ -227,33 +227,6 @@ void why_print(const struct why *why)
 
 /* ---- for programs ---- */
 
-static void put_text(struct json_writer *w, const char *key, const char *text)
-{
-    json_w_key(w, key);
-    json_w_str(w, text[0] != '\0' ? text : NULL);
-}
-
-static void put_number(struct json_writer *w, const char *key, double value)
-{
-    json_w_key(w, key);
-    if (isfinite(value))
-        json_w_double(w, value);
-    else
-        json_w_null(w);
-}
-
-static void put_time(struct json_writer *w, const char *key, int64_t ts_ns)
-{
-    json_w_key(w, key);
-    json_w_time(w, ts_ns);
-}
-
-static void put_bool(struct json_writer *w, const char *key, bool value)
-{
-    json_w_key(w, key);
-    json_w_bool(w, value);
-}
-
 static void put_json(struct json_writer *w, const char *key, const struct buf *json)
 {
     json_w_key(w, key);
@@ -268,26 +241,26 @@ static void put_head(struct json_writer *w, const struct why *why)
     const struct decision *d = &why->decision;
     char id[UUID_TEXT_MAX];
     uuid_format(why->id, id);
-    put_text(w, "decision_id", id);
-    put_text(w, "kind", kind_of(why));
-    put_text(w, "strategy_id", d->strategy_id.text);
-    put_text(w, "asset", d->asset.text);
-    put_text(w, "action", side_name(d->side));
-    put_number(w, "amount", decimal_to_double(d->amount));
-    put_time(w, "decided_at", d->decided_at_ns);
-    put_text(w, "reason", d->reason == REASON_NONE ? "" : reason_name(d->reason));
-    put_number(w, "propensity", d->propensity);
-    put_number(w, "confidence", d->confidence);
-    put_number(w, "expected_value", d->expected_value);
-    put_text(w, "leaning", side_name(d->leaning));
-    put_number(w, "interval_lower", d->interval.lower);
-    put_number(w, "interval_upper", d->interval.upper);
-    put_number(w, "interval_coverage", d->interval.coverage);
-    put_bool(w, "is_warmup", d->is_warmup);
-    put_text(w, "heuristic", d->heuristic);
-    put_text(w, "status", status_of(why));
-    put_time(w, "published_at", why->published_at_ns);
-    put_text(w, "trace_id", d->trace_id.text);
+    json_m_text(w, "decision_id", id);
+    json_m_text(w, "kind", kind_of(why));
+    json_m_text(w, "strategy_id", d->strategy_id.text);
+    json_m_text(w, "asset", d->asset.text);
+    json_m_text(w, "action", side_name(d->side));
+    json_m_number(w, "amount", decimal_to_double(d->amount));
+    json_m_time(w, "decided_at", d->decided_at_ns);
+    json_m_text(w, "reason", d->reason == REASON_NONE ? "" : reason_name(d->reason));
+    json_m_number(w, "propensity", d->propensity);
+    json_m_number(w, "confidence", d->confidence);
+    json_m_number(w, "expected_value", d->expected_value);
+    json_m_text(w, "leaning", side_name(d->leaning));
+    json_m_number(w, "interval_lower", d->interval.lower);
+    json_m_number(w, "interval_upper", d->interval.upper);
+    json_m_number(w, "interval_coverage", d->interval.coverage);
+    json_m_bool(w, "is_warmup", d->is_warmup);
+    json_m_text(w, "heuristic", d->heuristic);
+    json_m_text(w, "status", status_of(why));
+    json_m_time(w, "published_at", why->published_at_ns);
+    json_m_text(w, "trace_id", d->trace_id.text);
 }
 
 static void put_snapshot(struct json_writer *w, const struct snapshot *s)
@@ -298,33 +271,33 @@ static void put_snapshot(struct json_writer *w, const struct snapshot *s)
         return;
     }
     json_w_object(w);
-    put_time(w, "timestamp", s->ts_event_ns);
-    put_number(w, "mid", s->mid);
-    put_number(w, "bid", s->bid);
-    put_number(w, "ask", s->ask);
-    put_number(w, "last_price", s->last_price);
-    put_number(w, "spread", s->spread);
-    put_number(w, "volume_24h", s->volume_24h);
-    put_number(w, "volatility", s->volatility);
-    put_number(w, "bid_depth", s->bid_depth);
-    put_number(w, "ask_depth", s->ask_depth);
+    json_m_time(w, "timestamp", s->ts_event_ns);
+    json_m_number(w, "mid", s->mid);
+    json_m_number(w, "bid", s->bid);
+    json_m_number(w, "ask", s->ask);
+    json_m_number(w, "last_price", s->last_price);
+    json_m_number(w, "spread", s->spread);
+    json_m_number(w, "volume_24h", s->volume_24h);
+    json_m_number(w, "volatility", s->volatility);
+    json_m_number(w, "bid_depth", s->bid_depth);
+    json_m_number(w, "ask_depth", s->ask_depth);
     json_w_end_object(w);
 }
 
 static void put_model(struct json_writer *w, const struct why *why)
 {
     const struct model_version_row *v = &why->version;
-    put_text(w, "model_version", why->decision.model_version.text);
+    json_m_text(w, "model_version", why->decision.model_version.text);
     json_w_key(w, "model");
     if (!why->has_version) {
         json_w_null(w);
         return;
     }
     json_w_object(w);
-    put_text(w, "version", v->version.text);
-    put_text(w, "model_type", v->model_type);
-    put_text(w, "state", version_state_name(v->state));
-    put_time(w, "trained_at", v->trained_at_ns);
+    json_m_text(w, "version", v->version.text);
+    json_m_text(w, "model_type", v->model_type);
+    json_m_text(w, "state", version_state_name(v->state));
+    json_m_time(w, "trained_at", v->trained_at_ns);
     put_json(w, "verdict", &why->verdict);
     json_w_end_object(w);
 }
@@ -335,9 +308,9 @@ static void put_features(struct json_writer *w, const struct why *why)
     json_w_array(w);
     for (size_t i = 0; i < why->decision.n_features; i++) {
         json_w_object(w);
-        put_text(w, "feature", why->set != NULL ? why->set->columns[i].name : "");
-        put_number(w, "value", (double)why->decision.features[i]);
-        put_bool(w, "oriented", why->set != NULL && why->set->columns[i].is_oriented);
+        json_m_text(w, "feature", why->set != NULL ? why->set->columns[i].name : "");
+        json_m_number(w, "value", (double)why->decision.features[i]);
+        json_m_bool(w, "oriented", why->set != NULL && why->set->columns[i].is_oriented);
         json_w_end_object(w);
     }
     json_w_end_array(w);
@@ -348,19 +321,19 @@ static void put_action(struct json_writer *w,
                        const struct why_action *action)
 {
     json_w_object(w);
-    put_text(w, "action", side_name(action->side));
-    put_bool(w, "chosen", action->side == why->decision.side);
-    put_number(w, "q", action->prediction.q);
-    put_number(w, "v", action->prediction.v);
-    put_number(w, "v_low", action->prediction.v_low);
-    put_number(w, "log_odds", action->log_odds);
-    put_number(w, "bias", action->bias);
+    json_m_text(w, "action", side_name(action->side));
+    json_m_bool(w, "chosen", action->side == why->decision.side);
+    json_m_number(w, "q", action->prediction.q);
+    json_m_number(w, "v", action->prediction.v);
+    json_m_number(w, "v_low", action->prediction.v_low);
+    json_m_number(w, "log_odds", action->log_odds);
+    json_m_number(w, "bias", action->bias);
     json_w_key(w, "contributions");
     json_w_array(w);
     for (size_t i = 0; i < why->set->n_columns; i++) {
         json_w_object(w);
-        put_text(w, "feature", why->set->columns[action->order[i]].name);
-        put_number(w, "contribution", action->contributions[action->order[i]]);
+        json_m_text(w, "feature", why->set->columns[action->order[i]].name);
+        json_m_number(w, "contribution", action->contributions[action->order[i]]);
         json_w_end_object(w);
     }
     json_w_end_array(w);
@@ -369,15 +342,15 @@ static void put_action(struct json_writer *w,
 
 static void put_explanation(struct json_writer *w, const struct why *why)
 {
-    put_bool(w, "explained", why->is_explained);
-    put_text(w, "unexplained", why->unexplained);
+    json_m_bool(w, "explained", why->is_explained);
+    json_m_text(w, "unexplained", why->unexplained);
     json_w_key(w, "actions");
     json_w_array(w);
     for (size_t i = 0; why->is_explained && i < COUNT_OF(why->actions); i++)
         put_action(w, why, &why->actions[i]);
     json_w_end_array(w);
-    put_text(w, "check", check_name(why->check));
-    put_text(w, "check_text", why->check_text);
+    json_m_text(w, "check", check_name(why->check));
+    json_m_text(w, "check_text", why->check_text);
 }
 
 static void put_executions(struct json_writer *w, const struct why *why)
@@ -387,11 +360,11 @@ static void put_executions(struct json_writer *w, const struct why *why)
     for (size_t i = 0; i < why->n_executions; i++) {
         const struct execution_view *e = &why->executions[i];
         json_w_object(w);
-        put_text(w, "order_id", e->order_id.text);
-        put_number(w, "price", e->price);
-        put_number(w, "quantity", e->quantity);
-        put_number(w, "fees", e->fees);
-        put_time(w, "executed_at", e->executed_at_ns);
+        json_m_text(w, "order_id", e->order_id.text);
+        json_m_number(w, "price", e->price);
+        json_m_number(w, "quantity", e->quantity);
+        json_m_number(w, "fees", e->fees);
+        json_m_time(w, "executed_at", e->executed_at_ns);
         json_w_end_object(w);
     }
     json_w_end_array(w);
@@ -399,21 +372,21 @@ static void put_executions(struct json_writer *w, const struct why *why)
 
 static void put_outcomes(struct json_writer *w, const struct why *why)
 {
-    put_text(w, "outcome", why->outcome);
+    json_m_text(w, "outcome", why->outcome);
     json_w_key(w, "outcomes");
     json_w_array(w);
     for (size_t i = 0; i < why->n_outcomes; i++) {
         const struct outcome_view *o = &why->outcomes[i];
         json_w_object(w);
-        put_text(w, "action", o->action);
-        put_bool(w, "policy_took", o->policy_took);
-        put_text(w, "evidence", o->is_own_fill ? "own_fill" : "market");
-        put_text(w, "barrier", o->barrier);
-        put_number(w, "gross_return", o->gross_return);
-        put_number(w, "cost_return", o->cost_return);
-        put_number(w, "net_return", o->net_return);
-        put_number(w, "fill_fraction", o->fill_fraction);
-        put_time(w, "reached_at", o->t1_ns);
+        json_m_text(w, "action", o->action);
+        json_m_bool(w, "policy_took", o->policy_took);
+        json_m_text(w, "evidence", o->is_own_fill ? "own_fill" : "market");
+        json_m_text(w, "barrier", o->barrier);
+        json_m_number(w, "gross_return", o->gross_return);
+        json_m_number(w, "cost_return", o->cost_return);
+        json_m_number(w, "net_return", o->net_return);
+        json_m_number(w, "fill_fraction", o->fill_fraction);
+        json_m_time(w, "reached_at", o->t1_ns);
         json_w_end_object(w);
     }
     json_w_end_array(w);

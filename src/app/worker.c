@@ -107,10 +107,8 @@ void worker_mode_changed(struct worker *worker, const struct strategy_id *strate
              F_STR("mode", mode), F_STR("version", active != NULL ? active->text : NULL));
     metric_set(METRIC_model_is_active, active != NULL, strategy_id->text, NULL);
     struct json_writer *w = events_begin(worker->events, "mode.changed", strategy_id->text);
-    json_w_key(w, "mode");
-    json_w_str(w, mode);
-    json_w_key(w, "version");
-    json_w_str(w, active != NULL ? active->text : NULL);
+    json_m_str(w, "mode", mode);
+    json_m_str(w, "version", active != NULL ? active->text : NULL);
     events_send(worker->events);
 }
 

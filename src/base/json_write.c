@@ -157,6 +157,14 @@ void json_w_double(struct json_writer *w, double value)
     buf_puts(w->out, text);
 }
 
+void json_w_number(struct json_writer *w, double value)
+{
+    if (isfinite(value))
+        json_w_double(w, value);
+    else
+        json_w_null(w);
+}
+
 void json_w_i64(struct json_writer *w, int64_t value)
 {
     before_value(w);
@@ -216,6 +224,66 @@ void json_w_node(struct json_writer *w, struct json_node *node)
     } else {
         json_w_null(w);
     }
+}
+
+/* ---- members ---- */
+
+void json_m_string(struct json_writer *w, const char *key, struct slice text)
+{
+    json_w_key(w, key);
+    json_w_string(w, text);
+}
+
+void json_m_str(struct json_writer *w, const char *key, const char *text)
+{
+    json_w_key(w, key);
+    json_w_str(w, text);
+}
+
+void json_m_text(struct json_writer *w, const char *key, const char *text)
+{
+    json_m_str(w, key, text[0] == '\0' ? NULL : text);
+}
+
+void json_m_double(struct json_writer *w, const char *key, double value)
+{
+    json_w_key(w, key);
+    json_w_double(w, value);
+}
+
+void json_m_number(struct json_writer *w, const char *key, double value)
+{
+    json_w_key(w, key);
+    json_w_number(w, value);
+}
+
+void json_m_i64(struct json_writer *w, const char *key, int64_t value)
+{
+    json_w_key(w, key);
+    json_w_i64(w, value);
+}
+
+void json_m_count(struct json_writer *w, const char *key, uint64_t value)
+{
+    json_m_i64(w, key, (int64_t)value);
+}
+
+void json_m_bool(struct json_writer *w, const char *key, bool value)
+{
+    json_w_key(w, key);
+    json_w_bool(w, value);
+}
+
+void json_m_time(struct json_writer *w, const char *key, int64_t ts_ns)
+{
+    json_w_key(w, key);
+    json_w_time(w, ts_ns);
+}
+
+void json_m_raw(struct json_writer *w, const char *key, struct slice json)
+{
+    json_w_key(w, key);
+    json_w_raw(w, json);
 }
 
 static void new_line(struct buf *out, int level)

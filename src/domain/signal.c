@@ -166,29 +166,17 @@ bool signal_is_valid(const struct decision *decision,
 
 /* ---- writing ---- */
 
-static void write_text(struct json_writer *w, const char *key, const char *text)
-{
-    json_w_key(w, key);
-    json_w_str(w, text);
-}
-
-static void write_number(struct json_writer *w, const char *key, double value)
-{
-    json_w_key(w, key);
-    json_w_double(w, value);
-}
-
 static void write_finite(struct json_writer *w, const char *key, double value)
 {
     if (isfinite(value))
-        write_number(w, key, value);
+        json_m_double(w, key, value);
 }
 
 static void write_uuid(struct json_writer *w, const char *key, struct uuid id)
 {
     char text[UUID_TEXT_MAX];
     uuid_format(id, text);
-    write_text(w, key, text);
+    json_m_str(w, key, text);
 }
 
 /* "123.40": the digits of the decimal itself, cut after the two that may be other than 0. */
@@ -196,8 +184,7 @@ static void write_amount(struct json_writer *w, struct decimal amount)
 {
     char text[DECIMAL_TEXT_MAX];
     size_t len = decimal_format(amount, text);
-    json_w_key(w, "amount");
-    json_w_raw(w, (struct slice){text, len - 6});
+    json_m_raw(w, "amount", (struct slice){text, len - 6});
 }
 
 static void write_depth(struct json_writer *w, const struct snapshot *snapshot)
@@ -208,8 +195,8 @@ static void write_depth(struct json_writer *w, const struct snapshot *snapshot)
         return;
     }
     json_w_object(w);
-    write_number(w, "bid_depth", snapshot->bid_depth);
-    write_number(w, "ask_depth", snapshot->ask_depth);
+    json_m_double(w, "bid_depth", snapshot->bid_depth);
+    json_m_double(w, "ask_depth", snapshot->ask_depth);
     json_w_end_object(w);
 }
 
@@ -234,10 +221,10 @@ static void write_snapshot(struct json_writer *w,
 {
     json_w_key(w, "market_data_snapshot");
     json_w_object(w);
-    write_number(w, "price", d->snapshot.mid);
-    write_number(w, "spread", d->snapshot.spread);
-    write_number(w, "volume_24h", d->snapshot.volume_24h);
-    write_number(w, "volatility", d->snapshot.volatility);
+    json_m_double(w, "price", d->snapshot.mid);
+    json_m_double(w, "spread", d->snapshot.spread);
+    json_m_double(w, "volume_24h", d->snapshot.volume_24h);
+    json_m_double(w, "volatility", d->snapshot.volatility);
     write_depth(w, &d->snapshot);
     write_indicators(w, d, x);
     json_w_end_object(w);
@@ -259,8 +246,7 @@ static void write_reasoning(struct json_writer *w,
         buf_printf(&text, "%s: expected %.4f %% net with probability %.3f of a gain by model %s",
                    side_name(d->side), d->expected_value * 100, d->confidence,
                    d->model_version.text);
-    json_w_key(w, "reasoning");
-    json_w_string(w, buf_slice(&text));
+    json_m_string(w, "reasoning", buf_slice(&text));
     buf_deinit(&text);
 }
 
@@ -268,22 +254,22 @@ static void write_exit(struct json_writer *w,
                        const struct decision *d,
                        const struct signal_extra *x)
 {
-    write_text(w, "exit_reason", reason_name(d->reason));
-    write_number(w, "exit_fraction", x->exit_fraction);
-    write_text(w, "position_id", x->position_id);
+    json_m_str(w, "exit_reason", reason_name(d->reason));
+    json_m_double(w, "exit_fraction", x->exit_fraction);
+    json_m_str(w, "position_id", x->position_id);
 }
 
 static void write_entry(struct json_writer *w, const struct decision *d)
 {
     write_finite(w, "expected_value", d->expected_value);
     if (isfinite(d->interval.lower) && isfinite(d->interval.upper)) {
-        write_number(w, "interval_lower", d->interval.lower);
-        write_number(w, "interval_upper", d->interval.upper);
-        write_number(w, "interval_coverage", d->interval.coverage);
+        json_m_double(w, "interval_lower", d->interval.lower);
+        json_m_double(w, "interval_upper", d->interval.upper);
+        json_m_double(w, "interval_coverage", d->interval.coverage);
     }
     write_finite(w, "horizon_seconds", (double)d->horizon_ns / (double)NS_PER_S);
     if (d->heuristic[0] != '\0')
-        write_text(w, "heuristic", d->heuristic);
+        json_m_str(w, "heuristic", d->heuristic);
 }
 
 /* The short words, then the features that weighed most. */
@@ -309,20 +295,15 @@ static void write_explanation(struct json_writer *w, const struct explanation *e
     json_w_array(w);
     for (size_t i = 0; i < e->n; i++) {
         json_w_object(w);
-        write_text(w, "feature", e->top[i].feature);
-        json_w_key(w, "value");
-        if (isfinite(e->top[i].value))
-            json_w_double(w, (double)e->top[i].value);
-        else
-            json_w_null(w);
-        json_w_key(w, "oriented");
-        json_w_bool(w, e->top[i].is_oriented);
-        write_number(w, "contribution", e->top[i].log_odds);
+        json_m_str(w, "feature", e->top[i].feature);
+        json_m_number(w, "value", e->top[i].value);
+        json_m_bool(w, "oriented", e->top[i].is_oriented);
+        json_m_double(w, "contribution", e->top[i].log_odds);
         json_w_end_object(w);
     }
     json_w_end_array(w);
-    write_number(w, "contribution_rest", e->rest);
-    write_number(w, "contribution_bias", e->bias);
+    json_m_double(w, "contribution_rest", e->rest);
+    json_m_double(w, "contribution_bias", e->bias);
 }
 
 static void write_metadata(struct json_writer *w,
@@ -332,11 +313,11 @@ static void write_metadata(struct json_writer *w,
     json_w_key(w, "metadata");
     json_w_object(w);
     write_reasoning(w, d, x);
-    write_number(w, "risk_score", x->risk_score);
+    json_m_double(w, "risk_score", x->risk_score);
     write_uuid(w, "decision_id", d->decision_id);
-    write_number(w, "propensity", d->propensity);
+    json_m_double(w, "propensity", d->propensity);
     write_reasons(w, x);
-    write_text(w, "kind", d->kind == DECISION_EXIT ? "exit" : "entry");
+    json_m_str(w, "kind", d->kind == DECISION_EXIT ? "exit" : "entry");
     if (d->kind == DECISION_EXIT)
         write_exit(w, d, x);
     else
@@ -356,19 +337,17 @@ void signal_body_write(const struct decision *decision,
     json_w_init(&w, out);
     json_w_object(&w);
     write_uuid(&w, "signal_id", decision->decision_id);
-    write_text(&w, "signal_type", side_name(decision->side));
-    write_text(&w, "asset", decision->asset.text);
+    json_m_str(&w, "signal_type", side_name(decision->side));
+    json_m_str(&w, "asset", decision->asset.text);
     write_amount(&w, decision->amount);
-    write_number(&w, "confidence", decision->confidence);
-    json_w_key(&w, "timestamp");
-    json_w_time(&w, decision->decided_at_ns);
-    write_text(&w, "strategy_id", decision->strategy_id.text);
-    write_text(&w, "model_version",
+    json_m_double(&w, "confidence", decision->confidence);
+    json_m_time(&w, "timestamp", decision->decided_at_ns);
+    json_m_str(&w, "strategy_id", decision->strategy_id.text);
+    json_m_str(&w, "model_version",
                decision->model_version.text[0] != '\0' ? decision->model_version.text : NULL);
-    json_w_key(&w, "is_warmup");
-    json_w_bool(&w, decision->is_warmup);
+    json_m_bool(&w, "is_warmup", decision->is_warmup);
     write_snapshot(&w, decision, extra);
     write_metadata(&w, decision, extra);
-    write_text(&w, "trace_id", decision->trace_id.text);
+    json_m_str(&w, "trace_id", decision->trace_id.text);
     json_w_end_object(&w);
 }

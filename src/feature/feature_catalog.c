@@ -82,26 +82,18 @@ static const struct indicator *row_indicator(const struct feature_row *row)
     return indicator;
 }
 
-static void write_text(struct json_writer *w, const char *key, const char *text)
-{
-    json_w_key(w, key);
-    json_w_str(w, text);
-}
-
 static void write_row(struct json_writer *w, const struct feature_row *row)
 {
     const struct indicator *indicator = row_indicator(row);
     json_w_object(w);
-    write_text(w, "name", row->name);
-    write_text(w, "indicator", row->indicator);
-    write_text(w, "summary", indicator->summary);
-    write_text(w, "feed", indicator_feed_name(indicator->feed));
+    json_m_str(w, "name", row->name);
+    json_m_str(w, "indicator", row->indicator);
+    json_m_str(w, "summary", indicator->summary);
+    json_m_str(w, "feed", indicator_feed_name(indicator->feed));
     json_w_key(w, "options");
     json_w_object(w);
-    for (size_t i = 0; i < indicator_n_options(indicator); i++) {
-        json_w_key(w, indicator->options[i].name);
-        json_w_double(w, row_option(row, indicator, i));
-    }
+    for (size_t i = 0; i < indicator_n_options(indicator); i++)
+        json_m_double(w, indicator->options[i].name, row_option(row, indicator, i));
     json_w_end_object(w);
     json_w_key(w, "sets");
     json_w_array(w);
@@ -116,16 +108,12 @@ static void write_row(struct json_writer *w, const struct feature_row *row)
 static void write_option(struct json_writer *w, const struct indicator_option *option)
 {
     json_w_object(w);
-    write_text(w, "name", option->name);
-    write_text(w, "help", option->help);
-    json_w_key(w, "default");
-    json_w_double(w, option->value);
-    json_w_key(w, "min");
-    json_w_double(w, option->min);
-    json_w_key(w, "max");
-    json_w_double(w, option->max);
-    json_w_key(w, "integer");
-    json_w_bool(w, option->is_integer);
+    json_m_str(w, "name", option->name);
+    json_m_str(w, "help", option->help);
+    json_m_double(w, "default", option->value);
+    json_m_double(w, "min", option->min);
+    json_m_double(w, "max", option->max);
+    json_m_bool(w, "integer", option->is_integer);
     json_w_end_object(w);
 }
 
@@ -145,28 +133,20 @@ static void write_indicator(struct json_writer *w, const struct indicator *indic
     double options[INDICATOR_OPTIONS_MAX];
     defaults_of(indicator, options);
     json_w_object(w);
-    write_text(w, "name", indicator->name);
-    write_text(w, "summary", indicator->summary);
-    write_text(w, "formula", indicator->formula);
-    write_text(w, "source", indicator->source);
-    write_text(w, "edge_cases", indicator->edge_cases);
-    write_text(w, "feed", indicator_feed_name(indicator->feed));
-    json_w_key(w, "version");
-    json_w_i64(w, indicator->version);
-    json_w_key(w, "directional");
-    json_w_bool(w, indicator->is_directional);
-    json_w_key(w, "neutral");
-    json_w_double(w, indicator->neutral);
-    json_w_key(w, "one_sided");
-    json_w_bool(w, indicator->is_one_sided);
-    json_w_key(w, "min");
-    json_w_double(w, indicator->min);
-    json_w_key(w, "max");
-    json_w_double(w, indicator->max);
-    json_w_key(w, "warmup_inputs");
-    json_w_i64(w, (int64_t)warmup_inputs(indicator, options));
-    json_w_key(w, "warmup_seconds");
-    json_w_double(w,
+    json_m_str(w, "name", indicator->name);
+    json_m_str(w, "summary", indicator->summary);
+    json_m_str(w, "formula", indicator->formula);
+    json_m_str(w, "source", indicator->source);
+    json_m_str(w, "edge_cases", indicator->edge_cases);
+    json_m_str(w, "feed", indicator_feed_name(indicator->feed));
+    json_m_i64(w, "version", indicator->version);
+    json_m_bool(w, "directional", indicator->is_directional);
+    json_m_double(w, "neutral", indicator->neutral);
+    json_m_bool(w, "one_sided", indicator->is_one_sided);
+    json_m_double(w, "min", indicator->min);
+    json_m_double(w, "max", indicator->max);
+    json_m_i64(w, "warmup_inputs", (int64_t)warmup_inputs(indicator, options));
+    json_m_double(w, "warmup_seconds",
                   indicator->warmup_ns == NULL ? 0 : (double)indicator->warmup_ns(options) / 1e9);
     json_w_key(w, "options");
     json_w_array(w);
@@ -195,8 +175,8 @@ void feature_catalog_json(struct buf *out)
     json_w_array(&w);
     for (size_t i = 0; i < COUNT_OF(sets); i++) {
         json_w_object(&w);
-        write_text(&w, "name", sets[i].name);
-        write_text(&w, "help", sets[i].help);
+        json_m_str(&w, "name", sets[i].name);
+        json_m_str(&w, "help", sets[i].help);
         json_w_key(&w, "also_at");
         json_w_array(&w);
         for (size_t k = 0; k < FEATURE_SET_ALSO_MAX && sets[i].also[k] != 0; k++)
@@ -213,25 +193,19 @@ static void write_column(struct json_writer *w,
                          const struct feature_column *column)
 {
     json_w_object(w);
-    write_text(w, "name", column->name);
-    write_text(w, "indicator", column->indicator->name);
-    json_w_key(w, "version");
-    json_w_i64(w, column->indicator->version);
+    json_m_str(w, "name", column->name);
+    json_m_str(w, "indicator", column->indicator->name);
+    json_m_i64(w, "version", column->indicator->version);
     json_w_key(w, "options");
     json_w_object(w);
-    for (size_t i = 0; i < indicator_n_options(column->indicator); i++) {
-        json_w_key(w, column->indicator->options[i].name);
-        json_w_double(w, column->options[i]);
-    }
+    for (size_t i = 0; i < indicator_n_options(column->indicator); i++)
+        json_m_double(w, column->indicator->options[i].name, column->options[i]);
     json_w_end_object(w);
-    json_w_key(w, "timeframe_seconds");
-    json_w_i64(w, column->timeframe_ns / NS_PER_S);
-    json_w_key(w, "oriented");
-    json_w_bool(w, column->is_oriented);
-    json_w_key(w, "neutral");
-    json_w_double(w, (double)column->neutral);
+    json_m_i64(w, "timeframe_seconds", column->timeframe_ns / NS_PER_S);
+    json_m_bool(w, "oriented", column->is_oriented);
+    json_m_double(w, "neutral", (double)column->neutral);
     if (&set->columns[column->mirror] != column)
-        write_text(w, "mirror", set->columns[column->mirror].name);
+        json_m_str(w, "mirror", set->columns[column->mirror].name);
     json_w_end_object(w);
 }
 
@@ -242,7 +216,7 @@ void feature_set_json(const struct feature_set *set, struct buf *out)
     sha256_format(&set->schema_hash, hash);
     json_w_init(&w, out);
     json_w_object(&w);
-    write_text(&w, "schema_hash", hash);
+    json_m_str(&w, "schema_hash", hash);
     json_w_key(&w, "columns");
     json_w_array(&w);
     for (size_t i = 0; i < set->n_columns; i++)

@@ -77,24 +77,18 @@ enum al_err exchange_read_signal(struct json_reader *reader,
 
 /* ---- order events ---- */
 
-static void put_str(struct json_writer *w, const char *key, const char *text)
-{
-    json_w_key(w, key);
-    json_w_str(w, text);
-}
-
 static void put_uuid(struct json_writer *w, const char *key, struct uuid id)
 {
     char text[UUID_TEXT_MAX];
     uuid_format(id, text);
-    put_str(w, key, text);
+    json_m_str(w, key, text);
 }
 
 static void put_decimal(struct json_writer *w, const char *key, struct decimal value)
 {
     char text[DECIMAL_TEXT_MAX];
     decimal_format(value, text);
-    put_str(w, key, text);
+    json_m_str(w, key, text);
 }
 
 /* A double as a decimal string; null when it is none. */
@@ -104,25 +98,7 @@ static void put_number(struct json_writer *w, const char *key, double value)
     if (isfinite(value) && decimal_from_double(value, &exact) == AL_OK)
         put_decimal(w, key, exact);
     else
-        put_str(w, key, NULL);
-}
-
-static void put_double(struct json_writer *w, const char *key, double value)
-{
-    json_w_key(w, key);
-    json_w_double(w, value);
-}
-
-static void put_time(struct json_writer *w, const char *key, int64_t ts_ns)
-{
-    json_w_key(w, key);
-    json_w_time(w, ts_ns);
-}
-
-static void put_bool(struct json_writer *w, const char *key, bool value)
-{
-    json_w_key(w, key);
-    json_w_bool(w, value);
+        json_m_str(w, key, NULL);
 }
 
 static struct decimal average_price(const struct exchange_order *order)
@@ -146,22 +122,22 @@ static void put_order(struct json_writer *w,
     put_uuid(w, "id", order->row_id);
     put_uuid(w, "order_id", order->order_id);
     put_uuid(w, "signal_id", order->signal.signal_id);
-    put_str(w, "asset", order->signal.asset.text);
-    put_str(w, "side", side_name(order->signal.side));
-    put_str(w, "order_type", "market");
+    json_m_str(w, "asset", order->signal.asset.text);
+    json_m_str(w, "side", side_name(order->signal.side));
+    json_m_str(w, "order_type", "market");
     put_decimal(w, "quantity", order->quantity);
-    put_str(w, "price", NULL);
-    put_str(w, "status", type == ORDER_EVENT_created ? "pending" : order_event_type_name(type));
+    json_m_str(w, "price", NULL);
+    json_m_str(w, "status", type == ORDER_EVENT_created ? "pending" : order_event_type_name(type));
     put_decimal(w, "filled_quantity", order->filled);
     if (has_fill)
         put_decimal(w, "average_price", average_price(order));
     else
-        put_str(w, "average_price", NULL);
+        json_m_str(w, "average_price", NULL);
     put_decimal(w, "fees", order->fees);
-    put_time(w, "created_at", order->created_ns);
-    put_time(w, "updated_at", ts_ns);
-    put_time(w, "executed_at", has_fill ? ts_ns : TIMESTAMP_NONE);
-    put_bool(w, "is_dry_run", is_dry_run);
+    json_m_time(w, "created_at", order->created_ns);
+    json_m_time(w, "updated_at", ts_ns);
+    json_m_time(w, "executed_at", has_fill ? ts_ns : TIMESTAMP_NONE);
+    json_m_bool(w, "is_dry_run", is_dry_run);
     json_w_end_object(w);
 }
 
@@ -174,10 +150,10 @@ static void put_execution_details(struct json_writer *w,
         remaining = DECIMAL_ZERO;
     json_w_key(w, "execution_details");
     json_w_object(w);
-    put_double(w, "execution_latency_seconds",
-               (double)(ts_ns - order->created_ns) / (double)NS_PER_S);
-    put_double(w, "fill_percentage",
-               100 * decimal_to_double(order->filled) / decimal_to_double(order->quantity));
+    json_m_double(w, "execution_latency_seconds",
+                  (double)(ts_ns - order->created_ns) / (double)NS_PER_S);
+    json_m_double(w, "fill_percentage",
+                  100 * decimal_to_double(order->filled) / decimal_to_double(order->quantity));
     put_decimal(w, "remaining_quantity", remaining);
     json_w_end_object(w);
 }
@@ -189,7 +165,7 @@ static void put_market_conditions(struct json_writer *w,
     json_w_key(w, "market_conditions");
     json_w_object(w);
     put_number(w, "price", (asset->bid + asset->ask) / 2);
-    put_time(w, "timestamp", ts_ns);
+    json_m_time(w, "timestamp", ts_ns);
     put_number(w, "spread", asset->ask - asset->bid);
     put_number(w, "volume_24h", asset->volume_24h);
     put_number(w, "volatility", asset->volatility);
@@ -201,16 +177,16 @@ static void put_signal(struct json_writer *w, const struct exchange_signal *sign
     json_w_key(w, "signal");
     json_w_object(w);
     put_uuid(w, "signal_id", signal->signal_id);
-    put_str(w, "signal_type", side_name(signal->side));
-    put_str(w, "asset", signal->asset.text);
+    json_m_str(w, "signal_type", side_name(signal->side));
+    json_m_str(w, "asset", signal->asset.text);
     put_decimal(w, "amount", signal->amount);
-    put_double(w, "confidence", signal->confidence);
-    put_str(w, "strategy_id", signal->strategy_id.text);
-    put_str(w, "model_version",
-            signal->model_version.text[0] != '\0' ? signal->model_version.text : NULL);
-    put_bool(w, "is_warmup", signal->is_warmup);
+    json_m_double(w, "confidence", signal->confidence);
+    json_m_str(w, "strategy_id", signal->strategy_id.text);
+    json_m_str(w, "model_version",
+               signal->model_version.text[0] != '\0' ? signal->model_version.text : NULL);
+    json_m_bool(w, "is_warmup", signal->is_warmup);
     put_number(w, "price", signal->price);
-    put_time(w, "timestamp", signal->ts_ns);
+    json_m_time(w, "timestamp", signal->ts_ns);
     json_w_end_object(w);
 }
 
@@ -226,13 +202,13 @@ void exchange_write_order(const struct exchange_order *order,
     json_w_init(&w, out);
     json_w_object(&w);
     put_uuid(&w, "event_id", event_id);
-    put_str(&w, "event_type", order_event_type_name(type));
-    put_time(&w, "timestamp", ts_ns);
-    put_str(&w, "trace_id", order->signal.trace_id.text);
+    json_m_str(&w, "event_type", order_event_type_name(type));
+    json_m_time(&w, "timestamp", ts_ns);
+    json_m_str(&w, "trace_id", order->signal.trace_id.text);
     put_order(&w, order, type, is_dry_run, ts_ns);
     put_execution_details(&w, order, ts_ns);
     if (type == ORDER_EVENT_rejected)
-        put_str(&w, "rejection_reason", "the simulated exchange refused the order");
+        json_m_str(&w, "rejection_reason", "the simulated exchange refused the order");
     put_market_conditions(&w, asset, ts_ns);
     put_signal(&w, &order->signal);
     json_w_end_object(&w);
@@ -256,17 +232,17 @@ void exchange_write_position(const struct exchange_asset *asset,
     double cost = fabs(decimal_to_double(asset->size)) * asset->entry;
     json_w_init(&w, out);
     json_w_object(&w);
-    put_str(&w, "event_type", "position_updated");
+    json_m_str(&w, "event_type", "position_updated");
     put_uuid(&w, "position_id", asset->position_id);
-    put_str(&w, "asset", asset->name.text);
+    json_m_str(&w, "asset", asset->name.text);
     put_decimal(&w, "size", asset->size);
     put_number(&w, "unrealized_pnl", unrealized);
     put_number(&w, "realized_pnl", asset->realized);
-    put_str(&w, "mode", is_dry_run ? "dry-run" : "one-way");
+    json_m_str(&w, "mode", is_dry_run ? "dry-run" : "one-way");
     put_number(&w, "unrealized_pnl_pct", cost > 0 ? 100 * unrealized / cost : 0);
     put_number(&w, "average_entry_price", is_open ? asset->entry : (double)NAN);
-    put_double(&w, "time_held_minutes", (double)(ts_ns - asset->opened_ns) / (double)NS_PER_MIN);
-    put_str(&w, "trace_id", asset->last_trace.text);
-    put_time(&w, "timestamp", ts_ns);
+    json_m_double(&w, "time_held_minutes", (double)(ts_ns - asset->opened_ns) / (double)NS_PER_MIN);
+    json_m_str(&w, "trace_id", asset->last_trace.text);
+    json_m_time(&w, "timestamp", ts_ns);
     json_w_end_object(&w);
 }

@@ -70,8 +70,7 @@ static void write_levels(struct json_writer *w,
 
 static void write_book(struct json_writer *w, const struct market_event *event)
 {
-    json_w_key(w, "type");
-    json_w_str(w, event->book.is_delta ? "delta" : "snapshot");
+    json_m_str(w, "type", event->book.is_delta ? "delta" : "snapshot");
     write_levels(w, "b", event->book.bids, event->book.n_bids);
     write_levels(w, "a", event->book.asks, event->book.n_asks);
 }
@@ -92,17 +91,14 @@ static void write_kline(struct json_writer *w, const struct market_event *event)
     const struct candle *c = &event->kline.candle;
     char interval[24];
     interval_text(c->interval_ns, interval);
-    json_w_key(w, "start");
-    json_w_i64(w, c->ts_open_ns / NS_PER_MS);
-    json_w_key(w, "interval");
-    json_w_str(w, interval);
+    json_m_i64(w, "start", c->ts_open_ns / NS_PER_MS);
+    json_m_str(w, "interval", interval);
     write_member(w, "open", c->open);
     write_member(w, "high", c->high);
     write_member(w, "low", c->low);
     write_member(w, "close", c->close);
     write_member(w, "volume", c->volume);
-    json_w_key(w, "confirm");
-    json_w_bool(w, event->kline.confirmed);
+    json_m_bool(w, "confirm", event->kline.confirmed);
 }
 
 static void write_trades(struct json_writer *w, const struct market_event *event)
@@ -110,12 +106,12 @@ static void write_trades(struct json_writer *w, const struct market_event *event
     for (size_t i = 0; i < event->trades.n_trades; i++) {
         const struct trade *trade = &event->trades.trades[i];
         json_w_object(w);
-        json_w_key(w, "T");
-        json_w_i64(w, trade->ts_event_ns / NS_PER_MS);
-        json_w_key(w, "s");
-        json_w_str(w, event->asset.text);
-        json_w_key(w, "S");
-        json_w_str(w, trade->side == SIDE_BUY ? "Buy" : trade->side == SIDE_SELL ? "Sell" : "");
+        json_m_i64(w, "T", trade->ts_event_ns / NS_PER_MS);
+        json_m_str(w, "s", event->asset.text);
+        json_m_str(w, "S",
+                   trade->side == SIDE_BUY    ? "Buy"
+                   : trade->side == SIDE_SELL ? "Sell"
+                                              : "");
         write_member(w, "p", trade->price);
         write_member(w, "v", trade->qty);
         json_w_end_object(w);
@@ -134,8 +130,7 @@ static void write_payload(struct json_writer *w, const struct market_event *even
         return;
     }
     json_w_object(w);
-    json_w_key(w, "symbol");
-    json_w_str(w, event->asset.text);
+    json_m_str(w, "symbol", event->asset.text);
     writers[event->kind](w, event);
     json_w_end_object(w);
 }
@@ -148,8 +143,7 @@ static void write_topic(struct json_writer *w, const struct market_event *event)
         interval_text(event->kline.candle.interval_ns, interval);
     snprintf(topic, sizeof topic, "%s%s%s.%s", topics[event->kind].prefix,
              interval[0] != '\0' ? "." : "", interval, event->asset.text);
-    json_w_key(w, "topic");
-    json_w_str(w, topic);
+    json_m_str(w, "topic", topic);
 }
 
 static struct uuid event_id_of(const struct market_event *event, uint64_t sequence)
@@ -168,18 +162,13 @@ void gateway_write(const struct market_event *event, uint64_t sequence, struct b
     uuid_format(event_id_of(event, sequence), id);
     json_w_init(&w, out);
     json_w_object(&w);
-    json_w_key(&w, "event_id");
-    json_w_str(&w, id);
-    json_w_key(&w, "event_type");
-    json_w_str(&w, topics[event->kind].event_type);
+    json_m_str(&w, "event_id", id);
+    json_m_str(&w, "event_type", topics[event->kind].event_type);
     write_topic(&w, event);
-    json_w_key(&w, "timestamp");
-    json_w_time(&w, event->ts_event_ns);
-    json_w_key(&w, "received_at");
-    json_w_time(&w, event->ts_recv_ns);
+    json_m_time(&w, "timestamp", event->ts_event_ns);
+    json_m_time(&w, "received_at", event->ts_recv_ns);
     json_w_key(&w, "payload");
     write_payload(&w, event);
-    json_w_key(&w, "trace_id");
-    json_w_str(&w, event->trace_id.text[0] != '\0' ? event->trace_id.text : id);
+    json_m_str(&w, "trace_id", event->trace_id.text[0] != '\0' ? event->trace_id.text : id);
     json_w_end_object(&w);
 }

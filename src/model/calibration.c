@@ -284,10 +284,8 @@ static void write_numbers(struct json_writer *w, const char *key, const double *
 void calibration_write(const struct calibration *calibration, struct json_writer *w)
 {
     json_w_object(w);
-    json_w_key(w, "method");
-    json_w_str(w, calibration_method_name(calibration->method));
-    json_w_key(w, "n_rows");
-    json_w_i64(w, (int64_t)calibration->n_rows);
+    json_m_str(w, "method", calibration_method_name(calibration->method));
+    json_m_i64(w, "n_rows", (int64_t)calibration->n_rows);
 #define WRITE(name, member, min, max)                                                              \
     json_w_key(w, name);                                                                           \
     json_w_double(w, calibration->member);

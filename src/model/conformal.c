@@ -55,8 +55,7 @@ struct interval conformal_interval(const struct conformal *conformal,
 void conformal_write(const struct conformal *conformal, struct json_writer *w)
 {
     json_w_object(w);
-    json_w_key(w, "n_rows");
-    json_w_i64(w, (int64_t)conformal->n_rows);
+    json_m_i64(w, "n_rows", (int64_t)conformal->n_rows);
     json_w_key(w, "quantiles");
     json_w_array(w);
     for (size_t i = 0; i < conformal->n_quantiles; i++)

@@ -68,20 +68,12 @@ static void write_hash(struct json_writer *w, const struct sha256 *hash)
     json_w_str(w, text);
 }
 
-static void write_number(struct json_writer *w, double value)
-{
-    if (isfinite(value))
-        json_w_double(w, value);
-    else
-        json_w_null(w);
-}
-
 static void write_field(struct json_writer *w, const struct field *field, const void *value)
 {
     json_w_key(w, field->name);
     switch (field->type) {
     case FIELD_F64:
-        write_number(w, *(const double *)value);
+        json_w_number(w, *(const double *)value);
         break;
     case FIELD_U64:
         json_w_i64(w, (int64_t) * (const uint64_t *)value);
@@ -158,32 +150,24 @@ static enum al_err read_fields(
 
 static void write_strings(struct json_writer *w, const struct manifest *m)
 {
-    json_w_key(w, "version");
-    json_w_str(w, m->version.text);
-    json_w_key(w, "strategy_id");
-    json_w_str(w, m->strategy_id.text);
-    json_w_key(w, "kind");
-    json_w_str(w, m->kind);
-    json_w_key(w, "library_version");
-    json_w_str(w, m->library_version);
-    json_w_key(w, "trained_at");
-    json_w_time(w, m->trained_at_ns);
-    json_w_key(w, "training_seconds");
-    write_number(w, m->training_seconds);
+    json_m_str(w, "version", m->version.text);
+    json_m_str(w, "strategy_id", m->strategy_id.text);
+    json_m_str(w, "kind", m->kind);
+    json_m_str(w, "library_version", m->library_version);
+    json_m_time(w, "trained_at", m->trained_at_ns);
+    json_m_number(w, "training_seconds", m->training_seconds);
     json_w_key(w, "seed"); /* text: JSON readers elsewhere keep 53 bits of a number */
     char seed[24];
     snprintf(seed, sizeof seed, "%llu", (unsigned long long)m->seed);
     json_w_str(w, seed);
-    json_w_key(w, "n_rounds");
-    json_w_i64(w, (int64_t)m->n_rounds);
+    json_m_i64(w, "n_rounds", (int64_t)m->n_rounds);
 }
 
 static void write_features(struct json_writer *w, const struct manifest *m)
 {
     json_w_key(w, "schema_hash");
     write_hash(w, &m->schema_hash);
-    json_w_key(w, "timeframe_seconds");
-    json_w_double(w, (double)m->timeframe_ns / (double)NS_PER_S);
+    json_m_double(w, "timeframe_seconds", (double)m->timeframe_ns / (double)NS_PER_S);
     json_w_key(w, "features");
     json_w_array(w);
     for (size_t i = 0; i < m->n_features; i++)
@@ -207,14 +191,10 @@ static void write_metrics(struct json_writer *w, const struct manifest *m)
     json_w_array(w);
     for (size_t i = 0; i < m->n_metrics; i++) {
         json_w_object(w);
-        json_w_key(w, "name");
-        json_w_str(w, m->metrics[i].name);
-        json_w_key(w, "type");
-        json_w_str(w, metric_type_name(m->metrics[i].type));
-        json_w_key(w, "value");
-        write_number(w, m->metrics[i].value);
-        json_w_key(w, "n");
-        json_w_i64(w, (int64_t)m->metrics[i].n);
+        json_m_str(w, "name", m->metrics[i].name);
+        json_m_str(w, "type", metric_type_name(m->metrics[i].type));
+        json_m_number(w, "value", m->metrics[i].value);
+        json_m_i64(w, "n", (int64_t)m->metrics[i].n);
         json_w_end_object(w);
     }
     json_w_end_array(w);
@@ -224,18 +204,13 @@ static void write_gate(struct json_writer *w, const struct manifest_gate *gate)
 {
     json_w_key(w, "gate");
     json_w_object(w);
-    json_w_key(w, "promote");
-    json_w_bool(w, gate->promote);
-    json_w_key(w, "rule");
-    json_w_str(w, gate->rule);
-    json_w_key(w, "reason");
-    json_w_str(w, gate->reason);
+    json_m_bool(w, "promote", gate->promote);
+    json_m_str(w, "rule", gate->rule);
+    json_m_str(w, "reason", gate->reason);
     json_w_key(w, "numbers");
     json_w_object(w);
-    for (size_t i = 0; i < gate->n_numbers; i++) {
-        json_w_key(w, gate->numbers[i].name);
-        write_number(w, gate->numbers[i].value);
-    }
+    for (size_t i = 0; i < gate->n_numbers; i++)
+        json_m_number(w, gate->numbers[i].name, gate->numbers[i].value);
     json_w_end_object(w);
     json_w_end_object(w);
 }
@@ -247,8 +222,7 @@ static void write_files(struct json_writer *w, const struct manifest *m)
     for (size_t i = 0; i < m->n_files; i++) {
         json_w_key(w, m->files[i].name);
         json_w_object(w);
-        json_w_key(w, "bytes");
-        json_w_i64(w, (int64_t)m->files[i].n_bytes);
+        json_m_i64(w, "bytes", (int64_t)m->files[i].n_bytes);
         json_w_key(w, "sha256");
         write_hash(w, &m->files[i].hash);
         json_w_end_object(w);
@@ -261,8 +235,7 @@ void manifest_write(const struct manifest *manifest, struct buf *out)
     struct json_writer w;
     json_w_init(&w, out);
     json_w_object(&w);
-    json_w_key(&w, "format");
-    json_w_i64(&w, MANIFEST_FORMAT);
+    json_m_i64(&w, "format", MANIFEST_FORMAT);
     write_strings(&w, manifest);
     write_features(&w, manifest);
     write_fields(&w, "label", label_fields, COUNT_OF(label_fields), &manifest->label);
@@ -273,8 +246,7 @@ void manifest_write(const struct manifest *manifest, struct buf *out)
     json_w_key(&w, "intervals");
     conformal_write(&manifest->conformal, &w);
     write_metrics(&w, manifest);
-    json_w_key(&w, "canaries");
-    json_w_str(&w, manifest_canaries_name(manifest->canaries));
+    json_m_str(&w, "canaries", manifest_canaries_name(manifest->canaries));
     write_gate(&w, &manifest->gate);
     write_files(&w, manifest);
     json_w_end_object(&w);

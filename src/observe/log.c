@@ -4,7 +4,6 @@
 #include "alphaloop/observe/log.h"
 
 #include <assert.h>
-#include <math.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <string.h>
@@ -110,10 +109,7 @@ static void write_value(struct json_writer *w, const struct log_field *field)
         json_w_i64(w, field->i64);
         break;
     case LOG_FIELD_F64:
-        if (isfinite(field->f64))
-            json_w_double(w, field->f64);
-        else
-            json_w_null(w);
+        json_w_number(w, field->f64);
         break;
     case LOG_FIELD_BOOL:
         json_w_bool(w, field->flag);
@@ -127,12 +123,9 @@ static void write_head(struct json_writer *w,
                        const char *step)
 {
     json_w_object(w);
-    json_w_key(w, "ts");
-    json_w_time(w, now());
-    json_w_key(w, "level");
-    json_w_str(w, level_names[level]);
-    json_w_key(w, "service");
-    json_w_str(w, self.service);
+    json_m_time(w, "ts", now());
+    json_m_str(w, "level", level_names[level]);
+    json_m_str(w, "service", self.service);
     json_w_key(w, "room");
     write_text(w, room);
     json_w_key(w, "step");
@@ -171,10 +164,8 @@ void log_fields(enum log_level level,
     for (const struct log_field *field = fields; field->key != NULL; field++)
         whole = write_field(&w, field) && whole;
     whole = write_field(&w, &F_STR("trace_id", trace_id)) && whole;
-    if (!whole) {
-        json_w_key(&w, "cut");
-        json_w_bool(&w, true);
-    }
+    if (!whole)
+        json_m_bool(&w, "cut", true);
     json_w_end_object(&w);
     buf_putc(&self.line, '\n');
     if (buf_ok(&self.line))

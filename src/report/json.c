@@ -4,45 +4,18 @@
 #include "alphaloop/base/json.h"
 #include "alphaloop/report/report.h"
 
-static void put_str(struct json_writer *w, const char *key, const char *text)
-{
-    json_w_key(w, key);
-    json_w_str(w, text);
-}
-
-static void put_number(struct json_writer *w, const char *key, double value)
-{
-    json_w_key(w, key);
-    if (isfinite(value))
-        json_w_double(w, value);
-    else
-        json_w_null(w);
-}
-
-static void put_whole(struct json_writer *w, const char *key, uint64_t value)
-{
-    json_w_key(w, key);
-    json_w_i64(w, (int64_t)value);
-}
-
-static void put_time(struct json_writer *w, const char *key, int64_t ts_ns)
-{
-    json_w_key(w, key);
-    json_w_time(w, ts_ns);
-}
-
 /* A plain number, or with its interval. */
 static void put_value(struct json_writer *w, const char *key, struct report_value value)
 {
     if (isnan(value.low) && isnan(value.high)) {
-        put_number(w, key, value.value);
+        json_m_number(w, key, value.value);
         return;
     }
     json_w_key(w, key);
     json_w_object(w);
-    put_number(w, "value", value.value);
-    put_number(w, "low", value.low);
-    put_number(w, "high", value.high);
+    json_m_number(w, "value", value.value);
+    json_m_number(w, "low", value.low);
+    json_m_number(w, "high", value.high);
     json_w_end_object(w);
 }
 
@@ -50,9 +23,9 @@ static void put_interval(struct json_writer *w, const char *key, struct report_v
 {
     json_w_key(w, key);
     json_w_object(w);
-    put_number(w, "value", value.value);
-    put_number(w, "low", value.low);
-    put_number(w, "high", value.high);
+    json_m_number(w, "value", value.value);
+    json_m_number(w, "low", value.low);
+    json_m_number(w, "high", value.high);
     json_w_end_object(w);
 }
 
@@ -65,14 +38,14 @@ static void write_data(struct json_writer *w, const struct report *r)
     for (size_t i = 0; i < r->n_files; i++) {
         const struct report_file *file = &r->files[i];
         json_w_object(w);
-        put_str(w, "file", file->name);
-        put_str(w, "asset", file->asset);
-        put_str(w, "kind", file->kind);
-        put_number(w, "interval_seconds", file->interval_s > 0 ? file->interval_s : NAN);
-        put_whole(w, "rows", file->n_rows);
-        put_whole(w, "rows_refused", file->n_refused);
-        put_time(w, "from", file->from_ns);
-        put_time(w, "to", file->to_ns);
+        json_m_str(w, "file", file->name);
+        json_m_str(w, "asset", file->asset);
+        json_m_str(w, "kind", file->kind);
+        json_m_number(w, "interval_seconds", file->interval_s > 0 ? file->interval_s : NAN);
+        json_m_count(w, "rows", file->n_rows);
+        json_m_count(w, "rows_refused", file->n_refused);
+        json_m_time(w, "from", file->from_ns);
+        json_m_time(w, "to", file->to_ns);
         json_w_end_object(w);
     }
     json_w_end_array(w);
@@ -83,7 +56,7 @@ static void write_options(struct json_writer *w, const struct report *r)
     json_w_key(w, "options");
     json_w_object(w);
     for (size_t i = 0; i < r->n_options; i++)
-        put_number(w, r->options[i].name, r->options[i].value);
+        json_m_number(w, r->options[i].name, r->options[i].value);
     json_w_end_object(w);
 }
 
@@ -94,15 +67,15 @@ static void write_strategies(struct json_writer *w, const struct report *r)
     for (size_t i = 0; i < r->n_strategies; i++) {
         const struct report_strategy *s = &r->strategies[i];
         json_w_object(w);
-        put_str(w, "strategy_id", s->id);
-        put_str(w, "model_kind", s->model_kind);
-        put_str(w, "decision_trigger", s->trigger);
-        put_number(w, "horizon_seconds", s->horizon_s);
-        put_number(w, "timeframe_seconds", s->timeframe_s);
-        put_whole(w, "features", s->n_features);
-        put_whole(w, "decisions", s->n_decisions);
-        put_whole(w, "signals", s->n_signals);
-        put_str(w, "adapted", s->adapted);
+        json_m_str(w, "strategy_id", s->id);
+        json_m_str(w, "model_kind", s->model_kind);
+        json_m_str(w, "decision_trigger", s->trigger);
+        json_m_number(w, "horizon_seconds", s->horizon_s);
+        json_m_number(w, "timeframe_seconds", s->timeframe_s);
+        json_m_count(w, "features", s->n_features);
+        json_m_count(w, "decisions", s->n_decisions);
+        json_m_count(w, "signals", s->n_signals);
+        json_m_str(w, "adapted", s->adapted);
         json_w_end_object(w);
     }
     json_w_end_array(w);
@@ -159,8 +132,8 @@ static void write_bins(struct json_writer *w, const struct forecast_measures *f)
     json_w_array(w);
     for (size_t i = 0; i < f->n_bins; i++) {
         json_w_object(w);
-        put_whole(w, "n", f->bins[i].n);
-        put_number(w, "q", f->bins[i].q);
+        json_m_count(w, "n", f->bins[i].n);
+        json_m_number(w, "q", f->bins[i].q);
         put_interval(w, "share", f->bins[i].share);
         json_w_end_object(w);
     }
@@ -173,16 +146,16 @@ static void write_forecast(struct json_writer *w,
 {
     json_w_key(w, key);
     json_w_object(w);
-    put_whole(w, "rows", f->n);
-    put_number(w, "base_rate", f->base_rate);
-    put_number(w, "log_loss", f->log_loss);
-    put_number(w, "log_loss_of_base_rate", f->log_loss_base);
+    json_m_count(w, "rows", f->n);
+    json_m_number(w, "base_rate", f->base_rate);
+    json_m_number(w, "log_loss", f->log_loss);
+    json_m_number(w, "log_loss_of_base_rate", f->log_loss_base);
     put_interval(w, "log_loss_gain", f->log_loss_gain);
-    put_number(w, "brier_score", f->brier);
+    json_m_number(w, "brier_score", f->brier);
     put_interval(w, "brier_skill", f->brier_skill);
-    put_number(w, "ece", f->ece);
-    put_number(w, "roc_auc", f->auc);
-    put_number(w, "rank_ic", f->rank_ic);
+    json_m_number(w, "ece", f->ece);
+    json_m_number(w, "roc_auc", f->auc);
+    json_m_number(w, "rank_ic", f->rank_ic);
     write_bins(w, f);
     json_w_end_object(w);
 }
@@ -194,16 +167,16 @@ static void write_trainings(struct json_writer *w, const struct report *r)
     for (size_t i = 0; i < r->n_trainings; i++) {
         const struct report_training *t = &r->trainings[i];
         json_w_object(w);
-        put_time(w, "cut", t->cut_ns);
-        put_str(w, "strategy_id", t->strategy);
-        put_str(w, "version", t->version[0] != '\0' ? t->version : NULL);
-        put_str(w, "trigger", t->trigger);
-        put_str(w, "verdict", t->verdict);
-        put_str(w, "reason", t->reason);
-        put_whole(w, "rows", t->n_rows);
-        put_number(w, "n_eff", t->n_eff);
-        put_number(w, "roc_auc", t->auc);
-        put_number(w, "brier_skill", t->brier_skill);
+        json_m_time(w, "cut", t->cut_ns);
+        json_m_str(w, "strategy_id", t->strategy);
+        json_m_str(w, "version", t->version[0] != '\0' ? t->version : NULL);
+        json_m_str(w, "trigger", t->trigger);
+        json_m_str(w, "verdict", t->verdict);
+        json_m_str(w, "reason", t->reason);
+        json_m_count(w, "rows", t->n_rows);
+        json_m_number(w, "n_eff", t->n_eff);
+        json_m_number(w, "roc_auc", t->auc);
+        json_m_number(w, "brier_skill", t->brier_skill);
         json_w_end_object(w);
     }
     json_w_end_array(w);
@@ -213,11 +186,11 @@ static void write_importance(struct json_writer *w, const struct report *r)
 {
     json_w_key(w, "importance");
     json_w_object(w);
-    put_whole(w, "rows", r->n_importance_rows);
+    json_m_count(w, "rows", r->n_importance_rows);
     json_w_key(w, "log_loss_when_shuffled");
     json_w_object(w);
     for (size_t i = 0; i < r->n_importance; i++)
-        put_number(w, r->importance[i].name, r->importance[i].loss);
+        json_m_number(w, r->importance[i].name, r->importance[i].loss);
     json_w_end_object(w);
     json_w_end_object(w);
 }
@@ -226,17 +199,17 @@ static void write_account(struct json_writer *w, const struct report_account *a)
 {
     json_w_key(w, "account");
     json_w_object(w);
-    put_whole(w, "orders", a->n_orders);
-    put_whole(w, "filled", a->n_filled);
-    put_whole(w, "partial_fills", a->n_partial);
-    put_whole(w, "cancelled", a->n_cancelled);
-    put_whole(w, "rejected", a->n_rejected);
-    put_number(w, "volume", a->volume);
-    put_number(w, "fees", a->fees);
-    put_number(w, "realized_pnl", a->realized);
-    put_number(w, "unrealized_pnl", a->unrealized);
-    put_number(w, "equity", a->equity);
-    put_number(w, "max_drawdown", a->max_drawdown);
+    json_m_count(w, "orders", a->n_orders);
+    json_m_count(w, "filled", a->n_filled);
+    json_m_count(w, "partial_fills", a->n_partial);
+    json_m_count(w, "cancelled", a->n_cancelled);
+    json_m_count(w, "rejected", a->n_rejected);
+    json_m_number(w, "volume", a->volume);
+    json_m_number(w, "fees", a->fees);
+    json_m_number(w, "realized_pnl", a->realized);
+    json_m_number(w, "unrealized_pnl", a->unrealized);
+    json_m_number(w, "equity", a->equity);
+    json_m_number(w, "max_drawdown", a->max_drawdown);
     json_w_end_object(w);
 }
 
@@ -253,11 +226,10 @@ static void write_check(struct json_writer *w, const struct report *r)
     json_w_array(w);
     for (size_t i = 0; i < r->n_instants; i++) {
         json_w_object(w);
-        put_time(w, "at", r->instants[i].at_ns);
-        put_whole(w, "decisions", r->instants[i].n_decisions);
-        json_w_key(w, "same");
-        json_w_bool(w, r->instants[i].same);
-        put_str(w, "difference", r->instants[i].same ? NULL : r->instants[i].difference);
+        json_m_time(w, "at", r->instants[i].at_ns);
+        json_m_count(w, "decisions", r->instants[i].n_decisions);
+        json_m_bool(w, "same", r->instants[i].same);
+        json_m_str(w, "difference", r->instants[i].same ? NULL : r->instants[i].difference);
         json_w_end_object(w);
     }
     json_w_end_array(w);
@@ -268,9 +240,8 @@ static void write_edge(struct json_writer *w, const struct report *r)
 {
     json_w_key(w, "edge");
     json_w_object(w);
-    json_w_key(w, "shown");
-    json_w_bool(w, r->has_edge);
-    put_str(w, "verdict", r->verdict);
+    json_m_bool(w, "shown", r->has_edge);
+    json_m_str(w, "verdict", r->verdict);
     json_w_end_object(w);
 }
 
@@ -278,10 +249,10 @@ static void write_window(struct json_writer *w, const struct report *r)
 {
     json_w_key(w, "judged");
     json_w_object(w);
-    put_time(w, "from", r->from_ns);
-    put_time(w, "to", r->to_ns);
-    put_str(w, "why", r->window);
-    put_whole(w, "decisions_without_outcome", r->n_unknown);
+    json_m_time(w, "from", r->from_ns);
+    json_m_time(w, "to", r->to_ns);
+    json_m_str(w, "why", r->window);
+    json_m_count(w, "decisions_without_outcome", r->n_unknown);
     json_w_end_object(w);
 }
 
@@ -290,7 +261,7 @@ static void write_abstentions(struct json_writer *w, const struct report *r)
     json_w_key(w, "abstentions");
     json_w_object(w);
     for (size_t i = 0; i < r->n_reasons; i++)
-        put_whole(w, r->abstentions[i].name, r->abstentions[i].n);
+        json_m_count(w, r->abstentions[i].name, r->abstentions[i].n);
     json_w_end_object(w);
 }
 
@@ -299,8 +270,8 @@ void report_write_json(const struct report *report, struct buf *out)
     struct json_writer w;
     json_w_init(&w, out);
     json_w_object(&w);
-    put_whole(&w, "format", REPORT_FORMAT);
-    put_str(&w, "alphaloop", report->version);
+    json_m_count(&w, "format", REPORT_FORMAT);
+    json_m_str(&w, "alphaloop", report->version);
     write_data(&w, report);
     write_options(&w, report);
     write_strategies(&w, report);

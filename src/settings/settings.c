@@ -5,7 +5,6 @@
 #include <arpa/inet.h>
 #include <assert.h>
 #include <errno.h>
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -552,12 +551,9 @@ static void write_view(struct json_writer *w, const struct setting_view *view)
         {"value", view->value}, {"origin", view->origin}, {"default", view->default_text},
         {"range", view->range}, {"unit", view->unit},     {"help", view->help}};
     json_w_object(w);
-    for (size_t i = 0; i < COUNT_OF(members); i++) {
-        json_w_key(w, members[i].key);
-        json_w_str(w, members[i].text);
-    }
-    json_w_key(w, "reloads");
-    json_w_bool(w, view->reloads);
+    for (size_t i = 0; i < COUNT_OF(members); i++)
+        json_m_str(w, members[i].key, members[i].text);
+    json_m_bool(w, "reloads", view->reloads);
     json_w_end_object(w);
 }
 

@@ -481,18 +481,6 @@ enum al_err strategy_config_parse(struct json_reader *reader,
 
 /* ---- the schema ---- */
 
-static void put_pair(struct json_writer *w, const char *key, const char *text)
-{
-    json_w_key(w, key);
-    json_w_str(w, text);
-}
-
-static void put_limit(struct json_writer *w, const char *key, double value)
-{
-    json_w_key(w, key);
-    json_w_double(w, value);
-}
-
 /* "s->warmup_min_amount" is the setting WARMUP_MIN_AMOUNT; other expressions say what they need to in the help. */
 static void put_help(struct json_writer *w, const struct row *row)
 {
@@ -515,7 +503,7 @@ static void put_help(struct json_writer *w, const struct row *row)
         snprintf(text + used, sizeof text - used, " Absent: %.*s.", none ? 4 : (int)len,
                  none ? "null" : word);
     }
-    put_pair(w, "description", text);
+    json_m_str(w, "description", text);
 }
 
 static void put_words(struct json_writer *w, const char *words)
@@ -532,34 +520,32 @@ static void put_words(struct json_writer *w, const char *words)
 
 static void put_items(struct json_writer *w, const struct row *row)
 {
-    put_pair(w, "type", "array");
-    put_limit(w, "minItems", row->min);
-    put_limit(w, "maxItems", row->max);
-    json_w_key(w, "uniqueItems");
-    json_w_bool(w, true);
+    json_m_str(w, "type", "array");
+    json_m_double(w, "minItems", row->min);
+    json_m_double(w, "maxItems", row->max);
+    json_m_bool(w, "uniqueItems", true);
     json_w_key(w, "items");
     json_w_object(w);
-    put_pair(w, "type", "string");
-    put_pair(w, "pattern", row->kind == KIND_assets ? "^[A-Za-z0-9]{3,20}$" : "^[!-~]{1,63}$");
+    json_m_str(w, "type", "string");
+    json_m_str(w, "pattern", row->kind == KIND_assets ? "^[A-Za-z0-9]{3,20}$" : "^[!-~]{1,63}$");
     json_w_end_object(w);
 }
 
 static void put_weights(struct json_writer *w, const struct row *row)
 {
-    put_pair(w, "type", "object");
+    json_m_str(w, "type", "object");
     json_w_key(w, "properties");
     json_w_object(w);
     for (size_t i = 0; i < STRATEGY_HEURISTICS; i++) {
         json_w_key(w, heuristics[i]);
         json_w_object(w);
-        put_pair(w, "type", "number");
-        put_limit(w, "minimum", row->min);
-        put_limit(w, "maximum", row->max);
+        json_m_str(w, "type", "number");
+        json_m_double(w, "minimum", row->min);
+        json_m_double(w, "maximum", row->max);
         json_w_end_object(w);
     }
     json_w_end_object(w);
-    json_w_key(w, "additionalProperties");
-    json_w_bool(w, false);
+    json_m_bool(w, "additionalProperties", false);
 }
 
 static void put_number(struct json_writer *w, const struct row *row)
@@ -569,8 +555,8 @@ static void put_number(struct json_writer *w, const struct row *row)
         json_w_raw(w, SLICE("[\"number\",\"null\"]"));
     else
         json_w_str(w, row->kind == KIND_whole ? "integer" : "number");
-    put_limit(w, "minimum", row->min);
-    put_limit(w, "maximum", row->max);
+    json_m_double(w, "minimum", row->min);
+    json_m_double(w, "maximum", row->max);
 }
 
 static void put_field(struct json_writer *w, const struct row *row)
@@ -586,7 +572,7 @@ static void put_field(struct json_writer *w, const struct row *row)
         put_number(w, row);
         break;
     case KIND_flag:
-        put_pair(w, "type", "boolean");
+        json_m_str(w, "type", "boolean");
         break;
     case KIND_choice:
         put_words(w, row->unit);
@@ -599,11 +585,11 @@ static void put_field(struct json_writer *w, const struct row *row)
         put_weights(w, row);
         break;
     case KIND_object:
-        put_pair(w, "type", "object");
+        json_m_str(w, "type", "object");
         break;
     case KIND_schedule:
-        put_pair(w, "type", "string");
-        put_limit(w, "maxLength", row->max);
+        json_m_str(w, "type", "string");
+        json_m_double(w, "maxLength", row->max);
         break;
     }
     json_w_end_object(w);
@@ -614,16 +600,15 @@ static void put_remarks(struct json_writer *w)
     for (size_t i = 0; i < COUNT_OF(remarks); i++) {
         json_w_key(w, remarks[i]);
         json_w_object(w);
-        put_pair(w, "type", "string");
+        json_m_str(w, "type", "string");
         json_w_end_object(w);
     }
 }
 
 static void put_properties(struct json_writer *w, const char *object)
 {
-    put_pair(w, "type", "object");
-    json_w_key(w, "additionalProperties");
-    json_w_bool(w, false);
+    json_m_str(w, "type", "object");
+    json_m_bool(w, "additionalProperties", false);
     json_w_key(w, "properties");
     json_w_object(w);
     for (size_t i = 0; i < COUNT_OF(rows); i++) {
@@ -647,12 +632,13 @@ void strategy_config_schema(struct buf *out)
     struct json_writer w;
     json_w_init(&w, &text);
     json_w_object(&w);
-    put_pair(&w, "$schema", "https://json-schema.org/draft/2020-12/schema");
-    put_pair(&w, "title", "A strategy of alphaloop");
-    put_pair(&w, "description",
-             "Generated from include/alphaloop/tbl/strategy_fields.def by `make generate`. Absent "
-             "fields fall back to settings "
-             "or to the default named.");
+    json_m_str(&w, "$schema", "https://json-schema.org/draft/2020-12/schema");
+    json_m_str(&w, "title", "A strategy of alphaloop");
+    json_m_str(
+        &w, "description",
+        "Generated from include/alphaloop/tbl/strategy_fields.def by `make generate`. Absent "
+        "fields fall back to settings "
+        "or to the default named.");
     put_properties(&w, "");
     json_w_end_object(&w);
     json_pretty(buf_slice(&text), out);
@@ -676,10 +662,8 @@ static void write_array(struct json_writer *w,
 static void write_weights(struct json_writer *w, const struct strategy_config *config)
 {
     json_w_object(w);
-    for (size_t i = 0; i < STRATEGY_HEURISTICS; i++) {
-        json_w_key(w, heuristics[i]);
-        json_w_double(w, config->heuristic_weights[i]);
-    }
+    for (size_t i = 0; i < STRATEGY_HEURISTICS; i++)
+        json_m_double(w, heuristics[i], config->heuristic_weights[i]);
     json_w_end_object(w);
 }
 

@@ -208,21 +208,6 @@ double fill_value(const struct fill_report *report, double mean_r, double span_s
     return report->filled_by_ttl * mean_r - fill_waiting_cost(report, mean_r, span_s);
 }
 
-static void write_number(struct json_writer *w, const char *key, double value)
-{
-    json_w_key(w, key);
-    if (isfinite(value))
-        json_w_double(w, value);
-    else
-        json_w_null(w);
-}
-
-static void write_count(struct json_writer *w, const char *key, size_t value)
-{
-    json_w_key(w, key);
-    json_w_i64(w, (int64_t)value);
-}
-
 void fill_report_write(const struct fill_report *report,
                        double mean_r,
                        double span_s,
@@ -230,22 +215,22 @@ void fill_report_write(const struct fill_report *report,
 {
     json_w_key(w, "fill_times");
     json_w_object(w);
-    write_count(w, "signals", report->n);
-    write_count(w, "filled", report->n_filled);
+    json_m_count(w, "signals", report->n);
+    json_m_count(w, "filled", report->n_filled);
     if (report->is_fitted) {
-        write_count(w, "taught_on", report->n_taught);
-        write_count(w, "judged_on", report->n_judged);
-        write_count(w, "rounds", report->n_rounds);
-        write_number(w, "sigma", report->sigma);
-        write_number(w, "log_likelihood", report->log_likelihood);
-        write_number(w, "log_likelihood_constant_rate", report->log_likelihood_constant);
-        write_number(w, "concordance", report->concordance);
-        write_number(w, "filled_by_ttl", report->filled_by_ttl);
-        write_number(w, "filled_by_ttl_seen", report->filled_by_ttl_seen);
-        write_number(w, "waiting_seconds", report->waiting_s);
-        write_number(w, "net_return_if_filled", mean_r);
-        write_number(w, "waiting_cost", fill_waiting_cost(report, mean_r, span_s));
-        write_number(w, "value_of_signalling", fill_value(report, mean_r, span_s));
+        json_m_count(w, "taught_on", report->n_taught);
+        json_m_count(w, "judged_on", report->n_judged);
+        json_m_count(w, "rounds", report->n_rounds);
+        json_m_number(w, "sigma", report->sigma);
+        json_m_number(w, "log_likelihood", report->log_likelihood);
+        json_m_number(w, "log_likelihood_constant_rate", report->log_likelihood_constant);
+        json_m_number(w, "concordance", report->concordance);
+        json_m_number(w, "filled_by_ttl", report->filled_by_ttl);
+        json_m_number(w, "filled_by_ttl_seen", report->filled_by_ttl_seen);
+        json_m_number(w, "waiting_seconds", report->waiting_s);
+        json_m_number(w, "net_return_if_filled", mean_r);
+        json_m_number(w, "waiting_cost", fill_waiting_cost(report, mean_r, span_s));
+        json_m_number(w, "value_of_signalling", fill_value(report, mean_r, span_s));
     }
     json_w_end_object(w);
 }

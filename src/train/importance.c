@@ -65,19 +65,11 @@ static int by_importance(const void *a, const void *b)
 static void write_column(struct json_writer *w, const struct column *column)
 {
     json_w_object(w);
-    json_w_key(w, "feature");
-    json_w_str(w, column->name);
-    json_w_key(w, "mean_abs_contribution");
-    if (isfinite(column->mean_abs))
-        json_w_double(w, column->mean_abs);
-    else
-        json_w_null(w);
-    json_w_key(w, "gain");
-    json_w_double(w, (double)column->library.gain);
-    json_w_key(w, "cover");
-    json_w_double(w, (double)column->library.cover);
-    json_w_key(w, "weight");
-    json_w_double(w, (double)column->library.weight);
+    json_m_str(w, "feature", column->name);
+    json_m_number(w, "mean_abs_contribution", column->mean_abs);
+    json_m_double(w, "gain", (double)column->library.gain);
+    json_m_double(w, "cover", (double)column->library.cover);
+    json_m_double(w, "weight", (double)column->library.weight);
     json_w_end_object(w);
 }
 
@@ -97,8 +89,7 @@ enum al_err train_importance_write(const struct training *t, struct json_writer 
     qsort(columns, set->n_columns, sizeof *columns, by_importance);
     json_w_key(w, "importance");
     json_w_object(w);
-    json_w_key(w, "rows");
-    json_w_i64(w, (int64_t)n_rows);
+    json_m_i64(w, "rows", (int64_t)n_rows);
     json_w_key(w, "features");
     json_w_array(w);
     for (size_t k = 0; k < set->n_columns; k++)

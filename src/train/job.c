@@ -114,8 +114,7 @@ static void write_hash(struct json_writer *w, const char *key, const struct sha2
 {
     char text[SHA256_TEXT_MAX];
     sha256_format(hash, text);
-    json_w_key(w, key);
-    json_w_str(w, text);
+    json_m_str(w, key, text);
 }
 
 void train_job_write(const struct train_job *job, struct buf *out)
@@ -125,16 +124,12 @@ void train_job_write(const struct train_job *job, struct buf *out)
     snprintf(seed, sizeof seed, "%llu", (unsigned long long)job->seed);
     json_w_init(&w, out);
     json_w_object(&w);
-    json_w_key(&w, "strategy_id");
-    json_w_str(&w, job->strategy_id.text);
-    json_w_key(&w, "version");
-    json_w_str(&w, job->version.text);
-    json_w_key(&w, "kind");
-    json_w_str(&w, job->kind);
+    json_m_str(&w, "strategy_id", job->strategy_id.text);
+    json_m_str(&w, "version", job->version.text);
+    json_m_str(&w, "kind", job->kind);
     json_w_key(&w, "parameters");
     model_params_write(model_kind_find(slice_of(job->kind)), &job->params, &w);
-    json_w_key(&w, "seed");
-    json_w_str(&w, seed);
+    json_m_str(&w, "seed", seed);
     for (size_t i = 0; i < COUNT_OF(fields); i++)
         write_field(&w, &fields[i], (const char *)job + fields[i].offset);
     write_hash(&w, "schema_hash", &job->schema_hash);
@@ -297,23 +292,16 @@ void train_line_write(const struct train_line *line, struct buf *out)
     }
     json_w_object(&w);
     if (line->kind == TRAIN_LINE_PROGRESS) {
-        json_w_key(&w, "stage");
-        json_w_str(&w, stage_names[line->stage]);
-        json_w_key(&w, "fraction");
-        json_w_double(&w, isfinite(line->fraction) ? line->fraction : 0);
+        json_m_str(&w, "stage", stage_names[line->stage]);
+        json_m_double(&w, "fraction", isfinite(line->fraction) ? line->fraction : 0);
     } else {
-        json_w_key(&w, "verdict");
-        json_w_str(&w, verdict_names[line->verdict]);
-        json_w_key(&w, "reason");
-        json_w_str(&w, line->reason);
-        json_w_key(&w, "n_eff");
-        json_w_double(&w, isfinite(line->n_eff) ? line->n_eff : 0);
-        json_w_key(&w, "seconds");
-        json_w_double(&w, isfinite(line->seconds) ? line->seconds : 0);
+        json_m_str(&w, "verdict", verdict_names[line->verdict]);
+        json_m_str(&w, "reason", line->reason);
+        json_m_double(&w, "n_eff", isfinite(line->n_eff) ? line->n_eff : 0);
+        json_m_double(&w, "seconds", isfinite(line->seconds) ? line->seconds : 0);
         write_hash(&w, "manifest_sha256", &line->manifest_hash);
     }
-    json_w_key(&w, "rows");
-    json_w_i64(&w, (int64_t)line->n_rows);
+    json_m_i64(&w, "rows", (int64_t)line->n_rows);
     json_w_end_object(&w);
     buf_putc(out, '\n');
 }

@@ -65,30 +65,15 @@ static enum al_err write_probe(const struct training *t, struct buf *out)
 
 /* ---- report ---- */
 
-static void write_number(struct json_writer *w, const char *key, double value)
-{
-    json_w_key(w, key);
-    if (isfinite(value))
-        json_w_double(w, value);
-    else
-        json_w_null(w);
-}
-
-static void write_count(struct json_writer *w, const char *key, size_t value)
-{
-    json_w_key(w, key);
-    json_w_i64(w, (int64_t)value);
-}
-
 static void write_fold(struct json_writer *w, const struct fold_report *fold)
 {
     json_w_object(w);
-    write_count(w, "taught_on", fold->n_teach);
-    write_count(w, "stopped_on", fold->n_validation);
-    write_count(w, "judged_on", fold->n_test);
-    write_count(w, "rounds", fold->n_rounds);
-    write_number(w, "log_loss", fold->test_loss);
-    write_number(w, "roc_auc", fold->test_auc);
+    json_m_count(w, "taught_on", fold->n_teach);
+    json_m_count(w, "stopped_on", fold->n_validation);
+    json_m_count(w, "judged_on", fold->n_test);
+    json_m_count(w, "rounds", fold->n_rounds);
+    json_m_number(w, "log_loss", fold->test_loss);
+    json_m_number(w, "roc_auc", fold->test_auc);
     json_w_end_object(w);
 }
 
@@ -98,7 +83,7 @@ static void write_measures(struct json_writer *w, const struct evaluation *evalu
     for (size_t i = 0; i < evaluation_count(); i++) {
         double value = evaluation_value(evaluation, i);
         if (isfinite(value))
-            write_number(w, evaluation_at(i)->name, value);
+            json_m_number(w, evaluation_at(i)->name, value);
     }
     json_w_end_object(w);
 }
@@ -140,12 +125,11 @@ static void write_paths(struct json_writer *w, const struct path_outcome *paths)
     json_w_key(w, "cpcv");
     json_w_object(w);
     if (paths->why_not[0] != '\0') {
-        json_w_key(w, "left_out");
-        json_w_str(w, paths->why_not);
+        json_m_str(w, "left_out", paths->why_not);
     } else if (paths->n_decisions > 0) {
-        write_count(w, "decisions", paths->n_decisions);
-        write_count(w, "judged_on", paths->n_rows);
-        write_count(w, "taught_on_at_least", paths->teach_min);
+        json_m_count(w, "decisions", paths->n_decisions);
+        json_m_count(w, "judged_on", paths->n_rows);
+        json_m_count(w, "taught_on_at_least", paths->teach_min);
         json_w_key(w, "spread");
         json_w_object(w);
         for (size_t i = 0; i < evaluation_count(); i++)
@@ -164,14 +148,13 @@ static void write_calibration(struct json_writer *w, const struct calibration_ch
 {
     json_w_key(w, "calibration");
     json_w_object(w);
-    json_w_key(w, "method");
-    json_w_str(w, calibration_method_name(choice->method));
-    write_number(w, "n_eff", choice->n_eff);
-    write_count(w, "judged_on", choice->n_judged);
+    json_m_str(w, "method", calibration_method_name(choice->method));
+    json_m_number(w, "n_eff", choice->n_eff);
+    json_m_count(w, "judged_on", choice->n_judged);
     json_w_key(w, "log_loss");
     json_w_object(w);
     for (size_t i = 0; i < CALIBRATION_METHOD_COUNT; i++)
-        write_number(w, calibration_method_name((enum calibration_method)i), choice->log_loss[i]);
+        json_m_number(w, calibration_method_name((enum calibration_method)i), choice->log_loss[i]);
     json_w_end_object(w);
     json_w_end_object(w);
 }
@@ -181,24 +164,21 @@ static void write_canaries(struct json_writer *w, const struct training *t)
     const struct canaries *c = &t->canaries;
     json_w_key(w, "canaries");
     json_w_object(w);
-    json_w_key(w, "verdict");
-    json_w_str(w, manifest_canaries_name(c->state));
-    json_w_key(w, "reason");
-    json_w_str(w, c->text);
-    write_number(w, "n_independent", c->n_independent);
-    write_number(w, "auc_small_model", c->auc_small);
-    write_number(w, "auc_shifted_labels", c->auc_shifted);
-    write_number(w, "auc_shuffled_labels", c->auc_shuffled);
-    write_number(w, "auc_shuffled_labels_max", c->auc_shuffled_max);
-    write_number(w, "auc_planted_column", c->auc_planted);
+    json_m_str(w, "verdict", manifest_canaries_name(c->state));
+    json_m_str(w, "reason", c->text);
+    json_m_number(w, "n_independent", c->n_independent);
+    json_m_number(w, "auc_small_model", c->auc_small);
+    json_m_number(w, "auc_shifted_labels", c->auc_shifted);
+    json_m_number(w, "auc_shuffled_labels", c->auc_shuffled);
+    json_m_number(w, "auc_shuffled_labels_max", c->auc_shuffled_max);
+    json_m_number(w, "auc_planted_column", c->auc_planted);
     json_w_key(w, "strongest_columns");
     json_w_array(w);
     for (size_t i = 0; i < c->n_strongest; i++) {
         json_w_object(w);
-        json_w_key(w, "name");
-        json_w_str(w, t->table.set->columns[c->strongest[i].column].name);
-        write_number(w, "auc", c->strongest[i].auc);
-        write_number(w, "auc_shifted_labels", c->strongest[i].auc_shifted);
+        json_m_str(w, "name", t->table.set->columns[c->strongest[i].column].name);
+        json_m_number(w, "auc", c->strongest[i].auc);
+        json_m_number(w, "auc_shifted_labels", c->strongest[i].auc_shifted);
         json_w_end_object(w);
     }
     json_w_end_array(w);
@@ -217,16 +197,15 @@ static void write_search(struct json_writer *w, const struct training *t)
     const struct search_summary *s = &t->search_summary;
     json_w_key(w, "search");
     json_w_object(w);
-    json_w_key(w, "method");
-    json_w_str(w, t->search.n > 0 ? t->job->search.method : "none");
-    write_count(w, "trials", s->n_trials);
-    write_count(w, "completed", s->n_completed);
-    write_count(w, "pruned", s->n_pruned);
-    write_count(w, "resumed", t->search.n_resumed);
-    write_count(w, "chosen", t->chosen.number);
-    write_number(w, "sharpe_variance", s->sharpe_variance);
-    write_number(w, "deflated_sharpe", s->deflated_sharpe);
-    write_number(w, "pbo", s->pbo);
+    json_m_str(w, "method", t->search.n > 0 ? t->job->search.method : "none");
+    json_m_count(w, "trials", s->n_trials);
+    json_m_count(w, "completed", s->n_completed);
+    json_m_count(w, "pruned", s->n_pruned);
+    json_m_count(w, "resumed", t->search.n_resumed);
+    json_m_count(w, "chosen", t->chosen.number);
+    json_m_number(w, "sharpe_variance", s->sharpe_variance);
+    json_m_number(w, "deflated_sharpe", s->deflated_sharpe);
+    json_m_number(w, "pbo", s->pbo);
     json_w_key(w, "log");
     json_w_array(w);
     for (size_t i = 0; i < t->search.n; i++) {
@@ -244,24 +223,21 @@ static enum al_err write_report(const struct training *t, struct buf *out)
     struct json_writer w;
     json_w_init(&w, out);
     json_w_object(&w);
-    json_w_key(&w, "strategy_id");
-    json_w_str(&w, t->job->strategy_id.text);
-    json_w_key(&w, "version");
-    json_w_str(&w, t->job->version.text);
-    json_w_key(&w, "trigger");
-    json_w_str(&w, t->job->trigger);
+    json_m_str(&w, "strategy_id", t->job->strategy_id.text);
+    json_m_str(&w, "version", t->job->version.text);
+    json_m_str(&w, "trigger", t->job->trigger);
     json_w_key(&w, "rows");
     json_w_object(&w);
-    write_count(&w, "all", t->table.n);
-    write_count(&w, "market_evidence", t->table.n_market);
-    write_count(&w, "meta", t->table.n_meta);
-    write_count(&w, "decisions", t->table.n_decisions);
-    write_count(&w, "taught_on", t->n_teach);
-    write_count(&w, "untouched_block", t->holdout.test_end - t->holdout.test_begin);
-    write_number(&w, "n_eff", weight->n_eff);
-    write_number(&w, "n_eff_teach", weight->n_eff_teach);
-    write_number(&w, "n_independent", weight->n_independent);
-    write_number(&w, "concurrency_max", weight->concurrency_max);
+    json_m_count(&w, "all", t->table.n);
+    json_m_count(&w, "market_evidence", t->table.n_market);
+    json_m_count(&w, "meta", t->table.n_meta);
+    json_m_count(&w, "decisions", t->table.n_decisions);
+    json_m_count(&w, "taught_on", t->n_teach);
+    json_m_count(&w, "untouched_block", t->holdout.test_end - t->holdout.test_begin);
+    json_m_number(&w, "n_eff", weight->n_eff);
+    json_m_number(&w, "n_eff_teach", weight->n_eff_teach);
+    json_m_number(&w, "n_independent", weight->n_independent);
+    json_m_number(&w, "concurrency_max", weight->concurrency_max);
     json_w_end_object(&w);
     json_w_key(&w, "folds");
     json_w_array(&w);
@@ -272,13 +248,12 @@ static enum al_err write_report(const struct training *t, struct buf *out)
     write_search(&w, t);
     write_canaries(&w, t);
     write_paths(&w, &t->paths);
-    write_count(&w, "trials", t->trials.n);
+    json_m_count(&w, "trials", t->trials.n);
     write_fills(&w, t);
     write_evaluation(&w, "out_of_fold", &t->oof.evaluation);
     write_evaluation(&w, "untouched_block", &t->evaluation);
     enum al_err err = train_importance_write(t, &w);
-    json_w_key(&w, "gate");
-    json_w_str(&w, t->verdict.text);
+    json_m_str(&w, "gate", t->verdict.text);
     json_w_end_object(&w);
     buf_putc(out, '\n');
     return err;

@@ -14,23 +14,13 @@ const char *trial_verdict_name(enum trial_verdict verdict)
 
 /* ---- writing ---- */
 
-static void write_number(struct json_writer *w, const char *key, double value)
-{
-    json_w_key(w, key);
-    if (isfinite(value))
-        json_w_double(w, value);
-    else
-        json_w_null(w);
-}
-
 static void write_fold(struct json_writer *w, const struct trial_fold *fold)
 {
     json_w_object(w);
-    json_w_key(w, "rounds");
-    json_w_i64(w, (int64_t)fold->n_rounds);
-    write_number(w, "validation_loss", fold->validation_loss);
-    write_number(w, "log_loss", fold->loss);
-    write_number(w, "roc_auc", fold->auc);
+    json_m_i64(w, "rounds", (int64_t)fold->n_rounds);
+    json_m_number(w, "validation_loss", fold->validation_loss);
+    json_m_number(w, "log_loss", fold->loss);
+    json_m_number(w, "roc_auc", fold->auc);
     json_w_end_object(w);
 }
 
@@ -39,19 +29,15 @@ void trial_write(const struct train_trial *trial, struct json_writer *w)
     char seed[24];
     snprintf(seed, sizeof seed, "%llu", (unsigned long long)trial->seed);
     json_w_object(w);
-    json_w_key(w, "trial");
-    json_w_i64(w, trial->number);
-    json_w_key(w, "kind");
-    json_w_str(w, trial->kind);
+    json_m_i64(w, "trial", trial->number);
+    json_m_str(w, "kind", trial->kind);
     json_w_key(w, "parameters");
     model_params_write(model_kind_find(slice_of(trial->kind)), &trial->params, w);
-    json_w_key(w, "seed");
-    json_w_str(w, seed);
-    json_w_key(w, "trial_verdict");
-    json_w_str(w, verdict_names[trial->verdict]);
-    write_number(w, "log_loss", trial->loss);
-    write_number(w, "sharpe_ratio", trial->sharpe);
-    write_number(w, "seconds", trial->seconds);
+    json_m_str(w, "seed", seed);
+    json_m_str(w, "trial_verdict", verdict_names[trial->verdict]);
+    json_m_number(w, "log_loss", trial->loss);
+    json_m_number(w, "sharpe_ratio", trial->sharpe);
+    json_m_number(w, "seconds", trial->seconds);
     json_w_key(w, "folds");
     json_w_array(w);
     for (size_t i = 0; i < trial->n_folds; i++)

@@ -83,6 +83,7 @@ void json_w_string(struct json_writer *w, struct slice text);
 void json_w_str(struct json_writer *w, const char *text); /* NULL writes null */
 void json_w_double(struct json_writer *w,
                    double value); /* shortest text that reads back the same */
+void json_w_number(struct json_writer *w, double value); /* null when it is not finite */
 void json_w_i64(struct json_writer *w, int64_t value);
 void json_w_bool(struct json_writer *w, bool value);
 void json_w_null(struct json_writer *w);
@@ -90,6 +91,19 @@ void json_w_time(struct json_writer *w, int64_t ts_ns);    /* TIMESTAMP_NONE wri
 void json_w_raw(struct json_writer *w, struct slice json); /* one valid JSON value, as is */
 void json_w_node(struct json_writer *w,
                  struct json_node *node); /* what was read, numbers by their source text */
+
+/* A member of an object, its key and its value at once, each value as json_w_* of the same name writes it. */
+void json_m_string(struct json_writer *w, const char *key, struct slice text);
+void json_m_str(struct json_writer *w, const char *key, const char *text);
+void json_m_text(struct json_writer *w, const char *key, const char *text); /* "" writes null */
+void json_m_double(struct json_writer *w, const char *key, double value);
+void json_m_number(struct json_writer *w, const char *key, double value);
+void json_m_i64(struct json_writer *w, const char *key, int64_t value);
+void json_m_count(struct json_writer *w, const char *key, uint64_t value); /* below 2^63 */
+void json_m_bool(struct json_writer *w, const char *key, bool value);
+void json_m_time(struct json_writer *w, const char *key, int64_t ts_ns);
+void json_m_raw(struct json_writer *w, const char *key, struct slice json);
+
 /* The same document with line breaks and two blanks a level. `json` is valid JSON. */
 void json_pretty(struct slice json, struct buf *out);
 

@@ -60,14 +60,6 @@ static void write_key(struct json_writer *w, struct slice key)
     buf_deinit(&clean);
 }
 
-static void write_f64(struct json_writer *w, double value)
-{
-    if (isfinite(value))
-        json_w_double(w, value);
-    else
-        json_w_null(w);
-}
-
 static void write_u64(struct json_writer *w, uint64_t value)
 {
     if (value <= INT64_MAX)
@@ -110,10 +102,10 @@ static bool write_number(struct json_writer *w, const amqp_field_value_t *value)
         write_u64(w, value->value.u64);
         return true;
     case AMQP_FIELD_KIND_F32:
-        write_f64(w, value->value.f32);
+        json_w_number(w, value->value.f32);
         return true;
     case AMQP_FIELD_KIND_F64:
-        write_f64(w, value->value.f64);
+        json_w_number(w, value->value.f64);
         return true;
     case AMQP_FIELD_KIND_DECIMAL:
         write_decimal(w, value->value.decimal);

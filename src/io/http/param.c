@@ -213,10 +213,8 @@ void http_problem(struct http_request *request,
     if (name != NULL)
         json_w_str(&w, name);
     json_w_end_array(&w);
-    json_w_key(&w, "msg");
-    json_w_str(&w, message);
-    json_w_key(&w, "type");
-    json_w_str(&w, type);
+    json_m_str(&w, "msg", message);
+    json_m_str(&w, "type", type);
     json_w_end_object(&w);
 }
 

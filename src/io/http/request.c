@@ -289,8 +289,7 @@ enum http_answer http_error(struct http_request *request, unsigned status, const
     va_end(args);
     struct json_writer *w = http_json(request, status);
     json_w_object(w);
-    json_w_key(w, "detail");
-    json_w_str(w, text);
+    json_m_str(w, "detail", text);
     json_w_end_object(w);
     return HTTP_ANSWERED;
 }

@@ -3,6 +3,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <cmocka.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -447,6 +448,37 @@ static void test_writer_places_commas_and_quotes(void **state)
     buf_deinit(&out);
 }
 
+static void test_writer_puts_members(void **state)
+{
+    struct buf out = BUF_INIT(1024);
+    struct json_writer w;
+    (void)state;
+    json_w_init(&w, &out);
+    json_w_object(&w);
+    json_m_string(&w, "string", SLICE("a\"b"));
+    json_m_str(&w, "str", NULL);
+    json_m_text(&w, "text", "words");
+    json_m_text(&w, "no text", "");
+    json_m_double(&w, "double", -0.5);
+    json_m_number(&w, "number", 0.25);
+    json_m_number(&w, "none", (double)NAN);
+    json_m_number(&w, "infinite", -(double)INFINITY);
+    json_m_i64(&w, "i64", INT64_MIN);
+    json_m_count(&w, "count", INT64_MAX);
+    json_m_bool(&w, "bool", true);
+    json_m_time(&w, "time", 1500 * NS_PER_MS);
+    json_m_time(&w, "never", TIMESTAMP_NONE);
+    json_m_raw(&w, "raw", SLICE("[1]"));
+    json_w_end_object(&w);
+    assert_string_equal(buf_str(&out),
+                        "{\"string\":\"a\\\"b\",\"str\":null,\"text\":\"words\",\"no text\":null,"
+                        "\"double\":-0.5,\"number\":0.25,\"none\":null,\"infinite\":null,"
+                        "\"i64\":-9223372036854775808,\"count\":9223372036854775807,\"bool\":true,"
+                        "\"time\":\"1970-01-01T00:00:01.500000Z\",\"never\":null,\"raw\":[1]}");
+    assert_int_equal(read_bytes(buf_slice(&out)), AL_OK);
+    buf_deinit(&out);
+}
+
 static void test_written_doubles_read_back_the_same(void **state)
 {
     static const double values[] = {0,
@@ -495,6 +527,7 @@ int main(void)
         cmocka_unit_test(test_digits_in_a_string_are_64_bits),
         cmocka_unit_test(test_strings_become_arrays_of_chars),
         cmocka_unit_test(test_writer_places_commas_and_quotes),
+        cmocka_unit_test(test_writer_puts_members),
         cmocka_unit_test(test_written_doubles_read_back_the_same),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
