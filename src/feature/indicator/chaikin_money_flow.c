@@ -1,34 +1,10 @@
 /* Chaikin money flow: volume counts for buyers or sellers by where in its range a candle closed. */
-#include "indicator_i.h"
-
-struct chaikin {
-    struct moments flow, volume;
-};
-
-static void place(struct block *block, const double *options)
-{
-    struct chaikin *state = block_take(block, sizeof(*state));
-    struct window *flow = window_take(block, option_size(options, 0));
-    struct window *volume = window_take(block, option_size(options, 0));
-    if (state == NULL)
-        return;
-    moments_init(&state->flow, flow);
-    moments_init(&state->volume, volume);
-}
+#include "volume_flow_i.h"
 
 static void on_candle(void *state, const struct candle *candle)
 {
-    struct chaikin *self = state;
     double below = candle->close - candle->low, above = candle->high - candle->close;
-    moments_push(&self->flow, share(below - above, candle->high - candle->low, 0) * candle->volume);
-    moments_push(&self->volume, candle->volume);
-}
-
-static double value(const void *state, const double *options, const struct feature_moment *moment)
-{
-    const struct chaikin *self = state;
-    (void)options, (void)moment;
-    return share(moments_mean(&self->flow), moments_mean(&self->volume), 0);
+    volume_flow_push(state, candle, share(below - above, candle->high - candle->low, 0));
 }
 
 const struct indicator indicator_chaikin_money_flow = {
@@ -47,7 +23,7 @@ const struct indicator indicator_chaikin_money_flow = {
     .max = 1,
     .options = {PERIOD(20, 1)},
     .warmup_inputs = warmup_period,
-    .place = place,
+    .place = volume_flow_place,
     .on_candle = on_candle,
-    .value = value,
+    .value = volume_flow_value,
 };

@@ -1,21 +1,11 @@
 /* How far the depth-weighted price of the book lies from the mid, in spreads: each level's price weighs with its own
  * quantity, so the price leans to the side on which more is waiting. */
-#include "indicator_i.h"
+#include "book_price_i.h"
 
 static double value(const void *state, const double *options, const struct feature_moment *moment)
 {
-    const struct order_book *book = moment->book;
-    double weighted = 0, depth = 0;
     (void)state;
-    if (book == NULL)
-        return NAN;
-    double mid = (book->bids[0].price + book->asks[0].price) / 2.0;
-    for (size_t i = 0; i < option_size(options, 0) && i < book->n_bids && i < book->n_asks; i++) {
-        weighted += (book->bids[i].price - mid) * book->bids[i].qty +
-                    (book->asks[i].price - mid) * book->asks[i].qty;
-        depth += book->bids[i].qty + book->asks[i].qty;
-    }
-    return share(weighted, depth, 0) / (book->asks[0].price - book->bids[0].price);
+    return book_price_offset(moment->book, option_size(options, 0), false);
 }
 
 const struct indicator indicator_depth_price_offset = {

@@ -3,14 +3,17 @@
 
 static void place(struct block *block, const double *options)
 {
-    struct keltner *state = block_take(block, sizeof(*state));
-    if (state != NULL)
-        *state = keltner_of(option_size(options, 1), option_size(options, 2));
+    keltner_place(block, options + 1);
 }
 
-static void on_candle(void *state, const struct candle *candle)
+static size_t warmup_inputs(const double *options)
 {
-    keltner_push(state, candle);
+    return keltner_warmup(options + 1);
+}
+
+static size_t memory_inputs(const double *options)
+{
+    return keltner_memory(options + 1);
 }
 
 static double value(const void *state, const double *options, const struct feature_moment *moment)
@@ -19,16 +22,6 @@ static double value(const void *state, const double *options, const struct featu
     double outwards = options[0] * (self->middle.value - self->close);
     (void)moment;
     return (outwards + options[3] * self->range.value) / self->close;
-}
-
-static size_t warmup_inputs(const double *options)
-{
-    return keltner_warmup(option_size(options, 1), option_size(options, 2));
-}
-
-static size_t memory_inputs(const double *options)
-{
-    return keltner_memory(option_size(options, 1), option_size(options, 2));
 }
 
 const struct indicator indicator_keltner_band = {
@@ -42,14 +35,11 @@ const struct indicator indicator_keltner_band = {
     .is_one_sided = true,
     .min = -1e3,
     .max = 1e3,
-    .options = {SIDE("1 upper, -1 lower"),
-                PERIOD(20, 1),
-                {"range", 10, 1, 500, true, "candles"},
-                {"width", 2, 0.5, 10, false, "average true ranges"}},
+    .options = {SIDE("1 upper, -1 lower"), KELTNER_OPTIONS},
     .misfit = misfit_side,
     .warmup_inputs = warmup_inputs,
     .memory_inputs = memory_inputs,
     .place = place,
-    .on_candle = on_candle,
+    .on_candle = keltner_on_candle,
     .value = value,
 };

@@ -14,27 +14,40 @@ struct keltner {
     double close;
 };
 
-static inline struct keltner keltner_of(size_t period, size_t range)
+#define KELTNER_OPTIONS                                                                            \
+    PERIOD(20, 1), {"range", 10, 1, 500, true, "candles"},                                         \
+    {                                                                                              \
+        "width", 2, 0.5, 10, false, "average true ranges"                                          \
+    }
+
+/* `options` begin with those of KELTNER_OPTIONS. */
+static inline void keltner_place(struct block *block, const double *options)
 {
-    return (struct keltner){.middle = ema_of(period), .range = wilder_of(range)};
+    struct keltner *state = block_take(block, sizeof(*state));
+    if (state != NULL)
+        *state = (struct keltner){.middle = ema_of(option_size(options, 0)),
+                                  .range = wilder_of(option_size(options, 1))};
 }
 
-static inline void keltner_push(struct keltner *self, const struct candle *candle)
+static inline void keltner_on_candle(void *state, const struct candle *candle)
 {
+    struct keltner *self = state;
     if (self->close > 0)
         ema_push(&self->range, fmax(candle->high, self->close) - fmin(candle->low, self->close));
     ema_push(&self->middle, candle->close);
     self->close = candle->close;
 }
 
-static inline size_t keltner_warmup(size_t period, size_t range)
+static inline size_t keltner_warmup(const double *options)
 {
-    return period > range + 1 ? period : range + 1;
+    size_t middle = option_size(options, 0), ranges = option_size(options, 1) + 1;
+    return middle > ranges ? middle : ranges;
 }
 
-static inline size_t keltner_memory(size_t period, size_t range)
+static inline size_t keltner_memory(const double *options)
 {
-    size_t middle = ema_memory(period), ranges = wilder_memory(range) + 1;
+    size_t middle = ema_memory(option_size(options, 0));
+    size_t ranges = wilder_memory(option_size(options, 1)) + 1;
     return middle > ranges ? middle : ranges;
 }
 

@@ -3,14 +3,7 @@
 
 static void place(struct block *block, const double *options)
 {
-    struct macd *state = block_take(block, sizeof(*state));
-    if (state != NULL)
-        *state = macd_of(option_size(options, 0), option_size(options, 1), 1);
-}
-
-static void on_candle(void *state, const struct candle *candle)
-{
-    macd_push(state, candle);
+    macd_place(block, option_size(options, 0), option_size(options, 1), 1);
 }
 
 static double value(const void *state, const double *options, const struct feature_moment *moment)
@@ -46,6 +39,6 @@ const struct indicator indicator_macd_line = {
     .warmup_inputs = warmup_inputs,
     .memory_inputs = memory_inputs,
     .place = place,
-    .on_candle = on_candle,
+    .on_candle = macd_on_candle,
     .value = value,
 };

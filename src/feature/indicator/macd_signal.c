@@ -1,33 +1,11 @@
 /* MACD signal: the exponential mean of the MACD line, which the line crosses when a trend turns. */
 #include "macd_i.h"
 
-static void place(struct block *block, const double *options)
-{
-    struct macd *state = block_take(block, sizeof(*state));
-    if (state != NULL)
-        *state = macd_of(option_size(options, 0), option_size(options, 1), option_size(options, 2));
-}
-
-static void on_candle(void *state, const struct candle *candle)
-{
-    macd_push(state, candle);
-}
-
 static double value(const void *state, const double *options, const struct feature_moment *moment)
 {
     const struct macd *self = state;
     (void)options, (void)moment;
     return 1e4 * self->signal.value / self->close;
-}
-
-static size_t warmup_inputs(const double *options)
-{
-    return option_size(options, 1) + option_size(options, 2) - 1;
-}
-
-static size_t memory_inputs(const double *options)
-{
-    return ema_memory(option_size(options, 1)) + ema_memory(option_size(options, 2));
 }
 
 const struct indicator indicator_macd_signal = {
@@ -42,13 +20,11 @@ const struct indicator indicator_macd_signal = {
     .is_directional = true,
     .min = -1e4,
     .max = 1e4,
-    .options = {{"fast", 12, 1, 250, true, "candles"},
-                {"slow", 26, 2, 500, true, "candles"},
-                {"signal", 9, 1, 250, true, "candles"}},
+    .options = {MACD_SIGNAL_OPTIONS},
     .misfit = misfit_fast_slow,
-    .warmup_inputs = warmup_inputs,
-    .memory_inputs = memory_inputs,
-    .place = place,
-    .on_candle = on_candle,
+    .warmup_inputs = macd_signal_warmup,
+    .memory_inputs = macd_signal_memory,
+    .place = macd_signal_place,
+    .on_candle = macd_on_candle,
     .value = value,
 };

@@ -1,38 +1,13 @@
 /* The change of on-balance volume over some candles, as a share of all volume in them. */
-#include "indicator_i.h"
-
-struct obv {
-    struct moments signed_volume, volume;
-    double close;
-};
-
-static void place(struct block *block, const double *options)
-{
-    struct obv *state = block_take(block, sizeof(*state));
-    struct window *signed_volume = window_take(block, option_size(options, 0));
-    struct window *volume = window_take(block, option_size(options, 0));
-    if (state == NULL)
-        return;
-    moments_init(&state->signed_volume, signed_volume);
-    moments_init(&state->volume, volume);
-}
+#include "volume_flow_i.h"
 
 static void on_candle(void *state, const struct candle *candle)
 {
-    struct obv *self = state;
-    if (self->close > 0) {
-        double sign = (candle->close > self->close) - (candle->close < self->close);
-        moments_push(&self->signed_volume, sign * candle->volume);
-        moments_push(&self->volume, candle->volume);
-    }
+    struct volume_flow *self = state;
+    if (self->close > 0)
+        volume_flow_push(self, candle,
+                         (candle->close > self->close) - (candle->close < self->close));
     self->close = candle->close;
-}
-
-static double value(const void *state, const double *options, const struct feature_moment *moment)
-{
-    const struct obv *self = state;
-    (void)options, (void)moment;
-    return share(moments_mean(&self->signed_volume), moments_mean(&self->volume), 0);
 }
 
 const struct indicator indicator_obv_trend = {
@@ -49,7 +24,7 @@ const struct indicator indicator_obv_trend = {
     .max = 1,
     .options = {PERIOD(20, 1)},
     .warmup_inputs = warmup_period_and_one,
-    .place = place,
+    .place = volume_flow_place,
     .on_candle = on_candle,
-    .value = value,
+    .value = volume_flow_value,
 };

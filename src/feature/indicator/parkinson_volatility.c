@@ -1,30 +1,18 @@
 /* Parkinson's volatility: from the range of each candle, which says more than its close alone. */
-#include "indicator_i.h"
-
-struct parkinson {
-    struct moments squares;
-};
-
-static void place(struct block *block, const double *options)
-{
-    struct parkinson *state = block_take(block, sizeof(*state));
-    struct window *squares = window_take(block, option_size(options, 0));
-    if (state != NULL)
-        moments_init(&state->squares, squares);
-}
+#include "variance_i.h"
 
 static void on_candle(void *state, const struct candle *candle)
 {
-    struct parkinson *self = state;
+    struct variance *self = state;
     double range = log(candle->high / candle->low);
-    moments_push(&self->squares, range * range);
+    moments_push(&self->candles, range * range);
 }
 
 static double value(const void *state, const double *options, const struct feature_moment *moment)
 {
-    const struct parkinson *self = state;
+    const struct variance *self = state;
     (void)options, (void)moment;
-    return sqrt(fmax(moments_mean(&self->squares), 0) / (4.0 * M_LN2));
+    return sqrt(variance_mean(self) / (4.0 * M_LN2));
 }
 
 const struct indicator indicator_parkinson_volatility = {
@@ -40,7 +28,7 @@ const struct indicator indicator_parkinson_volatility = {
     .max = 100,
     .options = {PERIOD(20, 1)},
     .warmup_inputs = warmup_period,
-    .place = place,
+    .place = variance_place,
     .on_candle = on_candle,
     .value = value,
 };

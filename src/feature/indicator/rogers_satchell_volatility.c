@@ -1,31 +1,19 @@
 /* Rogers and Satchell's volatility: from open, high, low and close, and not misled by a trend. */
-#include "indicator_i.h"
-
-struct rogers_satchell {
-    struct moments variances;
-};
-
-static void place(struct block *block, const double *options)
-{
-    struct rogers_satchell *state = block_take(block, sizeof(*state));
-    struct window *variances = window_take(block, option_size(options, 0));
-    if (state != NULL)
-        moments_init(&state->variances, variances);
-}
+#include "variance_i.h"
 
 static void on_candle(void *state, const struct candle *candle)
 {
-    struct rogers_satchell *self = state;
+    struct variance *self = state;
     double up = log(candle->high / candle->open), down = log(candle->low / candle->open);
     double body = log(candle->close / candle->open);
-    moments_push(&self->variances, up * (up - body) + down * (down - body));
+    moments_push(&self->candles, up * (up - body) + down * (down - body));
 }
 
 static double value(const void *state, const double *options, const struct feature_moment *moment)
 {
-    const struct rogers_satchell *self = state;
+    const struct variance *self = state;
     (void)options, (void)moment;
-    return sqrt(fmax(moments_mean(&self->variances), 0));
+    return sqrt(variance_mean(self));
 }
 
 const struct indicator indicator_rogers_satchell_volatility = {
@@ -43,7 +31,7 @@ const struct indicator indicator_rogers_satchell_volatility = {
     .max = 100,
     .options = {PERIOD(20, 1)},
     .warmup_inputs = warmup_period,
-    .place = place,
+    .place = variance_place,
     .on_candle = on_candle,
     .value = value,
 };

@@ -1,29 +1,9 @@
 /* Trade sign imbalance: buys minus sells by number, fading with time. Many small orders count as much as one large. */
-#include "indicator_i.h"
-
-struct trade_count_imbalance {
-    struct decay signed_count, count;
-};
-
-static void place(struct block *block, const double *options)
-{
-    struct trade_count_imbalance *state = block_take(block, sizeof(*state));
-    if (state != NULL)
-        *state = (struct trade_count_imbalance){decay_of(options[0]), decay_of(options[0])};
-}
+#include "trade_share_i.h"
 
 static void on_trade(void *state, const struct trade *trade)
 {
-    struct trade_count_imbalance *self = state;
-    decay_add(&self->signed_count, trade->ts_event_ns, side_sign(trade->side));
-    decay_add(&self->count, trade->ts_event_ns, 1);
-}
-
-static double value(const void *state, const double *options, const struct feature_moment *moment)
-{
-    const struct trade_count_imbalance *self = state;
-    (void)options, (void)moment;
-    return share(self->signed_count.sum, self->count.sum, 0);
+    trade_share_add(state, trade, 1);
 }
 
 const struct indicator indicator_trade_count_imbalance = {
@@ -42,7 +22,7 @@ const struct indicator indicator_trade_count_imbalance = {
     .options = {SECONDS(60)},
     .warmup_inputs = warmup_one,
     .warmup_ns = warmup_seconds,
-    .place = place,
+    .place = trade_share_place,
     .on_trade = on_trade,
-    .value = value,
+    .value = trade_share_value,
 };

@@ -1,29 +1,9 @@
 /* Signed volume imbalance: bought minus sold, as a share of all volume, fading with time. */
-#include "indicator_i.h"
-
-struct trade_imbalance {
-    struct decay signed_volume, volume;
-};
-
-static void place(struct block *block, const double *options)
-{
-    struct trade_imbalance *state = block_take(block, sizeof(*state));
-    if (state != NULL)
-        *state = (struct trade_imbalance){decay_of(options[0]), decay_of(options[0])};
-}
+#include "trade_share_i.h"
 
 static void on_trade(void *state, const struct trade *trade)
 {
-    struct trade_imbalance *self = state;
-    decay_add(&self->signed_volume, trade->ts_event_ns, side_sign(trade->side) * trade->qty);
-    decay_add(&self->volume, trade->ts_event_ns, trade->qty);
-}
-
-static double value(const void *state, const double *options, const struct feature_moment *moment)
-{
-    const struct trade_imbalance *self = state;
-    (void)options, (void)moment;
-    return share(self->signed_volume.sum, self->volume.sum, 0);
+    trade_share_add(state, trade, trade->qty);
 }
 
 const struct indicator indicator_trade_imbalance = {
@@ -43,7 +23,7 @@ const struct indicator indicator_trade_imbalance = {
     .options = {SECONDS(60)},
     .warmup_inputs = warmup_one,
     .warmup_ns = warmup_seconds,
-    .place = place,
+    .place = trade_share_place,
     .on_trade = on_trade,
-    .value = value,
+    .value = trade_share_value,
 };
