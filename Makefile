@@ -97,9 +97,10 @@ $(B)/tests/helper/%: tests/helper/%.c $(LIB)
 	@mkdir -p $(@D)
 	$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP $< $(LIB) $(LDFLAGS) $(LDLIBS) -o $@
 
+$(B)/tests/fuzz/pipeline_fuzz: tests/harness/model_folder.c tests/harness/learnable.c
 $(B)/tests/fuzz/%: tests/fuzz/%.c $(LIB)
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) -Itests $(CFLAGS) -MMD -MP $< $(LIB) $(LDFLAGS) -fsanitize=fuzzer $(LDLIBS) -o $@
+	$(CC) $(CPPFLAGS) -Itests $(CFLAGS) -MMD -MP $(filter %.c,$^) $(LIB) $(LDFLAGS) -fsanitize=fuzzer $(LDLIBS) -o $@
 
 $(B)/bench/%: bench/%.c bench/bench.c $(LIB)
 	@mkdir -p $(@D)

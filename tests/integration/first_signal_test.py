@@ -124,14 +124,14 @@ def test_a_trace_is_in_the_log_from_the_signal_to_its_fill(channel, db):
 
 
 @pytest.mark.parametrize("reason, message", [
-    ("market_data_stale", dict(ticker(), timestamp=now_text(-60))),
-    ("market_data_crossed", ticker(spread=-1.0)),
-    ("market_data_incomplete", harness.gateway_message("ticker", "BTCUSDT", {"symbol": "BTCUSDT", "lastPrice": "50000"})),
+    ("market_data_stale", lambda: dict(ticker(), timestamp=now_text(-60))),
+    ("market_data_crossed", lambda: ticker(spread=-1.0)),
+    ("market_data_incomplete", lambda: harness.gateway_message("ticker", "BTCUSDT", {"symbol": "BTCUSDT", "lastPrice": "50000"})),
 ])
 def test_a_market_that_cannot_be_acted_on_is_an_abstention(channel, db, reason, message):
     with harness.Worker(TRADING_ASSETS="BTCUSDT", **CERTAIN) as worker:
         worker.await_ready()
-        publish(channel, TICKER, message)
+        publish(channel, TICKER, message())
         await_reason(db, reason)
         assert query(db, "SELECT count(*) FROM trading_signals") == [(0,)]
     assert harness.queue_depth(channel, SIGNALS) == 0
