@@ -30,6 +30,15 @@ bool slice_is_nocase(struct slice a, const char *text)
     return a.len == strlen(text) && (a.len == 0 || strncasecmp(a.ptr, text, a.len) == 0);
 }
 
+bool slice_take_byte(struct slice *text, char byte)
+{
+    if (text->len == 0 || text->ptr[0] != byte)
+        return false;
+    text->ptr++;
+    text->len--;
+    return true;
+}
+
 void buf_deinit(struct buf *buf)
 {
     free(buf->ptr);

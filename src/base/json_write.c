@@ -7,6 +7,7 @@
 
 #include "alphaloop/base/json.h"
 #include "alphaloop/base/timestamp.h"
+#include "alphaloop/base/utf8.h"
 
 #define LEVELS_MAX JSON_DEPTH_MAX /* as deep as we read */
 
@@ -67,25 +68,6 @@ void json_w_end_array(struct json_writer *w)
     close_level(w, ']');
 }
 
-static size_t sequence_length(const unsigned char *b, size_t left)
-{
-    size_t len = b[0] < 0x80   ? 1
-                 : b[0] < 0xc2 ? 0
-                 : b[0] < 0xe0 ? 2
-                 : b[0] < 0xf0 ? 3
-                 : b[0] < 0xf5 ? 4
-                               : 0;
-    if (len > left)
-        return 0;
-    for (size_t i = 1; i < len; i++) {
-        if ((b[i] & 0xc0) != 0x80)
-            return 0;
-    }
-    bool overlong = (b[0] == 0xe0 && b[1] < 0xa0) || (b[0] == 0xf0 && b[1] < 0x90);
-    bool outside = (b[0] == 0xed && b[1] > 0x9f) || (b[0] == 0xf4 && b[1] > 0x8f);
-    return len > 1 && (overlong || outside) ? 0 : len;
-}
-
 static void put_special(struct buf *out, unsigned char c)
 {
     static const char from[] = "\"\\\b\f\n\r\t", to[] = "\"\\bfnrt";
@@ -104,7 +86,7 @@ static void put_quoted(struct buf *out, struct slice text)
     size_t plain = 0, i = 0;
     buf_putc(out, '"');
     while (i < text.len) {
-        size_t len = sequence_length(b + i, text.len - i);
+        size_t len = utf8_length(text.ptr + i, text.len - i);
         if (len > 0 && b[i] >= 0x20 && b[i] != '"' && b[i] != '\\') {
             i += len;
             continue;

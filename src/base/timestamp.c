@@ -60,19 +60,10 @@ static bool take_digits(struct slice *text, size_t n_digits, int *out)
     return true;
 }
 
-static bool take_byte(struct slice *text, char byte)
-{
-    if (text->len == 0 || text->ptr[0] != byte)
-        return false;
-    text->ptr++;
-    text->len--;
-    return true;
-}
-
 static bool take_date(struct slice *text, struct civil_time *civil)
 {
-    return take_digits(text, 4, &civil->year) && take_byte(text, '-') &&
-           take_digits(text, 2, &civil->month) && take_byte(text, '-') &&
+    return take_digits(text, 4, &civil->year) && slice_take_byte(text, '-') &&
+           take_digits(text, 2, &civil->month) && slice_take_byte(text, '-') &&
            take_digits(text, 2, &civil->day) && civil->year >= YEAR_MIN &&
            civil->year <= YEAR_MAX && civil->month >= 1 && civil->month <= 12 && civil->day >= 1 &&
            civil->day <= days_in_month(civil->year, civil->month);
@@ -80,8 +71,8 @@ static bool take_date(struct slice *text, struct civil_time *civil)
 
 static bool take_time(struct slice *text, struct civil_time *civil)
 {
-    return take_digits(text, 2, &civil->hour) && take_byte(text, ':') &&
-           take_digits(text, 2, &civil->minute) && take_byte(text, ':') &&
+    return take_digits(text, 2, &civil->hour) && slice_take_byte(text, ':') &&
+           take_digits(text, 2, &civil->minute) && slice_take_byte(text, ':') &&
            take_digits(text, 2, &civil->second) && civil->hour <= 23 && civil->minute <= 59 &&
            civil->second <= 59;
 }
@@ -90,7 +81,7 @@ static bool take_fraction(struct slice *text, int64_t *ns)
 {
     int n_digits = 0, digit;
     *ns = 0;
-    if (!take_byte(text, '.'))
+    if (!slice_take_byte(text, '.'))
         return true;
     while (n_digits < FRACTION_MAX && take_digits(text, 1, &digit)) {
         *ns = *ns * 10 + digit;
@@ -105,12 +96,13 @@ static bool take_zone(struct slice *text, int64_t *offset_s)
 {
     int hour, minute;
     *offset_s = 0;
-    if (text->len == 0 || take_byte(text, 'Z'))
+    if (text->len == 0 || slice_take_byte(text, 'Z'))
         return true;
     int64_t sign = text->ptr[0] == '-' ? -1 : 1;
-    if (!take_byte(text, '+') && !take_byte(text, '-'))
+    if (!slice_take_byte(text, '+') && !slice_take_byte(text, '-'))
         return false;
-    if (!take_digits(text, 2, &hour) || !take_byte(text, ':') || !take_digits(text, 2, &minute))
+    if (!take_digits(text, 2, &hour) || !slice_take_byte(text, ':') ||
+        !take_digits(text, 2, &minute))
         return false;
     *offset_s = sign * (hour * 3600 + minute * 60);
     return hour <= 23 && minute <= 59;
@@ -121,7 +113,8 @@ enum al_err timestamp_parse(struct slice text, int64_t *ts_ns)
     struct slice rest = text;
     struct civil_time civil = {0};
     int64_t offset_s;
-    bool fits = take_date(&rest, &civil) && (take_byte(&rest, 'T') || take_byte(&rest, ' ')) &&
+    bool fits = take_date(&rest, &civil) &&
+                (slice_take_byte(&rest, 'T') || slice_take_byte(&rest, ' ')) &&
                 take_time(&rest, &civil) && take_fraction(&rest, &civil.ns) &&
                 take_zone(&rest, &offset_s) && rest.len == 0;
     if (!fits)

@@ -4,21 +4,6 @@
 #include "alphaloop/base/json.h"
 #include "alphaloop/report/report.h"
 
-/* A plain number, or with its interval. */
-static void put_value(struct json_writer *w, const char *key, struct report_value value)
-{
-    if (isnan(value.low) && isnan(value.high)) {
-        json_m_number(w, key, value.value);
-        return;
-    }
-    json_w_key(w, key);
-    json_w_object(w);
-    json_m_number(w, "value", value.value);
-    json_m_number(w, "low", value.low);
-    json_m_number(w, "high", value.high);
-    json_w_end_object(w);
-}
-
 static void put_interval(struct json_writer *w, const char *key, struct report_value value)
 {
     json_w_key(w, key);
@@ -27,6 +12,15 @@ static void put_interval(struct json_writer *w, const char *key, struct report_v
     json_m_number(w, "low", value.low);
     json_m_number(w, "high", value.high);
     json_w_end_object(w);
+}
+
+/* A plain number, or with its interval. */
+static void put_value(struct json_writer *w, const char *key, struct report_value value)
+{
+    if (isnan(value.low) && isnan(value.high))
+        json_m_number(w, key, value.value);
+    else
+        put_interval(w, key, value);
 }
 
 /* ---- what went in ---- */

@@ -25,15 +25,6 @@ static const struct field fields[] = {
     {"weekday", 0, 7, "sunmontuewedthufrisat", 0},
 };
 
-static bool take_byte(struct slice *text, char byte)
-{
-    if (text->len == 0 || text->ptr[0] != byte)
-        return false;
-    text->ptr++;
-    text->len--;
-    return true;
-}
-
 static bool take_number(struct slice *text, int *out)
 {
     int value = 0;
@@ -67,16 +58,16 @@ static bool take_value(struct slice *text, const struct field *field, int *out)
 static bool take_part(struct slice *text, const struct field *field, uint64_t *bits)
 {
     int from = field->low, to = field->high, step = 1;
-    bool is_range = take_byte(text, '*');
+    bool is_range = slice_take_byte(text, '*');
     if (!is_range) {
         if (!take_value(text, field, &from))
             return false;
         to = from;
-        is_range = take_byte(text, '-');
+        is_range = slice_take_byte(text, '-');
         if (is_range && (!take_value(text, field, &to) || to < from))
             return false;
     }
-    if (take_byte(text, '/') &&
+    if (slice_take_byte(text, '/') &&
         (!is_range || !take_number(text, &step) || step < 1 || step > VALUE_MAX))
         return false;
     for (int value = from; value <= to; value += step)
@@ -90,17 +81,17 @@ static bool parse_field(struct slice text, const struct field *field, uint64_t *
     do {
         if (!take_part(&text, field, bits))
             return false;
-    } while (take_byte(&text, ','));
+    } while (slice_take_byte(&text, ','));
     return text.len == 0;
 }
 
 static struct slice next_word(struct slice *text)
 {
     while (text->len > 0 && (text->ptr[0] == ' ' || text->ptr[0] == '\t'))
-        take_byte(text, text->ptr[0]);
+        slice_take_byte(text, text->ptr[0]);
     struct slice word = {text->ptr, 0};
     while (text->len > 0 && text->ptr[0] != ' ' && text->ptr[0] != '\t') {
-        take_byte(text, text->ptr[0]);
+        slice_take_byte(text, text->ptr[0]);
         word.len++;
     }
     return word;

@@ -8,33 +8,13 @@
 
 #include "alphaloop/feature/candle_merger.h"
 #include "alphaloop/feature/indicator.h"
+#include "fuzz/source.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n_bytes);
-
-struct source {
-    const uint8_t *bytes;
-    size_t n_left;
-};
-
-static void take(struct source *source, void *out, size_t n_bytes)
-{
-    size_t n = n_bytes < source->n_left ? n_bytes : source->n_left;
-    memset(out, 0, n_bytes);
-    memcpy(out, source->bytes, n);
-    source->bytes += n;
-    source->n_left -= n;
-}
 
 static double any_double(struct source *source)
 {
     double value;
-    take(source, &value, sizeof(value));
-    return value;
-}
-
-static uint8_t any_byte(struct source *source)
-{
-    uint8_t value;
     take(source, &value, sizeof(value));
     return value;
 }

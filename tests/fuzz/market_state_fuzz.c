@@ -4,33 +4,12 @@
 #include <math.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <string.h>
 
 #include "alphaloop/feature/candle_merger.h"
 #include "alphaloop/feature/feature_engine.h"
+#include "fuzz/source.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n_bytes);
-
-struct source {
-    const uint8_t *bytes;
-    size_t n_left;
-};
-
-static void take(struct source *source, void *out, size_t n_bytes)
-{
-    size_t n = n_bytes < source->n_left ? n_bytes : source->n_left;
-    memset(out, 0, n_bytes);
-    memcpy(out, source->bytes, n);
-    source->bytes += n;
-    source->n_left -= n;
-}
-
-static uint8_t any_byte(struct source *source)
-{
-    uint8_t value;
-    take(source, &value, sizeof(value));
-    return value;
-}
 
 /* Mostly near 100, sometimes anything. */
 static double any_number(struct source *source)

@@ -23,6 +23,7 @@ struct slice slice_of(const char *text); /* NULL gives an empty slice */
 bool slice_eq(struct slice a, struct slice b);
 bool slice_is(struct slice a, const char *text);
 bool slice_is_nocase(struct slice a, const char *text);
+bool slice_take_byte(struct slice *text, char byte); /* it begins with it: now it begins after it */
 
 /* Text into a fixed array: cut to fit, always NUL-terminated. Returns false when it was cut. */
 bool chars_set(char *out, size_t out_size, const char *text);

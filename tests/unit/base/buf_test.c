@@ -87,6 +87,17 @@ static void test_slices_compare_by_content(void **state)
     assert_false(slice_eq(SLICE("a\0b"), SLICE("a\0c")));
 }
 
+static void test_slice_takes_its_first_byte(void **state)
+{
+    struct slice text = SLICE("ab");
+    (void)state;
+    assert_false(slice_take_byte(&text, 'b'));
+    assert_true(slice_take_byte(&text, 'a'));
+    assert_true(slice_is(text, "b"));
+    assert_true(slice_take_byte(&text, 'b'));
+    assert_false(slice_take_byte(&text, 'b'));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -96,6 +107,7 @@ int main(void)
         cmocka_unit_test(test_buf_writes_little_endian_and_reads_it_back),
         cmocka_unit_test(test_buf_reserve_gives_room_to_write),
         cmocka_unit_test(test_slices_compare_by_content),
+        cmocka_unit_test(test_slice_takes_its_first_byte),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
