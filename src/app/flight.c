@@ -12,6 +12,7 @@
 #include "alphaloop/store/order_events.h"
 #include "alphaloop/store/orders_seen.h"
 #include "alphaloop/store/quarantine.h"
+#include "alphaloop/store/samples.h"
 #include "alphaloop/store/trading_signals.h"
 
 #define N_HALVES        2
@@ -210,6 +211,24 @@ static void write_executions(struct flight *flight, struct half half, struct pg_
         execution_events_insert(batch, rows, n);
 }
 
+/* A fill whose decision was settled before it: its sample says so, from the same transaction on, until it is made again. */
+static void write_late(struct flight *flight, struct half half, struct pg_batch *batch)
+{
+    size_t n = 0;
+    for (size_t i = half.begin; i < half.end; i++) {
+        const struct entry *entry = &flight->entries[i];
+        const struct signal_match *match = map_get(&flight->match_of, &entry->execution.signal_id);
+        if (!entry->is_new || !entry->executed || match == NULL || !match->is_settled)
+            continue;
+        flight->signal_ids[n] = match->signal_id;
+        flight->sides[n++] = match->side;
+    }
+    if (n == 0)
+        return;
+    metric_add(METRIC_late_fills_total, (double)n, NULL, NULL);
+    samples_mark_stale(batch, flight->signal_ids, flight->sides, n);
+}
+
 static void write_quarantine(struct flight *flight, struct half half, struct pg_batch *batch)
 {
     struct quarantine_row *rows = flight->quarantine_rows;
@@ -241,6 +260,7 @@ static enum pg_next on_step(void *ctx, struct pg_batch *batch)
     apply_new(flight, half);
     write_states(flight, batch);
     write_executions(flight, half, batch);
+    write_late(flight, half, batch);
     write_quarantine(flight, half, batch);
     return flight->n_inserted == flight->n_halves ? PG_COMMIT : PG_MORE;
 }
@@ -293,6 +313,7 @@ enum al_err flight_init(struct flight *flight, size_t n_max, const char *queue)
         .matches = calloc(n_max, sizeof(struct signal_match)),
         .order_ids = calloc(n_max, sizeof(struct order_id)),
         .signal_ids = calloc(n_max, sizeof(struct uuid)),
+        .sides = calloc(n_max, sizeof(enum side)),
         .event_rows = calloc(n_max, sizeof(struct order_event_row)),
         .state_rows = calloc(n_max, sizeof(struct order_state)),
         .execution_rows = calloc(n_max, sizeof(struct execution_row)),
@@ -303,7 +324,7 @@ enum al_err flight_init(struct flight *flight, size_t n_max, const char *queue)
     map_init(&flight->new_ids, sizeof(struct uuid), n_max);
     bool ok = flight->entries != NULL && flight->batch != NULL && flight->states != NULL &&
               flight->matches != NULL && flight->order_ids != NULL && flight->signal_ids != NULL &&
-              flight->event_rows != NULL && flight->state_rows != NULL &&
+              flight->sides != NULL && flight->event_rows != NULL && flight->state_rows != NULL &&
               flight->execution_rows != NULL && flight->quarantine_rows != NULL;
     return ok ? AL_OK : err_set(AL_ENOMEM, "a batch of %zu order events", n_max);
 }
@@ -319,6 +340,7 @@ void flight_deinit(struct flight *flight)
     free(flight->matches);
     free(flight->order_ids);
     free(flight->signal_ids);
+    free(flight->sides);
     free(flight->event_rows);
     free(flight->state_rows);
     free(flight->execution_rows);

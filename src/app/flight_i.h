@@ -71,6 +71,7 @@ struct flight {
     /* What a step sends is put together here; n_max of each. */
     struct order_id *order_ids;
     struct uuid *signal_ids;
+    enum side *sides;
     struct order_event_row *event_rows;
     struct order_state *state_rows;
     struct execution_row *execution_rows;

@@ -164,6 +164,17 @@ static struct position_state position_state_of(const struct position_track *trac
     };
 }
 
+/* A statement takes each row once: the newest of two stands. */
+static void gather_sample(struct gathered *g, const struct sample *sample)
+{
+    size_t i = 0;
+    while (i < g->n_samples && !(uuid_eq(g->samples[i].decision_id, sample->decision_id) &&
+                                 g->samples[i].action == sample->action))
+        i++;
+    g->samples[i] = *sample;
+    g->n_samples += i == g->n_samples;
+}
+
 static void gather_effect(struct gathered *g, const struct effect *effect)
 {
     switch (effect->kind) {
@@ -176,7 +187,7 @@ static void gather_effect(struct gathered *g, const struct effect *effect)
                 (struct decision_row){effect->decision, buf_slice(&effect->body)};
         break;
     case EFFECT_store_sample:
-        g->samples[g->n_samples++] = *effect->sample;
+        gather_sample(g, effect->sample);
         break;
     case EFFECT_store_candle:
         g->candles[g->n_candles++] =

@@ -6,7 +6,10 @@
  * and each action becomes a sample. Actions not taken are priced by a model of our own fills.
  *
  * The invariant: a sample depends only on the frozen decision, its executions and the price path, so settling again after
- * a restart or a late fill gives the same sample under the same key.
+ * a restart or a late fill gives the same sample under the same key. A settled signal is kept for as long as the price path
+ * reaches back to it; a fill that comes by then opens it again, and its sample is made anew, available from the news on.
+ * What was counted of it is not counted twice. A fill that comes later still leaves the sample as it is, marked (the app
+ * does, with the fill: samples.is_stale_fill).
  */
 #include <assert.h>
 #include <math.h>
@@ -117,15 +120,39 @@ static void follow_fill(struct pipeline *pipeline,
 
 /* A total can be heard of first by an event that came after the fill: a cancel tells the same total. When the fill's own event
  * comes, its time stands. Only where one order filled the decision; of several the last one's time is not known to be that. */
-static void correct_fill_time(struct open_decision *item, const struct order_fact *fact)
+static bool has_wrong_fill_time(const struct open_decision *item, const struct order_fact *fact)
 {
     bool is_same_total =
         decimal_cmp(fact->event->filled_quantity, fact->state->filled_quantity) == 0 &&
         fabs(item->filled_quantity - decimal_to_double(fact->state->filled_quantity)) <=
             1e-9 * item->filled_quantity;
-    if (is_same_total && item->last_fill_ns != TIMESTAMP_NONE &&
-        fact->event->executed_at_ns < item->last_fill_ns)
+    return fact->execution == NULL && is_same_total && item->last_fill_ns != TIMESTAMP_NONE &&
+           fact->event->executed_at_ns < item->last_fill_ns;
+}
+
+static void hear(struct pipeline *pipeline,
+                 struct open_decision *item,
+                 const struct order_fact *fact)
+{
+    if (has_wrong_fill_time(item, fact))
         item->last_fill_ns = fact->event->executed_at_ns;
+    follow_fill(pipeline, item, fact->execution, fact->state->ended);
+}
+
+/* What came after the outcome was settled; nothing but a fill changes it. */
+static void hear_late(struct pipeline *pipeline,
+                      struct open_decision *item,
+                      const struct order_fact *fact,
+                      int64_t now_ns)
+{
+    if (fact->execution == NULL && !has_wrong_fill_time(item, fact))
+        return;
+    bool opened = open_decisions_move(&pipeline->settled, &pipeline->open, item, now_ns);
+    step_count("learn", "fill", opened ? "late" : "too_late");
+    if (!opened)
+        return;
+    item->news_ns = now_ns;
+    hear(pipeline, item, fact);
 }
 
 void learn_on_order(struct pipeline *pipeline,
@@ -140,13 +167,14 @@ void learn_on_order(struct pipeline *pipeline,
         protect_on_order(market, fact->state);
     step_count("learn", "fill", fact->execution != NULL ? "next" : "unchanged");
     struct open_decision *item = open_decisions_find(&pipeline->open, fact->state->signal_id);
-    if (market != NULL)
-        order_watch_fact(pipeline, market, fact, item, now_ns);
-    if (item == NULL)
-        return;
-    if (fact->execution == NULL)
-        correct_fill_time(item, fact);
-    follow_fill(pipeline, item, fact->execution, fact->state->ended);
+    struct open_decision *late = open_decisions_find(&pipeline->settled, fact->state->signal_id);
+    if (market != NULL) /* what became of an order that had filled is not watched from the middle */
+        order_watch_fact(pipeline, market, fact,
+                         late != NULL && late->filled_quantity <= 0 ? late : item, now_ns);
+    if (item != NULL)
+        hear(pipeline, item, fact);
+    else if (late != NULL)
+        hear_late(pipeline, late, fact, now_ns);
 }
 
 /* ---- label: what became of each action ---- */
@@ -197,8 +225,8 @@ static enum al_err settle(struct pipeline *pipeline,
     const struct desk *desk = pipeline_desk(pipeline, &item->decision.strategy_id);
     struct label_rule rule = rule_of(&item->decision, market);
     bool filled = item->filled_quantity > 0;
-    bool by_market =
-        desk->config->training.use_market_evidence && cost_model_is_fit(&market->costs);
+    bool by_market = !item->is_settled && desk->config->training.use_market_evidence &&
+                     cost_model_is_fit(&market->costs);
     for (enum side side = SIDE_BUY; side <= SIDE_SELL; side++) {
         bool own = filled && side == item->decision.side;
         if (!own && !by_market)
@@ -239,6 +267,8 @@ static void push_sample(const struct open_decision *item,
     int64_t known_ns = outcome->label.t1_ns;
     if (own && item->last_fill_recv_ns > known_ns)
         known_ns = item->last_fill_recv_ns;
+    if (item->news_ns != TIMESTAMP_NONE && item->news_ns > known_ns)
+        known_ns = item->news_ns;
     if (known_ns >
         now_ns) /* receipt is on the wall's clock, which a replayed market does not share */
         known_ns = now_ns;
@@ -311,17 +341,26 @@ static void watch_model(struct desk *desk,
             news_in(&pair->last_outcome_ns, decision->decided_at_ns, decision->horizon_ns));
 }
 
+/* Once a decision, whatever a late fill made of it; its profit is the newest that is known. */
 static void account_own(struct desk *desk,
                         struct pair *pair,
-                        const struct open_decision *item,
+                        struct open_decision *item,
                         const struct label *label)
 {
-    desk->n_settled++;
-    desk->n_won += label->net > 0;
-    desk->n_samples++;
-    desk->trigger.n_since++;
-    desk->settled_pnl += label->net * item->filled_notional;
-    watch_model(desk, pair, item, label->net > 0);
+    bool won = label->net > 0;
+    double pnl = label->net * item->filled_notional;
+    if (!item->own_told) {
+        desk->n_settled++;
+        desk->n_samples++;
+        desk->trigger.n_since++;
+        watch_model(desk, pair, item, won);
+    }
+    desk->n_won += won;
+    desk->n_won -= item->won;
+    desk->settled_pnl += pnl - item->pnl;
+    item->own_told = true;
+    item->won = won;
+    item->pnl = pnl;
 }
 
 static void push_drop(const struct open_decision *item, enum reason reason, struct effects *effects)
@@ -334,7 +373,7 @@ static void push_drop(const struct open_decision *item, enum reason reason, stru
 
 /* A decision whose outcome is known becomes its samples. */
 static void push_samples(struct pipeline *pipeline,
-                         const struct open_decision *item,
+                         struct open_decision *item,
                          const struct outcome outcomes[3],
                          int64_t now_ns,
                          struct effects *effects)
@@ -352,16 +391,17 @@ static void push_samples(struct pipeline *pipeline,
         if (outcomes[side].evidence == EVIDENCE_OWN_FILL)
             utility[side] *= fill_fraction_of(item);
         push_sample(item, desk, market, side, &outcomes[side], now_ns, effects);
-        if (side == item->decision.leaning && pair != NULL)
+        if (side == item->decision.leaning && pair != NULL && !item->is_settled)
             interval_settle(pair, &item->decision, outcomes[side].label.net);
         if (outcomes[side].evidence == EVIDENCE_OWN_FILL) {
-            learn_costs(market, item, &outcomes[side].entry);
+            if (!item->own_told)
+                learn_costs(market, item, &outcomes[side].entry);
             account_own(desk, pair, item, &outcomes[side].label);
         }
     }
-    if (any)
+    if (any && !item->is_settled)
         shadow_settle(desk, item, utility, known);
-    step_count("learn", "sample", any ? "next" : "drop");
+    step_count("learn", "sample", !any ? "drop" : item->is_settled ? "again" : "next");
     if (!any)
         push_drop(item, item->decision.side == SIDE_NONE ? REASON_cost_model_unfit : REASON_no_fill,
                   effects);
@@ -370,6 +410,35 @@ static void push_samples(struct pipeline *pipeline,
 static bool awaits_fill(const struct open_decision *item)
 {
     return item->decision.side != SIDE_NONE && item->filled_quantity <= 0 && !item->order_ended;
+}
+
+/* How far back the path of its market reaches: by then a late fill can still be settled. */
+static int64_t reach_ns(const struct market_desk *market)
+{
+    return (int64_t)market->path.cap * market->path.bar_ns;
+}
+
+/* Nothing fills an abstention, so nothing changes its outcome. */
+static void close_decision(struct pipeline *pipeline, struct open_decision *item)
+{
+    const struct market_desk *market = pipeline_market(pipeline, &item->decision.asset);
+    struct open_decisions *settled = &pipeline->settled;
+    int64_t until_ns = item->decision.decided_at_ns + reach_ns(market);
+    item->is_settled = true;
+    free(item->scores);
+    item->scores = NULL;
+    if (open_decisions_count(settled) == settled->max)
+        open_decisions_remove(settled, open_decisions_due(settled, INT64_MAX));
+    if (item->decision.side == SIDE_NONE ||
+        !open_decisions_move(&pipeline->open, settled, item, until_ns))
+        open_decisions_remove(&pipeline->open, item);
+}
+
+static void forget_settled(struct pipeline *pipeline, int64_t now_ns)
+{
+    struct open_decision *item;
+    while ((item = open_decisions_due(&pipeline->settled, now_ns)) != NULL)
+        open_decisions_remove(&pipeline->settled, item);
 }
 
 static void label_one(struct pipeline *pipeline,
@@ -390,9 +459,11 @@ static void label_one(struct pipeline *pipeline,
     }
     if (err == AL_OK)
         push_samples(pipeline, item, outcomes, now_ns, effects);
-    else
+    else if (!item->is_settled)
         push_drop(item, REASON_market_gap, effects);
-    open_decisions_remove(&pipeline->open, item);
+    else
+        step_count("learn", "label", "late_market_gap");
+    close_decision(pipeline, item);
 }
 
 static void label_due(struct pipeline *pipeline, int64_t now_ns, struct effects *effects)
@@ -475,6 +546,7 @@ int64_t pipeline_tick(struct pipeline *pipeline, int64_t now_ns, struct effects 
 {
     int64_t next_ns = now_ns + NS_PER_S;
     label_due(pipeline, now_ns, effects);
+    forget_settled(pipeline, now_ns);
     order_watch_time(pipeline, now_ns, effects);
     forget_lost_orders(pipeline, now_ns);
     for (size_t i = 0; i < pipeline->n_desks; i++)

@@ -93,7 +93,7 @@ struct open_decision *open_decisions_add(struct open_decisions *open,
     if (item == NULL)
         return NULL;
     item->decision = *decision;
-    item->last_fill_ns = item->last_fill_recv_ns = TIMESTAMP_NONE;
+    item->last_fill_ns = item->last_fill_recv_ns = item->news_ns = TIMESTAMP_NONE;
     item->give_up_ns = give_up_ns;
     if (map_put(&open->by_id, &decision->decision_id, item) != AL_OK) {
         free(item);
@@ -125,6 +125,20 @@ void open_decisions_remove(struct open_decisions *open, struct open_decision *it
     assert(removed == item);
     free(item->scores);
     free(item);
+}
+
+bool open_decisions_move(struct open_decisions *from,
+                         struct open_decisions *to,
+                         struct open_decision *item,
+                         int64_t due_ns)
+{
+    const struct uuid *id = &item->decision.decision_id;
+    if (map_count(&to->by_id) >= to->max || map_put(&to->by_id, id, item) != AL_OK)
+        return false;
+    void *removed = map_remove(&from->by_id, id);
+    assert(removed == item);
+    open_decisions_reschedule(to, item, due_ns);
+    return true;
 }
 
 struct open_decision *open_decisions_due(struct open_decisions *open, int64_t now_ns)

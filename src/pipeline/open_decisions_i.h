@@ -18,6 +18,10 @@ struct open_decision {
     bool is_dry_run;
     int64_t due_ns;     /* when to look at it next */
     int64_t give_up_ns; /* no label by then: none at all */
+    bool is_settled;    /* its outcome has been told once; below is what was told of it */
+    int64_t news_ns;    /* decision clock at the newest fill told since; TIMESTAMP_NONE: none was */
+    bool own_told, won; /* its own fill became a sample, and that sample won */
+    double pnl;         /* quote currency */
 };
 
 struct due_entry {
@@ -46,6 +50,11 @@ void open_decisions_reschedule(struct open_decisions *open,
                                struct open_decision *item,
                                int64_t due_ns);
 void open_decisions_remove(struct open_decisions *open, struct open_decision *item);
+/* Take an item over from another set. False when the bound is reached: it stays where it is. */
+bool open_decisions_move(struct open_decisions *from,
+                         struct open_decisions *to,
+                         struct open_decision *item,
+                         int64_t due_ns);
 /* The next one due at now_ns, or NULL. It stays until removed, and must be removed or rescheduled to later. */
 struct open_decision *open_decisions_due(struct open_decisions *open, int64_t now_ns);
 /* When the next one falls due; INT64_MAX when none. */

@@ -245,7 +245,10 @@ static enum al_err init_market(struct pipeline *pipeline, struct market_desk *ma
 
 static enum al_err build(struct pipeline *pipeline, const struct pipeline_options *options)
 {
-    enum al_err err = open_decisions_init(&pipeline->open, options->settings->open_decisions_max);
+    size_t n_open_max = options->settings->open_decisions_max;
+    enum al_err err = open_decisions_init(&pipeline->open, n_open_max);
+    if (err == AL_OK)
+        err = open_decisions_init(&pipeline->settled, n_open_max);
     for (size_t i = 0; err == AL_OK && i < options->n_strategies; i++) {
         err = desk_init(&pipeline->desks[i], &options->strategies[i], options->settings);
         pipeline->n_desks++;
@@ -341,6 +344,7 @@ void pipeline_destroy(struct pipeline *pipeline)
     map_deinit(&pipeline->open_orders);
     order_watch_deinit(pipeline);
     open_decisions_deinit(&pipeline->open);
+    open_decisions_deinit(&pipeline->settled);
     free(pipeline->told_orders);
     free(pipeline);
 }

@@ -115,6 +115,8 @@ struct pipeline {
     struct market_desk markets[ASSETS_MAX];
     size_t n_markets;
     struct open_decisions open;
+    struct open_decisions
+        settled; /* signals whose outcome is known, while a late fill may still change it */
     struct map watched_orders;       /* signal_id -> struct watched_order * (owned) */
     struct map open_orders;          /* order_id -> struct open_order * */
     struct known_order *told_orders; /* NEIGHBOUR_ROWS_MAX: those counted by n_told_orders */

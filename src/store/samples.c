@@ -21,11 +21,25 @@
     " count(*) FILTER (WHERE evidence = 1 AND available_at_ns > $2), max(available_at_ns)"         \
     " FROM samples WHERE strategy_id = $1"
 
+/* What comes of the executions; the rest of a row is frozen with its decision. */
+#define OUTCOME(prefix)                                                                            \
+    prefix "evidence, " prefix "t1_ns, " prefix "available_at_ns, " prefix "gross_return, " prefix \
+           "cost_return, " prefix "net_return, " prefix "barrier, " prefix                         \
+           "fill_fraction, " prefix "policy_took, " prefix "is_dry_run, " prefix "span_returns"
+
 static const struct pg_statement insert_statement = {
     "samples_insert",
     "INSERT INTO samples (" COLUMNS
     ") SELECT * FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14,"
-    " $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25, $26) ON CONFLICT DO NOTHING",
+    " $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25, $26)"
+    " ON CONFLICT (decision_id, action) DO UPDATE SET (" OUTCOME("") ", is_stale_fill) = (" OUTCOME(
+        "excluded.") ", false) WHERE samples.available_at_ns < excluded.available_at_ns",
+};
+
+static const struct pg_statement mark_stale_statement = {
+    "samples_mark_stale",
+    "UPDATE samples AS s SET is_stale_fill = true FROM unnest($1, $2) AS u (id, action)"
+    " WHERE s.decision_id = u.id AND s.action = u.action",
 };
 
 static const struct pg_statement count_statement = {
@@ -111,6 +125,16 @@ void samples_insert(struct pg_batch *batch, const struct sample *samples, size_t
     PUT_COLUMN(batch, PG_DOUBLE, n, pg_put_double_or_null(batch, samples[i].interval.lower));
     PUT_COLUMN(batch, PG_DOUBLE, n, pg_put_double_or_null(batch, samples[i].interval.upper));
     settle_decisions(batch, samples, n);
+}
+
+void samples_mark_stale(struct pg_batch *batch,
+                        const struct uuid *decision_ids,
+                        const enum side *actions,
+                        size_t n)
+{
+    pg_batch_statement(batch, &mark_stale_statement);
+    PUT_COLUMN(batch, PG_UUID, n, pg_put_uuid(batch, decision_ids[i]));
+    PUT_COLUMN(batch, PG_TEXT, n, store_put_side(batch, actions[i]));
 }
 
 void samples_count(struct pg_batch *batch)

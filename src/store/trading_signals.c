@@ -63,14 +63,15 @@ static const struct pg_statement list_statement = {
 static const struct pg_statement match_statement = {
     "trading_signals_match",
     "SELECT signal_id, strategy_id, asset, side, amount, mid, decided_at_ns, is_warmup, kind = "
-    "'exit'"
+    "'exit', outcome IS NOT NULL"
     " FROM trading_signals WHERE signal_id = ANY ($1)",
 };
 
 static const struct pg_statement settle_signals_statement = {
-    "trading_signals_settle",
+    "trading_signals_settle", /* a late fill makes a sample of what had none */
     "UPDATE trading_signals AS d SET outcome = u.outcome FROM unnest($1, $2) AS u (id, outcome)"
-    " WHERE d.signal_id = u.id AND d.outcome IS NULL",
+    " WHERE d.signal_id = u.id"
+    " AND (d.outcome IS NULL OR (u.outcome = 'sampled' AND d.outcome <> 'sampled'))",
 };
 
 static const struct pg_statement settle_abstentions_statement = {
@@ -181,6 +182,7 @@ enum al_err trading_signals_read_match(const struct pg_result *result,
     out->decided_at_ns = row_i64(&row);
     out->is_warmup = row_bool(&row);
     out->is_exit = row_bool(&row);
+    out->is_settled = row_bool(&row);
     return row.err;
 }
 

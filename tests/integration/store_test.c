@@ -554,7 +554,7 @@ static void test_signals_are_matched_by_id(void **state)
     assert_int_equal(decimal_cmp(match->amount, decisions[5].amount), 0);
     check_same_double(match->price, decisions[5].snapshot.mid);
     check_i64(match->decided_at_ns, decisions[5].decided_at_ns);
-    assert_true(match->is_warmup == decisions[5].is_warmup);
+    assert_true(match->is_warmup == decisions[5].is_warmup && !match->is_settled);
 }
 
 static void test_signals_are_listed_by_strategy(void **state)
@@ -1105,6 +1105,41 @@ static void test_samples_settle_their_decision_and_are_kept_once(void **state)
     struct signals *open = load_open(0);
     assert_int_equal(open->n, 1);
     check_same_decision(&open->items[0].decision, &decisions[1]);
+}
+
+static void test_a_late_fill_replaces_what_came_of_the_executions(void **state)
+{
+    struct sample row = any_sample(), same;
+    enum reason unfilled = REASON_no_fill;
+    enum side buy = SIDE_BUY;
+    (void)state;
+    make_decisions();
+    trading_signals_insert(batch, decision_rows, 2);
+    row.decision_id = decisions[0].decision_id;
+    row.action = buy;
+    decisions_settle(batch, &row.decision_id, &unfilled, 1);
+    samples_insert(batch, &row, 1);
+    samples_mark_stale(batch, &row.decision_id, &buy, 1);
+    same = row;
+    same.net_return = 7;
+    samples_insert(batch, &same, 1); /* nothing newer is known */
+    run(NULL, NULL);
+    check_str(
+        database_text(db, "SELECT count(*) FROM samples WHERE is_stale_fill AND net_return <> 7"),
+        "1");
+    check_str(database_text(db, "SELECT outcome FROM trading_signals ORDER BY outcome LIMIT 1"),
+              "sampled");
+    same.available_at_ns++;
+    same.propensity = 0.125; /* frozen with the decision */
+    samples_insert(batch, &same, 1);
+    decisions_settle(batch, &row.decision_id, &unfilled, 1);
+    run(NULL, NULL);
+    check_str(database_text(
+                  db, "SELECT count(*) FROM samples WHERE NOT is_stale_fill AND net_return = 7 AND "
+                      "propensity <> 0.125"),
+              "1");
+    check_str(database_text(db, "SELECT outcome FROM trading_signals ORDER BY outcome LIMIT 1"),
+              "sampled");
 }
 
 static void keep_samples_count(void *ctx, size_t index, const struct pg_result *result)
@@ -2230,6 +2265,7 @@ int main(void)
         TEST(test_samples_are_copied_out_as_they_went_in),
         TEST(test_copying_keeps_to_the_window_the_cut_and_the_bound),
         TEST(test_samples_settle_their_decision_and_are_kept_once),
+        TEST(test_a_late_fill_replaces_what_came_of_the_executions),
         TEST(test_samples_are_counted),
         TEST(test_outcomes_of_the_active_version_come_back_in_order),
         TEST(test_intervals_of_the_active_version_come_back_in_order),

@@ -168,11 +168,12 @@ static void see_sample(const struct sample *sample)
         text, sizeof text,
         "{\"action\":\"%s\",\"evidence\":\"%s\",\"barrier\":\"%s\",\"fraction\":%.9g,\"net\":%.9g,"
         "\"gross\":%.9g,"
-        "\"cost\":%.9g,\"propensity\":%.9g,\"took\":%s,\"span_s\":%.9g}",
+        "\"cost\":%.9g,\"propensity\":%.9g,\"took\":%s,\"span_s\":%.9g,\"known_s\":%.9g}",
         side_name(sample->action), sample->evidence == EVIDENCE_OWN_FILL ? "own_fill" : "market",
         barriers[sample->barrier], sample->fill_fraction, sample->net_return, sample->gross_return,
         sample->cost_return, sample->propensity, sample->policy_took ? "true" : "false",
-        (double)(sample->t1_ns - sample->t0_ns) / 1e9);
+        (double)(sample->t1_ns - sample->t0_ns) / 1e9,
+        (double)(sample->available_at_ns - sample->t0_ns) / 1e9);
     see(SEEN_SAMPLE, text);
 }
 

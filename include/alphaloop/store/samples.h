@@ -6,9 +6,15 @@
 #include "alphaloop/io/pg.h"
 #include "alphaloop/io/pg_sync.h"
 
-/* Insert samples (what is there already, by decision and action, is left alone) and settle their decisions. Pass all rows
- * of a decision together: a settled decision is not opened again. */
+/* Insert samples, each decision and action once, and settle their decisions. Of what is there already a row's outcome is
+ * replaced by one that became available later: a late fill changed it. All else is left alone. */
 void samples_insert(struct pg_batch *batch, const struct sample *samples, size_t n_samples);
+
+/* Fills came after these samples were made, if there are such: they say so until they are made again. */
+void samples_mark_stale(struct pg_batch *batch,
+                        const struct uuid *decision_ids,
+                        const enum side *actions,
+                        size_t n);
 
 struct samples_count {
     struct strategy_id strategy_id;

@@ -62,6 +62,7 @@ struct signal_match {
     int64_t decided_at_ns;
     bool is_warmup;
     bool is_exit;
+    bool is_settled; /* its outcome is known: fills from here on are late */
 };
 void trading_signals_match(struct pg_batch *batch, const struct uuid *signal_ids, size_t n_ids);
 MUST_CHECK enum al_err trading_signals_read_match(const struct pg_result *result,

@@ -70,12 +70,36 @@ static void test_a_full_house_refuses(void **state)
     open_decisions_deinit(&open);
 }
 
+static void test_one_moves_to_another_set_and_back(void **state)
+{
+    (void)state;
+    struct open_decisions from, to;
+    assert_int_equal(open_decisions_init(&from, 2), AL_OK);
+    assert_int_equal(open_decisions_init(&to, 1), AL_OK);
+    struct decision first = decision_of(1), second = decision_of(2);
+    struct open_decision *item = open_decisions_add(&from, &first, 10, INT64_MAX);
+    struct open_decision *other = open_decisions_add(&from, &second, 11, INT64_MAX);
+    assert_true(open_decisions_move(&from, &to, item, 20));
+    assert_false(open_decisions_move(&from, &to, other, 20)); /* full: it stays */
+    assert_null(open_decisions_find(&from, first.decision_id));
+    assert_ptr_equal(open_decisions_due(&from, 15), other);
+    assert_null(open_decisions_due(&from, INT64_MAX));
+    assert_null(open_decisions_due(&to, 19));
+    assert_ptr_equal(open_decisions_due(&to, 20), item);
+    assert_true(open_decisions_move(&to, &from, item, 10));
+    assert_ptr_equal(open_decisions_due(&from, 10), item);
+    assert_int_equal(open_decisions_count(&to), 0);
+    open_decisions_deinit(&from);
+    open_decisions_deinit(&to);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_due_ones_come_in_order_of_time),
         cmocka_unit_test(test_rescheduling_leaves_no_trace_of_the_old_time),
         cmocka_unit_test(test_a_full_house_refuses),
+        cmocka_unit_test(test_one_moves_to_another_set_and_back),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
