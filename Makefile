@@ -4,6 +4,7 @@
 #   make test            every test there is
 #   make check           the fast part: rooms, headers, format, stale files, unit, contract, scenario
 #   make evidence        the edge of a simulated market is found, and none where there is none (2 minutes)
+#   make pictures        docs/pictures/ anew, from a simulated market (make evidence says when they are stale)
 #   make build           build/alphaloop alone
 #   make lint            clang-tidy, cppcheck, shellcheck: two minutes of one core, and a part of make test
 #   make bench           every figure beside its limit, into docs/benchmarks.md
@@ -53,7 +54,7 @@ tests_in   = $(foreach d,$(1),$(patsubst %.c,$(B)/%,$(sort $(shell find tests/$(
 QUICK     := unit contract scenario
 
 .PHONY: build lib unit contract scenario evidence check check-rooms check-headers check-symbols check-format check-stale check-asan check-ubsan \
-        check-tsan check-integration check-fault fuzz fuzzers test test-programs bench bench-programs demo cover lint format generate \
+        check-tsan check-integration check-fault fuzz fuzzers test test-programs bench bench-programs pictures demo cover lint format generate \
         longest stack-up stack-down clean \
         lint-tidy lint-cppcheck lint-shell
 
@@ -97,6 +98,12 @@ $(B)/tests/helper/%: tests/helper/%.c $(LIB)
 	@mkdir -p $(@D)
 	$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP $< $(LIB) $(LDFLAGS) $(LDLIBS) -o $@
 
+# The pictures of the documents come from a market that the harness plays.
+PICTURES  := $(B)/tests/pictures/learning_pictures
+$(PICTURES): $(patsubst %.c,$(B)/obj/%.o,$(wildcard tests/pictures/*.c)) $(HARNESS) $(LIB)
+	@mkdir -p $(@D)
+	$(CC) $(filter %.o,$^) $(LDFLAGS) $(WRAP) -Wl,--start-group $(HARNESS) $(LIB) -Wl,--end-group $(LDLIBS) -lcmocka -ljson-c -o $@
+
 $(B)/tests/fuzz/pipeline_fuzz: tests/harness/model_folder.c tests/harness/learnable.c
 $(B)/tests/fuzz/%: tests/fuzz/%.c $(LIB)
 	@mkdir -p $(@D)
@@ -109,7 +116,7 @@ $(B)/bench/%: bench/%.c bench/bench.c $(LIB)
 # tools/run-tests builds and runs: its arguments are directories of tests/, or static, or fuzz.
 KIND ?= $(QUICK)
 HELPERS := $(patsubst %.c,$(B)/%,$(wildcard tests/helper/*.c))
-test-programs: $(PROGRAM) $(HELPERS) $(call tests_in,$(KIND))
+test-programs: $(PROGRAM) $(HELPERS) $(call tests_in,$(KIND)) $(if $(filter evidence,$(KIND)),$(PICTURES))
 fuzzers: $(patsubst %.c,$(B)/%,$(wildcard tests/fuzz/*_fuzz.c))
 
 RUN = tools/setup build test && SAN=$(SAN) ONLY=$(ONLY) FUZZ_SECONDS=$(FUZZ_SECONDS) tools/run-tests
@@ -159,6 +166,8 @@ cover:
 bench:
 	@tools/setup build run test && $(MAKE) -s bench-programs && tools/bench $(FIGURES)
 bench-programs: $(PROGRAM) $(patsubst %.c,$(B)/%,$(filter-out bench/bench.c,$(wildcard bench/*.c)))
+pictures:
+	@tools/setup build run test && $(MAKE) -s $(PICTURES) && mkdir -p docs/pictures && $(PICTURES) docs/pictures
 demo:
 	@tools/setup build run && $(MAKE) -s $(PROGRAM) && DATA="$(DATA)" tools/demo
 stack-up:
