@@ -1,9 +1,8 @@
 /* One table of rows with the offset of each member. Fallbacks are filled in first, then the file overwrites what it names,
- * then what must hold between several fields is checked. The schema and the written form come from the same rows. */
-#include "alphaloop/settings/strategy_config.h"
+ * then what must hold between several fields is checked. */
+#include "strategy_config_i.h"
 
 #include <assert.h>
-#include <ctype.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -14,49 +13,26 @@
 #define PATH_TEXT_MAX  128
 #define VALUE_TEXT_MAX 64 /* of a bad value in a problem */
 
-enum kind {
-    KIND_number,
-    KIND_optional,
-    KIND_whole,
-    KIND_flag,
-    KIND_seconds,
-    KIND_choice,
-    KIND_texts,
-    KIND_assets,
-    KIND_weights,
-    KIND_object,
-    KIND_schedule
-};
-
-struct row {
-    enum kind kind;
-    const char *object, *name;
-    size_t offset;
-    const char *fallback; /* as written in the table */
-    double min, max;
-    const char *unit, *help;
-};
-
-static const struct row rows[] = {
+const struct strategy_row strategy_rows[] = {
 #define STRATEGY_FIELD(kind, object, name, member, fallback, min, max, unit, help)                 \
     {KIND_##kind, object, name, offsetof(struct strategy_config, member), #fallback, min,          \
      max,         unit,   help},
 #include "alphaloop/tbl/strategy_fields.def"
 #undef STRATEGY_FIELD
 };
+const size_t strategy_n_rows = COUNT_OF(strategy_rows);
 
-static const char *const heuristics[] = {
+const char *const strategy_heuristics[STRATEGY_HEURISTICS] = {
 #define HEURISTIC(name) #name,
 #include "alphaloop/tbl/heuristics.def"
 #undef HEURISTIC
 };
 
-/* Members of the file that say nothing to us. */
-static const char *const remarks[] = {"$schema", "description"};
+const char *const strategy_remarks[STRATEGY_REMARKS] = {"$schema", "description"};
 
 /* ---- words ---- */
 
-static size_t word_at(const char *words, uint32_t index, const char **word)
+size_t strategy_word_at(const char *words, uint32_t index, const char **word)
 {
     for (; index > 0; index--) {
         words += strcspn(words, "|");
@@ -66,7 +42,7 @@ static size_t word_at(const char *words, uint32_t index, const char **word)
     return strcspn(words, "|");
 }
 
-static uint32_t word_count(const char *words)
+uint32_t strategy_word_count(const char *words)
 {
     uint32_t n = 1;
     for (; *words != '\0'; words++)
@@ -145,7 +121,7 @@ static void PRINTF(2, 3) problem(struct reading *r, const char *format, ...)
     buf_putc(r->problems, '\n');
 }
 
-static const char *path_of(const struct row *row)
+static const char *path_of(const struct strategy_row *row)
 {
     static _Thread_local char path[PATH_TEXT_MAX];
     snprintf(path, sizeof path, "%s%s%s", row->object, row->object[0] == '\0' ? "" : ".",
@@ -167,7 +143,7 @@ static const char *value_text(struct json_node *value)
 }
 
 static void refuse_number(struct reading *r,
-                          const struct row *row,
+                          const struct strategy_row *row,
                           struct json_node *value,
                           const char *what)
 {
@@ -175,13 +151,13 @@ static void refuse_number(struct reading *r,
             row->min, row->max, row->unit[0] == '\0' ? "" : ", ", row->unit);
 }
 
-static bool number_in_range(const struct row *row, struct json_node *value, double *out)
+static bool number_in_range(const struct strategy_row *row, struct json_node *value, double *out)
 {
     return json_double(value, out) == AL_OK && *out >= row->min && *out <= row->max;
 }
 
 static void read_whole(struct reading *r,
-                       const struct row *row,
+                       const struct strategy_row *row,
                        struct json_node *value,
                        uint32_t *to)
 {
@@ -192,7 +168,10 @@ static void read_whole(struct reading *r,
         refuse_number(r, row, value, "a whole number");
 }
 
-static void read_number(struct reading *r, const struct row *row, struct json_node *value, void *to)
+static void read_number(struct reading *r,
+                        const struct strategy_row *row,
+                        struct json_node *value,
+                        void *to)
 {
     double number;
     if (row->kind == KIND_optional && value == NULL)
@@ -206,13 +185,13 @@ static void read_number(struct reading *r, const struct row *row, struct json_no
 }
 
 static void read_choice(struct reading *r,
-                        const struct row *row,
+                        const struct strategy_row *row,
                         struct json_node *value,
                         uint32_t *to)
 {
-    for (uint32_t i = 0; json_is_string(value) && i < word_count(row->unit); i++) {
+    for (uint32_t i = 0; json_is_string(value) && i < strategy_word_count(row->unit); i++) {
         const char *word;
-        size_t len = word_at(row->unit, i, &word);
+        size_t len = strategy_word_at(row->unit, i, &word);
         if (slice_eq(json_text(value), (struct slice){word, len})) {
             *to = i;
             return;
@@ -222,7 +201,7 @@ static void read_choice(struct reading *r,
 }
 
 static void read_assets(struct reading *r,
-                        const struct row *row,
+                        const struct strategy_row *row,
                         struct json_node *value,
                         struct strategy_config *out)
 {
@@ -256,7 +235,7 @@ static bool is_feature_text(struct slice text)
 }
 
 static void read_features(struct reading *r,
-                          const struct row *row,
+                          const struct strategy_row *row,
                           struct json_node *value,
                           struct strategy_config *out)
 {
@@ -278,7 +257,7 @@ static void read_features(struct reading *r,
     }
 }
 
-static void read_array(struct reading *r, const struct row *row, struct json_node *value)
+static void read_array(struct reading *r, const struct strategy_row *row, struct json_node *value)
 {
     size_t count = json_length(value);
     if (!json_is_array(value) || (double)count < row->min || (double)count > row->max) {
@@ -293,12 +272,12 @@ static void read_array(struct reading *r, const struct row *row, struct json_nod
 }
 
 static void read_weight(struct reading *r,
-                        const struct row *row,
+                        const struct strategy_row *row,
                         const char *name,
                         struct json_node *value)
 {
     for (size_t i = 0; i < STRATEGY_HEURISTICS; i++) {
-        if (strcmp(name, heuristics[i]) != 0)
+        if (strcmp(name, strategy_heuristics[i]) != 0)
             continue;
         if (!number_in_range(row, value, &r->out->heuristic_weights[i]))
             problem(r, "%s.%s: %s is not a number in %g..%g", row->name, name, value_text(value),
@@ -308,7 +287,7 @@ static void read_weight(struct reading *r,
     problem(r, "%s.%.40s: no such heuristic", row->name, name);
 }
 
-static void read_weights(struct reading *r, const struct row *row, struct json_node *value)
+static void read_weights(struct reading *r, const struct strategy_row *row, struct json_node *value)
 {
     struct json_cursor cursor = {0};
     if (!json_is_object(value)) {
@@ -323,7 +302,7 @@ static void read_weights(struct reading *r, const struct row *row, struct json_n
 }
 
 static void read_object(struct reading *r,
-                        const struct row *row,
+                        const struct strategy_row *row,
                         struct json_node *value,
                         char to[STRATEGY_PARAMETERS_MAX])
 {
@@ -341,7 +320,7 @@ static void read_object(struct reading *r,
 }
 
 static void read_schedule(struct reading *r,
-                          const struct row *row,
+                          const struct strategy_row *row,
                           struct json_node *value,
                           char to[SETTING_TEXT_MAX])
 {
@@ -356,7 +335,7 @@ static void read_schedule(struct reading *r,
     to[text.len] = '\0';
 }
 
-static void read_field(struct reading *r, const struct row *row, struct json_node *value)
+static void read_field(struct reading *r, const struct strategy_row *row, struct json_node *value)
 {
     void *to = (char *)r->out + row->offset;
     switch (row->kind) {
@@ -393,19 +372,20 @@ static void read_field(struct reading *r, const struct row *row, struct json_nod
     }
 }
 
-static const struct row *row_of(const char *object, const char *name)
+static const struct strategy_row *row_of(const char *object, const char *name)
 {
-    for (size_t i = 0; i < COUNT_OF(rows); i++) {
-        if (strcmp(rows[i].object, object) == 0 && strcmp(rows[i].name, name) == 0)
-            return &rows[i];
+    for (size_t i = 0; i < strategy_n_rows; i++) {
+        if (strcmp(strategy_rows[i].object, object) == 0 &&
+            strcmp(strategy_rows[i].name, name) == 0)
+            return &strategy_rows[i];
     }
     return NULL;
 }
 
 static bool is_object_name(const char *name)
 {
-    for (size_t i = 0; i < COUNT_OF(rows); i++) {
-        if (name[0] != '\0' && strcmp(rows[i].object, name) == 0)
+    for (size_t i = 0; i < strategy_n_rows; i++) {
+        if (name[0] != '\0' && strcmp(strategy_rows[i].object, name) == 0)
             return true;
     }
     return false;
@@ -413,8 +393,8 @@ static bool is_object_name(const char *name)
 
 static bool is_remark(const char *name)
 {
-    for (size_t i = 0; i < COUNT_OF(remarks); i++) {
-        if (strcmp(name, remarks[i]) == 0)
+    for (size_t i = 0; i < STRATEGY_REMARKS; i++) {
+        if (strcmp(name, strategy_remarks[i]) == 0)
             return true;
     }
     return false;
@@ -424,7 +404,7 @@ static void read_members(struct reading *r, const char *object, struct json_node
 {
     struct json_cursor cursor = {0};
     while (json_walk(node, &cursor)) {
-        const struct row *row = row_of(object, cursor.key);
+        const struct strategy_row *row = row_of(object, cursor.key);
         if (row != NULL)
             read_field(r, row, cursor.value);
         else if (object[0] == '\0' && is_object_name(cursor.key) && json_is_object(cursor.value))
@@ -477,264 +457,6 @@ enum al_err strategy_config_parse(struct json_reader *reader,
     }
     check_together(&r);
     return r.n_problems == 0 ? AL_OK : err_set(AL_EINVAL, "%zu fields are wrong", r.n_problems);
-}
-
-/* ---- the schema ---- */
-
-/* "s->warmup_min_amount" is the setting WARMUP_MIN_AMOUNT; other expressions say what they need to in the help. */
-static void put_help(struct json_writer *w, const struct row *row)
-{
-    char text[512];
-    size_t used = (size_t)snprintf(text, sizeof text, "%s", row->help);
-    const char *setting = strstr(row->fallback, "s->");
-    bool is_array = row->kind == KIND_assets || row->kind == KIND_texts ||
-                    row->kind == KIND_weights || row->kind == KIND_object;
-    if (row->kind != KIND_choice && row->unit[0] != '\0')
-        used += (size_t)snprintf(text + used, sizeof text - used, " Unit: %s.", row->unit);
-    if (setting != NULL) {
-        used += (size_t)snprintf(text + used, sizeof text - used, " Absent: ");
-        for (const char *c = setting + 3; *c == '_' || isalnum((unsigned char)*c); c++)
-            text[used++] = (char)toupper((unsigned char)*c);
-        snprintf(text + used, sizeof text - used, ".");
-    } else if (!is_array) {
-        const char *word = row->fallback;
-        size_t len = row->kind == KIND_choice ? word_at(row->unit, 0, &word) : strlen(word);
-        bool none = strcmp(row->fallback, "NAN") == 0;
-        snprintf(text + used, sizeof text - used, " Absent: %.*s.", none ? 4 : (int)len,
-                 none ? "null" : word);
-    }
-    json_m_str(w, "description", text);
-}
-
-static void put_words(struct json_writer *w, const char *words)
-{
-    json_w_key(w, "enum");
-    json_w_array(w);
-    for (uint32_t i = 0; i < word_count(words); i++) {
-        const char *word;
-        size_t len = word_at(words, i, &word);
-        json_w_string(w, (struct slice){word, len});
-    }
-    json_w_end_array(w);
-}
-
-static void put_items(struct json_writer *w, const struct row *row)
-{
-    json_m_str(w, "type", "array");
-    json_m_double(w, "minItems", row->min);
-    json_m_double(w, "maxItems", row->max);
-    json_m_bool(w, "uniqueItems", true);
-    json_w_key(w, "items");
-    json_w_object(w);
-    json_m_str(w, "type", "string");
-    json_m_str(w, "pattern", row->kind == KIND_assets ? "^[A-Za-z0-9]{3,20}$" : "^[!-~]{1,63}$");
-    json_w_end_object(w);
-}
-
-static void put_weights(struct json_writer *w, const struct row *row)
-{
-    json_m_str(w, "type", "object");
-    json_w_key(w, "properties");
-    json_w_object(w);
-    for (size_t i = 0; i < STRATEGY_HEURISTICS; i++) {
-        json_w_key(w, heuristics[i]);
-        json_w_object(w);
-        json_m_str(w, "type", "number");
-        json_m_double(w, "minimum", row->min);
-        json_m_double(w, "maximum", row->max);
-        json_w_end_object(w);
-    }
-    json_w_end_object(w);
-    json_m_bool(w, "additionalProperties", false);
-}
-
-static void put_number(struct json_writer *w, const struct row *row)
-{
-    json_w_key(w, "type");
-    if (row->kind == KIND_optional)
-        json_w_raw(w, SLICE("[\"number\",\"null\"]"));
-    else
-        json_w_str(w, row->kind == KIND_whole ? "integer" : "number");
-    json_m_double(w, "minimum", row->min);
-    json_m_double(w, "maximum", row->max);
-}
-
-static void put_field(struct json_writer *w, const struct row *row)
-{
-    json_w_key(w, row->name);
-    json_w_object(w);
-    put_help(w, row);
-    switch (row->kind) {
-    case KIND_number:
-    case KIND_optional:
-    case KIND_seconds:
-    case KIND_whole:
-        put_number(w, row);
-        break;
-    case KIND_flag:
-        json_m_str(w, "type", "boolean");
-        break;
-    case KIND_choice:
-        put_words(w, row->unit);
-        break;
-    case KIND_texts:
-    case KIND_assets:
-        put_items(w, row);
-        break;
-    case KIND_weights:
-        put_weights(w, row);
-        break;
-    case KIND_object:
-        json_m_str(w, "type", "object");
-        break;
-    case KIND_schedule:
-        json_m_str(w, "type", "string");
-        json_m_double(w, "maxLength", row->max);
-        break;
-    }
-    json_w_end_object(w);
-}
-
-static void put_remarks(struct json_writer *w)
-{
-    for (size_t i = 0; i < COUNT_OF(remarks); i++) {
-        json_w_key(w, remarks[i]);
-        json_w_object(w);
-        json_m_str(w, "type", "string");
-        json_w_end_object(w);
-    }
-}
-
-static void put_properties(struct json_writer *w, const char *object)
-{
-    json_m_str(w, "type", "object");
-    json_m_bool(w, "additionalProperties", false);
-    json_w_key(w, "properties");
-    json_w_object(w);
-    for (size_t i = 0; i < COUNT_OF(rows); i++) {
-        if (strcmp(rows[i].object, object) == 0) {
-            put_field(w, &rows[i]);
-        } else if (object[0] == '\0' && strcmp(rows[i].object, rows[i - 1].object) != 0) {
-            json_w_key(w, rows[i].object);
-            json_w_object(w);
-            put_properties(w, rows[i].object);
-            json_w_end_object(w);
-        }
-    }
-    if (object[0] == '\0')
-        put_remarks(w);
-    json_w_end_object(w);
-}
-
-void strategy_config_schema(struct buf *out)
-{
-    struct buf text = BUF_INIT(out->max);
-    struct json_writer w;
-    json_w_init(&w, &text);
-    json_w_object(&w);
-    json_m_str(&w, "$schema", "https://json-schema.org/draft/2020-12/schema");
-    json_m_str(&w, "title", "A strategy of alphaloop");
-    json_m_str(
-        &w, "description",
-        "Generated from include/alphaloop/tbl/strategy_fields.def by `make generate`. Absent "
-        "fields fall back to settings "
-        "or to the default named.");
-    put_properties(&w, "");
-    json_w_end_object(&w);
-    json_pretty(buf_slice(&text), out);
-    buf_deinit(&text);
-}
-
-/* ---- the written form ---- */
-
-static void write_array(struct json_writer *w,
-                        const struct row *row,
-                        const struct strategy_config *config)
-{
-    bool is_assets = row->kind == KIND_assets;
-    size_t count = is_assets ? config->n_assets : config->n_features;
-    json_w_array(w);
-    for (size_t i = 0; i < count; i++)
-        json_w_str(w, is_assets ? config->assets[i].text : config->features[i]);
-    json_w_end_array(w);
-}
-
-static void write_weights(struct json_writer *w, const struct strategy_config *config)
-{
-    json_w_object(w);
-    for (size_t i = 0; i < STRATEGY_HEURISTICS; i++)
-        json_m_double(w, heuristics[i], config->heuristic_weights[i]);
-    json_w_end_object(w);
-}
-
-static void write_choice(struct json_writer *w, const struct row *row, uint32_t index)
-{
-    const char *word;
-    size_t len = word_at(row->unit, index, &word);
-    json_w_string(w, (struct slice){word, len});
-}
-
-static void write_field(struct json_writer *w,
-                        const struct row *row,
-                        const struct strategy_config *config)
-{
-    const void *from = (const char *)config + row->offset;
-    json_w_key(w, row->name);
-    switch (row->kind) {
-    case KIND_number:
-    case KIND_optional:
-        if (isnan(*(const double *)from))
-            json_w_null(w);
-        else
-            json_w_double(w, *(const double *)from);
-        break;
-    case KIND_seconds:
-        json_w_double(w, (double)*(const int64_t *)from / 1e9);
-        break;
-    case KIND_whole:
-        json_w_i64(w, *(const uint32_t *)from);
-        break;
-    case KIND_flag:
-        json_w_bool(w, *(const bool *)from);
-        break;
-    case KIND_choice:
-        write_choice(w, row, *(const uint32_t *)from);
-        break;
-    case KIND_texts:
-    case KIND_assets:
-        write_array(w, row, config);
-        break;
-    case KIND_weights:
-        write_weights(w, config);
-        break;
-    case KIND_object:
-        json_w_raw(w, slice_of(from));
-        break;
-    case KIND_schedule:
-        json_w_str(w, from);
-        break;
-    }
-}
-
-static void write_members(struct json_writer *w,
-                          const char *object,
-                          const struct strategy_config *config)
-{
-    json_w_object(w);
-    for (size_t i = 0; i < COUNT_OF(rows); i++) {
-        if (strcmp(rows[i].object, object) == 0) {
-            write_field(w, &rows[i], config);
-        } else if (object[0] == '\0' && strcmp(rows[i].object, rows[i - 1].object) != 0) {
-            json_w_key(w, rows[i].object);
-            write_members(w, rows[i].object, config);
-        }
-    }
-    json_w_end_object(w);
-}
-
-void strategy_config_write(const struct strategy_config *config, struct json_writer *w)
-{
-    write_members(w, "", config);
 }
 
 /* ---- changing while it runs ---- */
