@@ -21,9 +21,10 @@
 #include "alphaloop/io/pg_sync.h"
 #include "alphaloop/store/quarantine.h"
 
+#include "quarantine_i.h"
+
 enum { KEY_ENV = 1000, KEY_ALL, KEY_LIMIT };
 enum { LIST_LIMIT = 50, LOAD_AT_ONCE = 16, ANSWER_TIMEOUT_MS = 30000, BATCH_BYTES = 64 * 1024 };
-enum { HEADERS_AGAIN = 16, HEADER_NAME_MAX = 128, HEADER_TEXT_MAX = 4096 };
 
 struct quarantine_arguments {
     const char *env_file;
@@ -166,18 +167,16 @@ static bool wait_for_publisher(struct desk *desk)
     return amqp_publisher_is_ready(desk->publisher);
 }
 
-/* The trace first, then other headers that are short text, as many as a message may have. Other kinds have lost their exact
- * type as JSON. */
-static size_t text_headers(struct json_node *object, struct amqp_header out[HEADERS_AGAIN])
+size_t quarantine_headers(struct json_node *object, struct amqp_header out[QUARANTINE_HEADERS_MAX])
 {
     struct json_cursor member = {0};
     struct json_node *trace = json_get(object, "trace_id");
     size_t n = 0;
-    if (json_is_string(trace) && json_text(trace).len <= HEADER_TEXT_MAX)
+    if (json_is_string(trace) && json_text(trace).len <= QUARANTINE_TEXT_MAX)
         out[n++] = (struct amqp_header){"trace_id", json_text(trace)};
-    while (n < HEADERS_AGAIN && json_walk(object, &member)) {
-        bool is_short = strlen(member.key) <= HEADER_NAME_MAX && json_is_string(member.value) &&
-                        json_text(member.value).len <= HEADER_TEXT_MAX;
+    while (n < QUARANTINE_HEADERS_MAX && json_walk(object, &member)) {
+        bool is_short = strlen(member.key) <= QUARANTINE_NAME_MAX && json_is_string(member.value) &&
+                        json_text(member.value).len <= QUARANTINE_TEXT_MAX;
         if (is_short && member.value != trace)
             out[n++] = (struct amqp_header){member.key, json_text(member.value)};
     }
@@ -189,12 +188,12 @@ static enum al_err publish(struct desk *desk, const struct quarantine_row *row)
     char id[32], queue[AMQP_NAME_MAX + 1];
     struct json_reader *reader = json_reader_create(JSON_BYTES_MAX, JSON_DEPTH_MAX);
     struct json_node *object = NULL;
-    struct amqp_header headers[HEADERS_AGAIN];
+    struct amqp_header headers[QUARANTINE_HEADERS_MAX];
     size_t n_headers = 0;
     snprintf(id, sizeof(id), "quarantine-%" PRId64, row->id);
     snprintf(queue, sizeof(queue), "%.*s", (int)row->queue.len, row->queue.ptr);
     if (reader != NULL && json_read(reader, row->headers, &object) == AL_OK)
-        n_headers = text_headers(object, headers);
+        n_headers = quarantine_headers(object, headers);
     struct amqp_message message = {
         .exchange = "",
         .routing_key = queue,

@@ -86,7 +86,8 @@ static double distance(const struct novelty *novelty, const float *row)
 
 double novelty_score(const struct novelty *novelty, const float *row)
 {
-    return distance(novelty, row) / (double)novelty->threshold;
+    double score = distance(novelty, row) / (double)novelty->threshold;
+    return isnan(score) ? (double)INFINITY : score; /* a file's numbers overflowed on the way */
 }
 
 size_t novelty_n_used(const struct novelty *novelty)

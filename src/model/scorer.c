@@ -7,10 +7,7 @@
 #include <string.h>
 
 #include "alphaloop/model/trees.h"
-
-#define PROBE_HEAD_BYTES 16
-
-static const char probe_magic[4] = {'A', 'L', 'P', 'R'};
+#include "probe_i.h"
 
 struct scorer {
     struct manifest manifest;
@@ -21,54 +18,7 @@ struct scorer {
     char note[160];
 };
 
-/* ---- probe ---- */
-
-struct probe {
-    size_t n_rows, n_cols;
-    float *x, *margins; /* one block, x first */
-};
-
-static void put_floats(struct buf *out, const float *values, size_t n)
-{
-    for (size_t i = 0; i < n; i++)
-        buf_put_f32le(out, values[i]);
-}
-
-void probe_write(
-    const float *x, size_t n_rows, size_t n_cols, const float *margins, struct buf *out)
-{
-    buf_append(out, probe_magic, sizeof probe_magic);
-    buf_put_u32le(out, PROBE_VERSION);
-    buf_put_u32le(out, (uint32_t)n_rows);
-    buf_put_u32le(out, (uint32_t)n_cols);
-    put_floats(out, x, n_rows * n_cols);
-    put_floats(out, margins, n_rows);
-}
-
-/* gives probe->x: free() */
-static enum al_err probe_read(struct slice bytes, size_t n_cols, struct probe *out)
-{
-    if (bytes.len < PROBE_HEAD_BYTES || memcmp(bytes.ptr, probe_magic, sizeof probe_magic) != 0 ||
-        u32le_at(bytes.ptr + 4) != PROBE_VERSION)
-        return err_set(AL_EVERIFY, "%s is no probe of format %d", PROBE_FILE_NAME, PROBE_VERSION);
-    out->n_rows = u32le_at(bytes.ptr + 8);
-    out->n_cols = u32le_at(bytes.ptr + 12);
-    if (out->n_rows == 0 || out->n_rows > PROBE_ROWS_MAX || out->n_cols != n_cols)
-        return err_set(AL_EVERIFY, "%s has %zu rows of %zu", PROBE_FILE_NAME, out->n_rows,
-                       out->n_cols);
-    size_t n_floats = out->n_rows * (out->n_cols + 1);
-    if (bytes.len != PROBE_HEAD_BYTES + 4 * n_floats)
-        return err_set(AL_EVERIFY, "%s has %zu bytes", PROBE_FILE_NAME, bytes.len);
-    out->x = malloc(n_floats * sizeof *out->x);
-    if (out->x == NULL)
-        return err_set(AL_ENOMEM, "probe");
-    for (size_t i = 0; i < n_floats; i++) {
-        uint32_t bits = u32le_at(bytes.ptr + PROBE_HEAD_BYTES + 4 * i);
-        memcpy(&out->x[i], &bits, sizeof bits);
-    }
-    out->margins = out->x + out->n_rows * out->n_cols;
-    return AL_OK;
-}
+/* ---- loading ---- */
 
 /* How many probe rows get other bits than the library gave. */
 static size_t probe_differences(const struct probe *probe, const struct trees *trees)
@@ -80,8 +30,6 @@ static size_t probe_differences(const struct probe *probe, const struct trees *t
     }
     return n;
 }
-
-/* ---- loading ---- */
 
 static enum al_err check_files(const struct manifest *m, const struct model_files *files)
 {
@@ -131,13 +79,13 @@ static enum al_err load_walker(struct scorer *scorer, const struct model_files *
     enum al_err err = probe_read(files->probe, scorer->manifest.n_features, &probe);
     if (err != AL_OK)
         return err;
-    size_t n_different = probe_differences(&probe, scorer->trees);
-    free(probe.x);
+    size_t n_rows = probe.n_rows, n_different = probe_differences(&probe, scorer->trees);
+    probe_deinit(&probe);
     if (n_different == 0)
         return AL_OK;
     snprintf(scorer->note, sizeof scorer->note,
              "the library serves: the walker differs from it on %zu of %zu probe rows", n_different,
-             probe.n_rows);
+             n_rows);
     return fall_back(scorer, files->model);
 }
 

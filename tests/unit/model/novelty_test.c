@@ -260,6 +260,31 @@ static void test_the_file_gives_the_same_bits(void **state)
     buf_deinit(&bytes);
 }
 
+static void test_a_distance_past_all_numbers_is_novel(void **state)
+{
+    const float numbers[][3] = {{0, 1, 0}, {0, 1, 0}};             /* median, s, m of two columns */
+    const float factor[] = {1e-38F, 0, 1}, row[] = {1e30F, 1e30F}; /* the first overflows */
+    struct buf file = BUF_INIT(1024);
+    struct novelty *odd;
+    (void)state;
+    buf_puts(&file, "ALNV");
+    buf_put_u32le(&file, NOVELTY_VERSION);
+    buf_put_u32le(&file, 2);
+    buf_put_u32le(&file, 2);
+    buf_put_f32le(&file, 1);
+    for (uint32_t k = 0; k < 2; k++) {
+        buf_put_u32le(&file, k);
+        for (size_t i = 0; i < 3; i++)
+            buf_put_f32le(&file, numbers[k][i]);
+    }
+    for (size_t i = 0; i < COUNT_OF(factor); i++)
+        buf_put_f32le(&file, factor[i]);
+    check_ok(novelty_read(buf_slice(&file), 2, &odd));
+    assert_true(novelty_score(odd, row) > 1);
+    novelty_destroy(odd);
+    buf_deinit(&file);
+}
+
 static void test_a_file_that_cannot_be_is_refused(void **state)
 {
     struct novelty *back = NULL;
@@ -302,6 +327,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_too_little_to_go_by, begin, end),
         cmocka_unit_test_setup_teardown(test_many_rows_are_thinned, begin, end),
         cmocka_unit_test_setup_teardown(test_the_file_gives_the_same_bits, begin, end),
+        cmocka_unit_test(test_a_distance_past_all_numbers_is_novel),
         cmocka_unit_test_setup_teardown(test_a_file_that_cannot_be_is_refused, begin, end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
