@@ -10,7 +10,13 @@ static int by_size(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-enum al_err conformal_fit(double *scores, size_t n, struct conformal *out)
+/* Whole from 1 on; not a score too late by a rounding. */
+static double rank_of(double c, double n, double n_independent)
+{
+    return ceil(n * c + 0.5 + (c - 0.5) * n / n_independent - 1e-9);
+}
+
+enum al_err conformal_fit(double *scores, size_t n, double n_independent, struct conformal *out)
 {
     *out = (struct conformal){0};
     if (n < CONFORMAL_ROWS_MIN)
@@ -18,11 +24,12 @@ enum al_err conformal_fit(double *scores, size_t n, struct conformal *out)
     qsort(scores, n, sizeof *scores, by_size);
     assert(scores[0] >= 0 && isfinite(scores[n - 1]));
     out->n_rows = n;
+    double worth = fmin(fmax(n_independent, 1), (double)n);
     for (size_t i = 1; i < CONFORMAL_LEVELS; i++) {
-        size_t rank = ((n + 1) * i + CONFORMAL_LEVELS - 1) / CONFORMAL_LEVELS; /* rounded up */
-        if (rank > n)
+        double rank = rank_of((double)i / CONFORMAL_LEVELS, (double)n, worth);
+        if (rank > (double)n)
             break;
-        out->quantile[out->n_quantiles++] = scores[rank - 1];
+        out->quantile[out->n_quantiles++] = rank < 1 ? 0 : scores[(size_t)rank - 1];
     }
     return AL_OK;
 }

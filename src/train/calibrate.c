@@ -2,7 +2,12 @@
  *
  * Platt's two numbers when the rows are worth fewer than 1000; of more, isotonic or beta calibration, whichever has the smaller
  * log loss on rows it was not fitted on: fitted on those whose label was available when the newest third began, judged on
- * that third. The chosen one is fitted again on all of them, and so are the intervals around v. */
+ * that third. The chosen one is fitted again on all of them.
+ *
+ * The intervals around v are made of the later half of the folds alone, those that also say how many rounds the final model
+ * is taught for. Intervals ask for more than q does: not only that v is right on average, but that residuals spread as those
+ * of the model that is served. The early folds' models have seen too little, say v closer to its mean and so have smaller
+ * residuals where outcomes are mostly of one size, as between barriers; with them intervals are too narrow. */
 #include "fit_i.h"
 
 #include <assert.h>
@@ -145,20 +150,30 @@ static enum al_err evaluate(struct fold_outcome *oof, const struct predictions *
     return err;
 }
 
+static size_t first_of_later_folds(const struct fold_outcome *oof)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < train_later_folds(oof); i++)
+        n += oof->folds[i].n_test;
+    return n;
+}
+
 /* Scores of rows whose volatility is known. Too few of them: the model has no intervals. */
 static enum al_err fit_intervals(struct training *t, const struct predictions *p)
 {
-    double *scores = malloc((p->n + 1) * sizeof *scores);
+    double *scores = malloc((p->n + 1) * sizeof *scores), n_independent = 0;
     size_t n = 0;
     if (scores == NULL)
         return err_set(AL_ENOMEM, "intervals");
-    for (size_t i = 0; i < p->n; i++) {
+    for (size_t i = first_of_later_folds(&t->oof); i < p->n; i++) {
         double sigma = (double)train_table_row(&t->table, p->rows[i])->sigma_h;
         double v = calibration_apply(&t->oof.calibration, (double)p->margins[i]).v;
-        if (sigma > 0)
-            scores[n++] = fabs((double)p->net[i] - v) / sigma;
+        if (!(sigma > 0))
+            continue;
+        scores[n++] = fabs((double)p->net[i] - v) / sigma;
+        n_independent += t->table.unique[p->rows[i]];
     }
-    enum al_err err = conformal_fit(scores, n, &t->oof.conformal);
+    enum al_err err = conformal_fit(scores, n, n_independent, &t->oof.conformal);
     free(scores);
     return err == AL_ESHORT ? AL_OK : err;
 }

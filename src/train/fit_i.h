@@ -163,6 +163,8 @@ MUST_CHECK enum al_err train_try(struct training *t,
 MUST_CHECK enum al_err train_folds(struct training *t); /* of t->chosen */
 MUST_CHECK enum al_err train_final(struct training *t);
 bool train_stops_early(const struct model_kind *kind);
+/* The first of the later half of the folds, whose models have seen about as much as the final one. */
+size_t train_later_folds(const struct fold_outcome *oof);
 /* n_rounds 0: as the teachers' validation part says. report may be NULL. out: fitted_deinit() it in any case. */
 MUST_CHECK enum al_err train_fit(struct training *t,
                                  const struct teachers *teachers,

@@ -234,14 +234,21 @@ static int by_size(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
+size_t train_later_folds(const struct fold_outcome *oof)
+{
+    return oof->n_folds / 2;
+}
+
+/* Of two in the middle, what lies between: the greater would make the final model surer of itself than those it is calibrated
+ * by. */
 static size_t median_rounds(const struct fold_outcome *oof)
 {
-    size_t rounds[TRAIN_FOLDS_MAX], first = oof->n_folds / 2, n = oof->n_folds - first;
+    size_t rounds[TRAIN_FOLDS_MAX], first = train_later_folds(oof), n = oof->n_folds - first;
     assert(n > 0);
     for (size_t i = 0; i < n; i++)
         rounds[i] = oof->folds[first + i].n_rounds;
     qsort(rounds, n, sizeof *rounds, by_size);
-    return rounds[n / 2];
+    return (rounds[(n - 1) / 2] + rounds[n / 2]) / 2;
 }
 
 static void tell_fold(const struct fold_report *report, struct train_trial *trial)

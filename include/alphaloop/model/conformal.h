@@ -8,6 +8,14 @@
  * holds the outcome of the next exchangeable row with probability c or more, whatever the distribution. Beyond the largest
  * score R is infinite. A manifest keeps R at every half per cent of c; in between the next larger one is taken.
  *
+ * Rows whose labels overlap are worth m < n independent ones (the sum of their uniqueness). The share F(R) of new outcomes below an empirical quantile at c
+ * then falls short by (c - 1/2) / m on average: R moves with the empirical distribution, and the variance of that at x,
+ * F (1 - F) / m, has the slope (1 - 2 F) / m in F, half of which is the bias. So the rank taken is
+ *
+ *     ceil(n c + 1/2 + (c - 1/2) n / m)
+ *
+ * which is ceil((n + 1) c) when m = n.
+ *
  * Markets are not exchangeable, so live the level follows the outcomes (adaptive conformal inference, Gibbs & Candes 2021):
  *
  *     alpha_{t+1} = alpha_t + gamma (alpha - miss_t)
@@ -37,9 +45,13 @@ struct conformal {
                     1]; /* [i]: R at c = (i + 1) / CONFORMAL_LEVELS; never falling */
 };
 
-/* scores  [n] finite, >= 0; sorted on return
+/* scores         [n] finite, >= 0; sorted on return
+ * n_independent  what they are worth; n for rows side by side that do not overlap
  * AL_ESHORT with fewer than CONFORMAL_ROWS_MIN. */
-MUST_CHECK enum al_err conformal_fit(double *scores, size_t n, struct conformal *out);
+MUST_CHECK enum al_err conformal_fit(double *scores,
+                                     size_t n,
+                                     double n_independent,
+                                     struct conformal *out);
 /* R in units of sigma: 0 for coverage <= 0, INFINITY where the rows cannot say. */
 double conformal_radius(const struct conformal *conformal, double coverage);
 

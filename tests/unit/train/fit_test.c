@@ -77,8 +77,7 @@ static void test_the_edge_is_found_and_promoted(void **state)
     }
 }
 
-/* Fold models are taught on fewer rows than the one that is judged, so nine of ten is not exact here (0.89 on average over
- * seeds, of 800 decisions); conformal_test.c holds the promise itself. */
+/* Of one market; what they hold on average is in tests/evidence/coverage_test.c. */
 static void test_intervals_hold_on_the_untouched_block(void **state)
 {
     (void)state;
@@ -333,15 +332,22 @@ static void test_a_result_can_be_served(void **state)
     assert_true(scorer_uses_walker(scorer));
     for (size_t k = 0; k < market.set.n_columns; k++)
         x[k] = market.set.columns[k].neutral;
-    x[0] = 1.5F;
-    feature_orient(&market.set, x, SIDE_BUY, oriented);
-    check_ok(scorer_predict(scorer, oriented, &buy));
-    feature_orient(&market.set, x, SIDE_SELL, oriented);
-    check_ok(scorer_predict(scorer, oriented, &sell));
-    /* At x0 = 1.5 the price goes up with probability 0.82. */
-    check_near(buy.q, 0.82, 0.08);
-    check_near(sell.q, 0.18, 0.08);
-    check_near(buy.v, 0.0022, 0.0012);
+    double buy_q = 0, sell_q = 0, buy_v = 0, truth = 0;
+    for (int i = -5; i <= 5; i++) { /* trees make steps: neighbours together lie on the curve */
+        x[0] = 1.5F + 0.1F * (float)i;
+        feature_orient(&market.set, x, SIDE_BUY, oriented);
+        check_ok(scorer_predict(scorer, oriented, &buy));
+        feature_orient(&market.set, x, SIDE_SELL, oriented);
+        check_ok(scorer_predict(scorer, oriented, &sell));
+        buy_q += buy.q / 11;
+        sell_q += sell.q / 11;
+        buy_v += buy.v / 11;
+        truth += 1 / (1 + exp(-(double)x[0])) / 11;
+    }
+    check_near(truth, 0.81, 0.005);
+    check_near(buy_q, truth, 0.08);
+    check_near(sell_q, 1 - truth, 0.08);
+    check_near(buy_v, 0.0021, 0.0012);
     assert_true(buy.v_low > 0 && sell.v_low < 0);
     scorer_destroy(scorer);
     end();
