@@ -290,6 +290,59 @@ static enum al_err judge_views(const struct backtest_plan *plan,
     return err;
 }
 
+/* ---- what they said of the price ---- */
+
+static bool knows_return(const struct backtest_note *note)
+{
+    return note->knows[0] && note->knows[1];
+}
+
+/* What the price does for a buyer, costs aside (report/returns.h); by action, buy first. */
+static float return_of(const float net[2])
+{
+    return (net[0] - net[1]) / 2;
+}
+
+/* Mean |return| before the judged stretch: the scale of MASE. */
+static double scale_of_returns(const struct backtest_notes *notes, const struct report *r)
+{
+    double sum = 0;
+    size_t n = 0;
+    for (size_t i = 0, end = first_note(notes, r->from_ns); i < end; i++) {
+        if (!knows_return(&notes->items[i]))
+            continue;
+        sum += fabs((double)return_of(notes->items[i].net));
+        n++;
+    }
+    return n > 0 ? sum / (double)n : NAN;
+}
+
+static enum al_err judge_returns(const struct backtest_plan *plan,
+                                 const struct backtest_notes *notes,
+                                 bool of_served,
+                                 const struct report *r,
+                                 struct return_measures *out)
+{
+    float *f = malloc((2 * notes->n + 1) * sizeof *f);
+    size_t n = 0;
+    if (f == NULL)
+        return err_set(AL_ENOMEM, "%zu forecasts", notes->n);
+    float *y = f + notes->n;
+    for (size_t i = first_note(notes, r->from_ns); i < notes->n; i++) {
+        const struct backtest_note *note = &notes->items[i];
+        const struct backtest_view *view = of_served ? &note->served : &note->newest;
+        if (!view->is_known || !knows_return(note))
+            continue;
+        f[n] = return_of(view->v);
+        y[n++] = return_of(note->net);
+    }
+    const struct return_series series = {
+        .f = f, .y = y, .n = n, .span = span_of(plan, r, n), .scale = scale_of_returns(notes, r)};
+    enum al_err err = return_measure(&series, plan->options->seed, out);
+    free(f);
+    return err;
+}
+
 /* ---- importance ---- */
 
 /* Rows that are looked at: the newest of those the model was not taught on, if there are enough, else the newest of all. */
@@ -530,6 +583,10 @@ enum al_err backtest_judge(const struct backtest_plan *plan,
         err = judge_views(plan, &main->notes, false, r, &r->challenger);
     if (err == AL_OK)
         err = judge_views(plan, &main->notes, true, r, &r->served);
+    if (err == AL_OK)
+        err = judge_returns(plan, &main->notes, false, r, &r->challenger_returns);
+    if (err == AL_OK)
+        err = judge_returns(plan, &main->notes, true, r, &r->served_returns);
     if (err == AL_OK)
         err = judge_columns(main, r);
     if (err == AL_OK)

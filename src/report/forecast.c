@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "alphaloop/base/stats.h"
+#include "alphaloop/report/returns.h"
 #include "alphaloop/train/evaluate.h"
 
 #define Q_LEAST 1e-6 /* keeps one sure mistake from making the log loss endless */
@@ -95,18 +96,17 @@ enum al_err forecast_measure(const struct forecast_series *series,
 {
     struct evaluation e;
     *out = (struct forecast_measures){
-        .n = series->n, .log_loss_gain = unknown, .brier_skill = unknown};
+        .n = series->n, .log_loss_gain = unknown, .brier_skill = unknown, .rank_ic = unknown};
     evaluation_clear(&e);
     enum al_err err = AL_OK;
     if (series->n > 0)
         err = evaluate_classification(series->q, series->net, NULL, series->n, &e);
     if (series->n > 0 && err == AL_OK)
-        err = evaluate_regression(series->v, series->net, NULL, series->n, &e);
+        err = report_rank_ic(series->v, series->net, series->n, series->span, seed, &out->rank_ic);
     out->base_rate = e.base_rate;
     out->auc = e.roc_auc;
     out->brier = e.brier_score;
     out->ece = e.ece;
-    out->rank_ic = e.rank_ic;
     if (err != AL_OK || !(e.base_rate > 0 && e.base_rate < 1)) {
         out->log_loss = out->log_loss_base = NAN;
         return err;

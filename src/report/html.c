@@ -289,8 +289,22 @@ static void write_forecast(struct buf *out, const char *caption, const struct fo
         "Expected calibration error: mean distance of what was said from what came, 15 bins.");
     explained(out, "AUC", alone(f->auc), REPORT_ratio,
               "Chance that a gain was given a higher probability than a loss; 0.5 is no skill.");
-    explained(out, "rank IC", alone(f->rank_ic), REPORT_ratio,
+    explained(out, "rank IC", f->rank_ic, REPORT_ratio,
               "Rank correlation of expected with actual net returns; 0 is no skill.");
+    close_table(out);
+}
+
+static void write_returns(struct buf *out, const char *caption, const struct return_measures *r)
+{
+    if (r->n == 0)
+        return;
+    open_table(out, caption, (const char *const[]){"measure", "value"}, 2);
+    explained(out, "decisions", alone((double)r->n), REPORT_count,
+              "Decisions at which the outcome of both actions is known.");
+    for (size_t i = 0; i < return_measure_count(); i++) {
+        const struct report_measure_row *row = return_measure_at(i);
+        explained(out, row->name, return_measure_value(r, i), row->unit, row->help);
+    }
     close_table(out);
 }
 
@@ -330,8 +344,12 @@ static void write_probabilities(struct buf *out, const struct report *r)
     figure_calibration(&text, f->bins, f->n_bins, out);
     write_bins(out, f);
     write_forecast(out, "Newest challenger, on outcomes it had not seen", &r->challenger);
+    write_returns(out, "Newest challenger: forecast of the return, costs aside",
+                  &r->challenger_returns);
     if (r->served.n > 0)
         write_forecast(out, "Model that decided, on outcomes it had not seen", &r->served);
+    write_returns(out, "Model that decided: forecast of the return, costs aside",
+                  &r->served_returns);
 }
 
 static void write_importance(struct buf *out, const struct report *r)

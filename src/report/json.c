@@ -134,9 +134,20 @@ static void write_bins(struct json_writer *w, const struct forecast_measures *f)
     json_w_end_array(w);
 }
 
+static void write_returns(struct json_writer *w, const struct return_measures *returns)
+{
+    json_w_key(w, "return_forecast");
+    json_w_object(w);
+    json_m_count(w, "decisions", returns->n);
+    for (size_t i = 0; i < return_measure_count(); i++)
+        put_interval(w, return_measure_at(i)->name, return_measure_value(returns, i));
+    json_w_end_object(w);
+}
+
 static void write_forecast(struct json_writer *w,
                            const char *key,
-                           const struct forecast_measures *f)
+                           const struct forecast_measures *f,
+                           const struct return_measures *returns)
 {
     json_w_key(w, key);
     json_w_object(w);
@@ -149,7 +160,9 @@ static void write_forecast(struct json_writer *w,
     put_interval(w, "brier_skill", f->brier_skill);
     json_m_number(w, "ece", f->ece);
     json_m_number(w, "roc_auc", f->auc);
-    json_m_number(w, "rank_ic", f->rank_ic);
+    json_m_number(w, "rank_ic", f->rank_ic.value);
+    put_interval(w, "rank_ic_interval", f->rank_ic);
+    write_returns(w, returns);
     write_bins(w, f);
     json_w_end_object(w);
 }
@@ -273,8 +286,8 @@ void report_write_json(const struct report *report, struct buf *out)
     write_edge(&w, report);
     write_check(&w, report);
     write_policies(&w, report);
-    write_forecast(&w, "newest_challenger", &report->challenger);
-    write_forecast(&w, "served_model", &report->served);
+    write_forecast(&w, "newest_challenger", &report->challenger, &report->challenger_returns);
+    write_forecast(&w, "served_model", &report->served, &report->served_returns);
     write_trainings(&w, report);
     write_importance(&w, report);
     write_account(&w, &report->account);

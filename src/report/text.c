@@ -93,7 +93,9 @@ static void write_forecast(struct buf *out, const char *name, const struct forec
     buf_printf(out, "  %-18s %zu rows: log loss %.4f (base rate %.4f), Brier skill ", name, f->n,
                f->log_loss, f->log_loss_base);
     write_range(out, f->brier_skill, REPORT_ratio);
-    buf_printf(out, ", ECE %.4f, AUC %.4f, rank IC %.4f\n", f->ece, f->auc, f->rank_ic);
+    buf_printf(out, ", ECE %.4f, AUC %.4f, rank IC ", f->ece, f->auc);
+    write_range(out, f->rank_ic, REPORT_ratio);
+    buf_printf(out, "\n");
 }
 
 static void write_check(struct buf *out, const struct report *r)

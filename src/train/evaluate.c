@@ -217,12 +217,11 @@ enum al_err evaluate_auc(const float *score, const float *r, const float *w, siz
 
 /* ---- regression ---- */
 
-/* Ranks from 1; equal values share the mean of theirs. */
-static bool rank_values(const float *values, size_t n, double *ranks)
+enum al_err evaluate_ranks(const float *values, size_t n, double *ranks)
 {
     struct scored *order = in_order(values, n);
     if (order == NULL)
-        return false;
+        return err_set(AL_ENOMEM, "ranks of %zu rows", n);
     for (size_t begin = 0; begin < n;) {
         size_t end = run_end(order, n, begin);
         for (size_t i = begin; i < end; i++)
@@ -230,7 +229,7 @@ static bool rank_values(const float *values, size_t n, double *ranks)
         begin = end;
     }
     free(order);
-    return true;
+    return AL_OK;
 }
 
 static double correlation(const double *a, const double *b, size_t n)
@@ -247,11 +246,15 @@ static double correlation(const double *a, const double *b, size_t n)
 static enum al_err rank_ic_of(const float *v, const float *r, size_t n, double *out)
 {
     double *ranks = malloc(2 * n * sizeof *ranks);
-    bool ranked = ranks != NULL && rank_values(v, n, ranks) && rank_values(r, n, ranks + n);
-    if (ranked)
+    if (ranks == NULL)
+        return err_set(AL_ENOMEM, "evaluation of %zu rows", n);
+    enum al_err err = evaluate_ranks(v, n, ranks);
+    if (err == AL_OK)
+        err = evaluate_ranks(r, n, ranks + n);
+    if (err == AL_OK)
         *out = correlation(ranks, ranks + n, n);
     free(ranks);
-    return ranked ? AL_OK : err_set(AL_ENOMEM, "evaluation of %zu rows", n);
+    return err;
 }
 
 enum al_err evaluate_regression(

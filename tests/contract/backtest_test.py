@@ -60,6 +60,14 @@ def test_an_edge_is_found_and_shown(edge):
     assert served["roc_auc"] > 0.55 and served["rank_ic"] > 0.1
 
 
+def test_the_return_is_forecast_better_than_by_no_change(edge):
+    forecast = edge["served_model"]["return_forecast"]
+    assert forecast["decisions"] == edge["policies"]["alphaloop"]["decisions"]
+    assert forecast["r2_out_of_sample"]["low"] > 0 and forecast["rank_ic"]["low"] > 0.05
+    assert forecast["mase"]["value"] < forecast["mase_of_naive"]["value"] and forecast["mae_skill"]["low"] > 0
+    assert forecast["rmse_ratio"]["value"] ** 2 == pytest.approx(1 - forecast["r2_out_of_sample"]["value"], rel=1e-9)
+
+
 def test_models_decide_after_their_cut_only(edge):
     promoted = [t for t in edge["trainings"] if t["verdict"] == "promote"]
     assert edge["judged"]["from"] > promoted[0]["cut"]
@@ -79,6 +87,7 @@ def test_no_edge_is_claimed_where_there_is_none(room):
     assert not report["edge"]["shown"] and report["edge"]["verdict"].startswith("No edge")
     assert "refuse" in [t["verdict"] for t in report["trainings"]]  # it was tried
     assert report["newest_challenger"]["brier_skill"]["high"] < 0.02
+    assert report["newest_challenger"]["return_forecast"]["rank_ic"]["low"] < 0.01
 
 
 def test_the_same_run_gives_the_same_bytes(room, edge):

@@ -29,7 +29,7 @@ struct forecast_measures {
     struct report_value
         log_loss_gain; /* base minus model, per row: above 0 the model knows something */
     struct report_value brier_skill; /* 1 - Brier / Brier of the base rate */
-    double rank_ic;
+    struct report_value rank_ic;     /* of v and the net return */
     size_t n_bins;
     struct calibration_bin bins[CALIBRATION_BINS];
 };

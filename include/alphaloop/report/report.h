@@ -11,6 +11,7 @@
 #include "alphaloop/base/timestamp.h"
 #include "alphaloop/report/forecast.h"
 #include "alphaloop/report/policy.h"
+#include "alphaloop/report/returns.h"
 
 #define REPORT_FORMAT       1
 #define REPORT_BYTES_MAX    ((size_t)32 << 20)
@@ -98,6 +99,7 @@ struct report {
     bool has_edge;
     char verdict[REPORT_TEXT_MAX]; /* in words */
     struct forecast_measures challenger, served;
+    struct return_measures challenger_returns, served_returns;
     size_t n_trainings;
     struct report_training *trainings; /* owns */
     size_t n_importance;

@@ -69,6 +69,9 @@ MUST_CHECK enum al_err evaluate_sharpe(const double *u,
                                        const struct sharpe_trials *trials,
                                        struct evaluation *out);
 
+/* ranks: [n], of values[n], from 1; equal values share the mean of theirs. */
+MUST_CHECK enum al_err evaluate_ranks(const float *values, size_t n, double *ranks);
+
 /* Rank AUC of scores for labels; NaN with one class. */
 MUST_CHECK enum al_err evaluate_auc(
     const float *score, const float *r, const float *w, size_t n, double *auc);

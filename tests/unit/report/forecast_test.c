@@ -28,7 +28,7 @@ static void test_forecast_by_hand(void **state)
     check_near(m.brier, 0.1, 1e-6);
     check_near(m.brier_skill.value, 0.6, 1e-6);
     check_near(m.auc, 1, 1e-12);
-    check_near(m.rank_ic, 1, 1e-12);
+    check_near(m.rank_ic.value, 1, 1e-12);
 }
 
 /* 5 of 10 in every bin: Wilson's 95 % interval is 0.2366 to 0.7634 (Brown, Cai and DasGupta 2001 give the formula). */
