@@ -54,25 +54,13 @@ static const struct argp_option rows[] = {
     {0},
 };
 
-/* Names of shares are shorter than a traded asset may be: GE becomes GEUSD. */
-static bool asset_of_name(const char *path, struct asset *out)
-{
-    char longer[ASSET_TEXT_MAX + 8];
-    if (!source_asset_of_path(path, out))
-        return false;
-    if (strlen(out->text) >= TRADED_ASSET_LEN_MIN)
-        return true;
-    snprintf(longer, sizeof(longer), "%sUSD", out->text);
-    return asset_parse(slice_of(longer), out);
-}
-
 static void add_file(struct argp_state *state, struct backtest_options *o, const char *path)
 {
     if (o->n_paths == SOURCE_FILES_MAX) {
         argp_error(state, "at most %d files", SOURCE_FILES_MAX);
         return;
     }
-    if (!asset_of_name(path, &o->assets[o->n_paths])) {
+    if (!source_asset_of_path(path, &o->assets[o->n_paths])) {
         argp_error(state, "%s: its name does not say what it is of; use --asset NAME=FILE", path);
         return;
     }

@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <zlib.h>
@@ -339,7 +340,11 @@ bool source_asset_of_path(const char *path, struct asset *out)
     name = name == NULL ? path : name + 1;
     const char *first = strchr(name, '_');
     const char *second = first == NULL ? NULL : strchr(first + 1, '_');
-    if (second == NULL)
+    char word[ASSET_TEXT_MAX];
+    if (second == NULL || (size_t)(second - first - 1) >= sizeof(word))
         return false;
-    return asset_parse((struct slice){first + 1, (size_t)(second - first - 1)}, out);
+    int length = (int)(second - first - 1);
+    snprintf(word, sizeof(word), "%.*s%s", length, first + 1,
+             length > 0 && length < TRADED_ASSET_LEN_MIN ? "USD" : "");
+    return asset_parse(slice_of(word), out);
 }

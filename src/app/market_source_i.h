@@ -38,7 +38,8 @@ struct source_summary {
 };
 MUST_CHECK enum al_err source_summarize(const char *path, struct source_summary *out);
 
-/* "binance_btcusdt_1h.csv.gz" is BTCUSDT: the second word between underscores, when it is an asset. */
+/* "binance_btcusdt_1h.csv.gz" is BTCUSDT: the second word between underscores, when it is an asset. Names of shares are shorter
+ * than a traded asset may be: "us_ge_1d.csv" is GEUSD. */
 bool source_asset_of_path(const char *path, struct asset *out);
 
 #endif

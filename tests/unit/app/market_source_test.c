@@ -172,6 +172,11 @@ static void test_source_reads_the_asset_from_a_file_name(void **state)
     struct asset asset;
     assert_true(source_asset_of_path("data/binance_btcusdt_1h.csv.gz", &asset));
     check_str(asset.text, "BTCUSDT");
+    assert_true(source_asset_of_path("data/us_ge_1d.csv.gz", &asset));
+    check_str(asset.text, "GEUSD");
+    assert_true(source_asset_of_path("us_spy_1d.csv", &asset));
+    check_str(asset.text, "SPYUSD");
+    assert_false(source_asset_of_path("us__1d.csv", &asset));
     assert_false(source_asset_of_path("some_dir/prices.csv", &asset));
     assert_false(source_asset_of_path("prices_x.csv", &asset));
     assert_false(source_asset_of_path("a_b!_c.csv", &asset));
