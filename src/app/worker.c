@@ -27,6 +27,7 @@
 #include "ledger_i.h"
 #include "outbox_i.h"
 #include "reconcile_i.h"
+#include "retention_i.h"
 #include "pulse_i.h"
 #include "recovery_i.h"
 #include "rollout_i.h"
@@ -295,6 +296,8 @@ static enum al_err create_parts(struct worker *worker)
     if (err == AL_OK)
         err = reconcile_create(worker, &worker->reconcile);
     if (err == AL_OK)
+        err = retention_create(worker, &worker->retention);
+    if (err == AL_OK)
         err = pulse_create(worker, &worker->pulse);
     return err;
 }
@@ -421,6 +424,7 @@ static void on_tick(uv_timer_t *timer)
         training_run(worker->training);
         funds_run(worker->funds);
         reconcile_run(worker->reconcile);
+        retention_run(worker->retention);
         journal_run(worker->journal);
         metric_set(METRIC_open_decisions, (double)pipeline_n_open(worker->pipeline), NULL, NULL);
     }
@@ -581,6 +585,7 @@ void worker_deinit(struct worker *worker)
 {
     journal_close(worker->journal);
     pulse_destroy(worker->pulse);
+    retention_destroy(worker->retention);
     reconcile_destroy(worker->reconcile);
     funds_destroy(worker->funds);
     training_destroy(worker->training);

@@ -10,6 +10,7 @@
  *   events.c    word to other systems
  *   funds.c     what may be spent
  *   reconcile.c order events that were lost
+ *   retention.c rows that are old enough to go
  *   journal.c   what the core is told, recorded
  *   pulse.c     whether the database answers
  *   recovery.c  the state again after a start
@@ -49,6 +50,7 @@ struct intake;
 struct ledger;
 struct outbox;
 struct reconcile;
+struct retention;
 struct pulse;
 struct training;
 struct recovery;
@@ -89,6 +91,7 @@ struct worker {
     struct training *training;
     struct funds *funds;
     struct reconcile *reconcile;
+    struct retention *retention;
     struct pulse *pulse;
     struct recovery *recovery;
 

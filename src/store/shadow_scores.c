@@ -47,6 +47,16 @@ static const struct pg_statement load_blocks_statement = {
     " GROUP BY strategy_id, version, block, asset ORDER BY version, block, asset",
 };
 
+/* Found by the index of versions: every version of a strategy is in the registry. */
+static const struct pg_statement prune_statement = {
+    "shadow_scores_prune",
+    "DELETE FROM shadow_scores WHERE (decision_id, version) IN (SELECT s.decision_id, s.version"
+    " FROM unnest($1, $2) AS u (strategy_id, before_ns)"
+    " JOIN model_versions m ON m.strategy_id = u.strategy_id CROSS JOIN LATERAL"
+    " (SELECT decision_id, version FROM shadow_scores WHERE version = m.version"
+    " AND decided_at_ns < u.before_ns ORDER BY decided_at_ns LIMIT $3) s LIMIT $3)",
+};
+
 /* One array a column, over the versions of all rows. */
 #define PUT_SCORES(batch, type, put)                                                               \
     do {                                                                                           \
@@ -145,4 +155,16 @@ enum al_err shadow_scores_read_block(const struct pg_result *result,
     out->utility = row_double(&row);
     out->utility_against = row_double(&row);
     return row.err;
+}
+
+void shadow_scores_prune(struct pg_batch *batch,
+                         const struct strategy_id *strategies,
+                         const int64_t *before_ns,
+                         size_t n,
+                         size_t limit)
+{
+    pg_batch_statement(batch, &prune_statement);
+    PUT_COLUMN(batch, PG_TEXT, n, pg_put_str(batch, strategies[i].text));
+    PUT_COLUMN(batch, PG_I64, n, pg_put_i64(batch, before_ns[i]));
+    store_put_limit(batch, limit);
 }

@@ -4,6 +4,7 @@ finds its rollouts where the tables say they are, goes on from there, and tells 
 The history is written by the test, so that its numbers are known: blocks of two horizons (120 s) in which one version
 abstained and the other bought."""
 import random
+import time
 import uuid
 
 import harness
@@ -165,4 +166,23 @@ def test_every_decision_is_scored_by_every_version(config, versions):
         by_hand = worker.post(f"/api/v1/models/{v2}/activate", {"strategy_id": "often"})
         assert by_hand.code == 200 and rollout(worker)["chosen_by"] == "a person" and rollout(worker)["shadows"] == []
         assert verdicts(worker, v1)["stage"] == "retired" and verdicts(worker, v2)["items"][-1]["why"] == "manual"
+        assert worker.stop() == 0
+
+
+def test_scores_that_no_rollout_reads_go_by_age(config, versions):
+    """Blocks of two minutes: 4096 of them are not six days. A row that is one day old stays, though one day is all that is asked."""
+    v1, _ = versions
+    day_ns, now_ns = 86400 * 10**9, time.time_ns()
+    with db() as connection:
+        for strategy, age in (("often", 1.5), ("often", 5), *(("often", 7 + n) for n in range(5))):
+            query(connection, "INSERT INTO shadow_scores VALUES (%s, %s, %s, 'BTCUSDT', 'shadow', NULL, 0.5, 0, 0, 1, %s, 0)",
+                  str(uuid.uuid4()), v1, strategy, now_ns - int(age * day_ns))
+        query(connection, "DELETE FROM abstentions")
+    with harness.Worker(**dict(config["settings"], CLOCK="wall", SHADOW_SCORES_KEEP_DAYS=1, ABSTENTIONS_KEEP_DAYS=1)) as worker:
+        worker.await_ready()
+        worker.await_metric("alphaloop_rows_pruned_total", 5, table="shadow_scores")
+        with db() as connection:
+            left = query(connection, "SELECT strategy_id, round((%s - decided_at_ns) / 86400e9, 1) FROM shadow_scores ORDER BY 2", now_ns)
+        assert [(name, float(age)) for name, age in left] == [("often", 1.5), ("often", 5.0)]
+        assert worker.metric("alphaloop_rows_pruned_total", table="abstentions") == 0
         assert worker.stop() == 0

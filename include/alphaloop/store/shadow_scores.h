@@ -34,4 +34,11 @@ MUST_CHECK enum al_err shadow_scores_read_block(const struct pg_result *result,
                                                 size_t row,
                                                 struct shadow_block_row *out);
 
+/* Forget what was decided before before_ns[i] of strategies[i], at most `limit` rows; pg_result_n_affected() says how many. */
+void shadow_scores_prune(struct pg_batch *batch,
+                         const struct strategy_id *strategies,
+                         const int64_t *before_ns,
+                         size_t n,
+                         size_t limit);
+
 #endif
