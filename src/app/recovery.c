@@ -111,6 +111,7 @@ struct loaded {
     struct rows versions;   /* struct model_version_id: all that the registry knows */
     struct rows standing;   /* struct loaded_standing */
     struct rows rollbacks;  /* struct loaded_rollback */
+    struct rows drifting;   /* struct strategy_id: its model's alarm has rung */
     struct rows scores;     /* struct shadow_scores */
     struct rows blocks;     /* struct shadow_block_row */
     uint64_t n_cancelled;
@@ -283,6 +284,11 @@ static enum al_err read_rollback(struct recovery *r, const struct pg_result *res
     return err;
 }
 
+static enum al_err read_drifting(struct recovery *r, const struct pg_result *result, size_t row)
+{
+    return training_runs_read_drifting(result, row, rows_add(&r->loaded.drifting));
+}
+
 /* The rows of one decision follow each other. */
 static enum al_err read_scores(struct recovery *r, const struct pg_result *result, size_t row)
 {
@@ -419,6 +425,12 @@ static void ask_rollbacks(struct recovery *r, struct pg_batch *batch)
     rollout_verdicts_load_rollbacks(batch);
 }
 
+static void ask_drifting(struct recovery *r, struct pg_batch *batch)
+{
+    (void)r;
+    training_runs_load_drifting(batch);
+}
+
 static void ask_scores(struct recovery *r, struct pg_batch *batch)
 {
     shadow_scores_load_open(batch,
@@ -451,6 +463,7 @@ static const struct load loads[] = {
     {ask_versions, read_version},
     {ask_standing, read_standing},
     {ask_rollbacks, read_rollback},
+    {ask_drifting, read_drifting},
     {ask_scores, read_scores},
     {ask_blocks, read_block},
 };
@@ -587,7 +600,7 @@ static void loaded_deinit(struct loaded *loaded)
         &loaded->costs,    &loaded->positions, &loaded->held,       &loaded->samples,
         &loaded->schedule, &loaded->outcomes,  &loaded->runs,       &loaded->candles,
         &loaded->models,   &loaded->versions,  &loaded->standing,   &loaded->rollbacks,
-        &loaded->scores,   &loaded->blocks,    &loaded->intervals};
+        &loaded->scores,   &loaded->blocks,    &loaded->intervals,  &loaded->drifting};
     for (size_t i = 0; i < COUNT_OF(all); i++) {
         free(all[i]->items);
         all[i]->items = NULL;
@@ -756,6 +769,8 @@ static void restore_cool_down(struct recovery *r, const struct loaded_rollback *
         return;
     int64_t until_ns =
         rollback->at_ns + (int64_t)(config->rollout.cooldown_hours * (double)NS_PER_H);
+    if (r->worker->settings->clock == SETTING_CLOCK_WALL && until_ns <= r->now_ns)
+        return; /* over; a market's clock is not known yet */
     journal_add_of(r->worker->journal, JOURNAL_cool_down, &rollback->strategy_id, r->now_ns,
                    until_ns);
     learn_cool_down(r->worker->pipeline, &rollback->strategy_id, until_ns);
@@ -785,6 +800,12 @@ static void apply_rollouts(struct recovery *r)
     }
     FOR_EACH (struct loaded_rollback, rollback, r->loaded.rollbacks)
         restore_cool_down(r, rollback);
+    FOR_EACH (struct strategy_id, id, r->loaded.drifting) {
+        if (pipeline_active_version(pipeline, id) == NULL)
+            continue;
+        journal_add_of(r->worker->journal, JOURNAL_drifting, id, r->now_ns, 0);
+        learn_drifting(pipeline, id);
+    }
     FOR_EACH (struct shadow_scores, scores, r->loaded.scores) {
         journal_add_struct(r->worker->journal, JOURNAL_restore_scores, TIMESTAMP_NONE, 0, scores,
                            sizeof(*scores));
@@ -924,6 +945,7 @@ static void rows_init(struct loaded *loaded)
     loaded->versions.item_size = sizeof(struct model_version_id);
     loaded->standing.item_size = sizeof(struct loaded_standing);
     loaded->rollbacks.item_size = sizeof(struct loaded_rollback);
+    loaded->drifting.item_size = sizeof(struct strategy_id);
     loaded->scores.item_size = sizeof(struct shadow_scores);
     loaded->blocks.item_size = sizeof(struct shadow_block_row);
 }

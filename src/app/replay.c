@@ -196,6 +196,8 @@ static enum al_err tell_rollout(struct replay_role *r, const struct journal_line
         return bad("a strategy");
     if (line->call == JOURNAL_watch)
         learn_watch(r->pipeline, &id);
+    else if (line->call == JOURNAL_drifting)
+        learn_drifting(r->pipeline, &id);
     else
         learn_cool_down(r->pipeline, &id, line->number);
     return AL_OK;
@@ -399,6 +401,7 @@ static enum al_err tell(struct replay_role *r, const struct journal_line *line)
     case JOURNAL_shadow:
         return tell_model(r, line);
     case JOURNAL_watch:
+    case JOURNAL_drifting:
     case JOURNAL_rollout_done:
     case JOURNAL_cool_down:
         return tell_rollout(r, line);

@@ -74,7 +74,7 @@ static void put_row(struct worker *worker,
     write_numbers(&numbers, step);
     row->numbers = buf_slice(&numbers);
     row->n_blocks = step != NULL ? step->n_blocks : 0;
-    row->at_ns = decision_time_ns(worker);
+    row->at_ns = step != NULL ? step->at_ns : decision_time_ns(worker);
     row->created_at_ns = worker_wall_ns(worker);
     rollout_verdicts_insert(batch, row);
     buf_deinit(&numbers);
@@ -146,7 +146,7 @@ void rollout_record(struct worker *worker,
 
 void rollout_stepped(struct worker *worker, const struct rollout_step *step, bool done)
 {
-    int64_t now_ns = worker_now_ns(worker);
+    int64_t now_ns = step->at_ns; /* what a restart will find */
     const struct strategy_config *config = view_config(worker, &step->strategy_id);
     journal_add_struct(worker->journal, JOURNAL_rollout_done, now_ns, done, step, sizeof(*step));
     learn_rollout_done(worker->pipeline, step, done, now_ns);
@@ -236,6 +236,7 @@ static void move_challenger(struct worker *worker, struct rollout_step *step)
 
 void rollout_perform(struct worker *worker, struct rollout_step *step)
 {
+    step->at_ns = decision_time_ns(worker);
     if (step->to == ROLLOUT_active)
         activation_step(worker, step, "evidence");
     else if (step->to == ROLLOUT_rolled_back)
@@ -252,7 +253,7 @@ void rollout_shadow(struct worker *worker,
                     uint32_t attempt)
 {
     const struct rollout_start start = {
-        .stage = ROLLOUT_shadow, .attempt = attempt, .stage_since_ns = worker_now_ns(worker)};
+        .stage = ROLLOUT_shadow, .attempt = attempt, .stage_since_ns = decision_time_ns(worker)};
     struct model_version_id version = scorer_manifest(scorer)->version, ousted;
     journal_add_shadow(worker->journal, strategy_id, scorer, &start);
     bool begun = learn_shadow(worker->pipeline, strategy_id, scorer, &start, &ousted);
@@ -266,7 +267,8 @@ void rollout_shadow(struct worker *worker,
     *step = (struct rollout_step){.strategy_id = *strategy_id,
                                   .version = *out,
                                   .from = ROLLOUT_shadow,
-                                  .to = ROLLOUT_expired};
+                                  .to = ROLLOUT_expired,
+                                  .at_ns = decision_time_ns(worker)};
     snprintf(step->verdict.text, sizeof(step->verdict.text),
              begun ? "made room for %s: the strategy has as many challengers as it may"
                    : "no room beside %s: all places are taken by canaries",

@@ -313,10 +313,11 @@ static bool is_weak(const struct desk *desk, int64_t now_ns)
     return desk->shadows.is_drifting || is_expired(desk, desk->scorer, now_ns);
 }
 
+/* Before the market's first message nobody knows that it is over. */
 static bool is_cooling(const struct desk *desk, int64_t now_ns)
 {
     return desk->shadows.cooling_until_ns != TIMESTAMP_NONE &&
-           now_ns < desk->shadows.cooling_until_ns;
+           (!desk->shadows.has_market || now_ns < desk->shadows.cooling_until_ns);
 }
 
 static struct rollout_step *push_step(const struct desk *desk,
@@ -414,6 +415,7 @@ static void watch_serving(struct desk *desk,
                                  desk->config->rollout.false_alarm_days * blocks_a_day);
     free(x);
     bool may = desk->config->rollout.guard && desk->shadows.is_watched && !desk->shadows.is_asked &&
+               desk->shadows.has_market && /* the cool-down after it needs its time */
                !is_cooling(desk, now_ns) && !is_expired(desk, guard->scorer, now_ns);
     if (!guard->cusum.alarm || !may)
         return;
@@ -454,11 +456,12 @@ void shadow_tick(struct desk *desk, bool has_market, int64_t now_ns, struct effe
         if (shadow->scorer == NULL || shadow->is_asked ||
             shadow->n_judged == shadow->paired.n_closed_ever)
             continue;
-        shadow->n_judged = shadow->paired.n_closed_ever;
         if (shadow->stage == ROLLOUT_guard)
             watch_serving(desk, shadow, now_ns, effects);
         else
             judge_challenger(desk, shadow, now_ns, effects);
+        if (has_market || shadow->stage != ROLLOUT_guard)
+            shadow->n_judged = shadow->paired.n_closed_ever;
     }
     expire_serving(desk, now_ns, effects);
 }

@@ -38,6 +38,16 @@ static const struct pg_statement load_last_statement = {
     " ORDER BY strategy_id, started_at DESC, id DESC",
 };
 
+/* An alarm is answered by a training, which says when it rang: since the version that decides was chosen. */
+static const struct pg_statement load_drifting_statement = {
+    "training_runs_load_drifting",
+    "SELECT m.strategy_id FROM model_versions m WHERE m.state = 'active' AND EXISTS"
+    " (SELECT 1 FROM training_runs r WHERE r.strategy_id = m.strategy_id"
+    " AND r.trigger = 'degradation' AND r.started_at > coalesce((SELECT max(v.created_at)"
+    " FROM rollout_verdicts v WHERE v.version = m.version AND v.stage = 'active'), m.updated_at))"
+    " ORDER BY m.strategy_id",
+};
+
 static const struct pg_statement cancel_statement = {
     "training_runs_cancel_running",
     "UPDATE training_runs SET state = 'cancelled', finished_at = $1, detail = 'the program ended "
@@ -112,5 +122,20 @@ enum al_err training_runs_read(const struct pg_result *result,
     out->n_effective = row_double(&row);
     ROW_CHARS(&row, out->version.text);
     out->detail = row_text(&row);
+    return row.err;
+}
+
+void training_runs_load_drifting(struct pg_batch *batch)
+{
+    pg_batch_statement(batch, &load_drifting_statement);
+}
+
+enum al_err training_runs_read_drifting(const struct pg_result *result,
+                                        size_t index,
+                                        struct strategy_id *out)
+{
+    struct row row = row_at(result, index);
+    *out = (struct strategy_id){0};
+    ROW_CHARS(&row, out->text);
     return row.err;
 }

@@ -6,6 +6,7 @@ abstained and the other bought."""
 import random
 import time
 import uuid
+from datetime import datetime, timezone
 
 import harness
 import learnable
@@ -48,6 +49,14 @@ def serve(config):
     return harness.Worker(**config["settings"])
 
 
+def begin_market():
+    """One message of the market, three days after the samples begin: from then on its time is known."""
+    then = datetime.fromtimestamp(learnable.START_NS / 1e9 + 3 * 86400, timezone.utc).isoformat().replace("+00:00", "Z")
+    message = harness.ticker()
+    message["timestamp"] = message["received_at"] = then
+    harness.publish(harness.amqp_channel(), "ws-gateway.ticker", message)
+
+
 def stand(version, state, stage, against, why, at_ns=0):
     with db() as connection:
         query(connection, "UPDATE model_versions SET state = %s WHERE version = %s", state, version)
@@ -69,6 +78,12 @@ def settle(serving, beside, stage, outcomes):
 
 def rollout(worker):
     return worker.get("/api/v1/rollout").json()["items"][0]
+
+
+def state(worker):
+    """All of it but the words of the verdicts, which are found again at the next look."""
+    now = rollout(worker)
+    return {**now, "shadows": [{**item, "verdict": None} for item in now["shadows"]]}
 
 
 def shadow(worker):
@@ -104,11 +119,13 @@ def test_a_shadow_steps_up_on_what_the_tables_say_and_a_restart_keeps_it(config,
         assert (step["why"], step["against"], step["blocks"]) == ("evidence", v1, 58)
         assert step["numbers"]["evidence_better"] >= step["numbers"]["evidence_needed"] > 1
         assert "better than the incumbent" in step["verdict"]
+        before = state(worker)
         worker.kill()
     with serve(config) as worker:
         worker.await_ready()
         again = shadow(worker)
         assert [again[key] for key in ("version", "stage", "blocks")] == [v2, "canary_5", 58]
+        eventually(lambda: state(worker) == before, "the same state as before it was killed")
         assert len(verdicts(worker, v2)["items"]) == 3  # it does not step twice on the same blocks
         assert worker.stop() == 0
 
@@ -137,17 +154,58 @@ def test_a_serving_model_that_is_worse_than_its_guard_is_rolled_back(config, ver
     listener = Listener()
     with serve(config) as worker:
         worker.await_ready()
+        begin_market()
         event = listener.until("model.rolled_back")[-1]
         assert (event["version"], event["why"]) == (v1, "guard") and f"worse than {v1}" in event["reason"]
         eventually(lambda: rollout(worker)["cooling_until"] is not None, "the cool-down")
         story = verdicts(worker, v2)
         assert story["stage"] == "rolled_back" and story["items"][-1]["numbers"]["cusum"] >= story["items"][-1]["numbers"]["cusum_threshold"]
         assert learnable.active_version(worker) == v1 and rollout(worker)["shadows"] == []
+        before = rollout(worker)
+        assert before["cooling_until"].startswith("2023-01-05T")  # a day of the market, which is not that of the wall
         worker.kill()
     with serve(config) as worker:
         worker.await_ready()
-        now = rollout(worker)
-        assert (now["active_version"], now["chosen_by"], now["shadows"]) == (v1, "evidence", [])
+        assert state(worker) == before
+        begin_market()
+        channel = harness.amqp_channel()
+        eventually(lambda: harness.queue_depth(channel, "ws-gateway.ticker") == 0, "the ticker is taken")
+        assert state(worker) == before
+        assert worker.stop() == 0
+
+
+def test_an_alarm_that_rang_is_remembered(config, versions):
+    """Until another version decides: not being worse is enough to replace this one."""
+    v1, v2 = versions
+    stand(v1, "active", "active", None, "gate")
+    stand(v2, "candidate", "shadow", v1, "gate")
+    settle(v1, v2, "shadow", [(v2, net) for net in earnings(10, 0.001, 5)])
+    then = learnable.START_NS + 2 * learnable.N_DECISIONS * learnable.STEP_NS
+    settings = dict(config["settings"], RETRAIN_ON_DEGRADATION="true", RETRAIN_DEGRADATION_WINDOW=30, RETRAIN_MIN_INTERVAL_SECONDS=0)
+    with db() as connection, harness.Worker(**config["settings"]) as worker:
+        worker.await_ready()
+        calm = state(worker)
+        assert calm["is_weak"] is False
+        assert worker.stop() == 0
+        query(connection, "UPDATE training_schedule SET last_training_ns = %s", then)
+        learnable.insert(learnable.outcomes(v1, 40, 0.8, then + 10**9, learnable.stored_hash()), learnable.COLUMNS + ", model_version, confidence")
+    with harness.Worker(**settings) as worker:
+        worker.await_ready()
+        eventually(lambda: rollout(worker)["is_weak"], "the alarm")
+        with db() as connection:
+            eventually(lambda: query(connection, "SELECT 1 FROM training_runs WHERE trigger = 'degradation'"), "its training")
+        worker.kill()
+    with harness.Worker(**config["settings"]) as worker:  # which does not listen to alarms: it has not rung again
+        worker.await_ready()
+        eventually(lambda: state(worker) == {**calm, "is_weak": True}, "the alarm, and all else as before")
+        assert worker.post(f"/api/v1/models/{v2}/activate", {"strategy_id": "often"}).code == 200
+        assert rollout(worker)["is_weak"] is False
+        worker.kill()
+    with harness.Worker(**config["settings"]) as worker:
+        worker.await_ready()
+        assert rollout(worker)["is_weak"] is False
+        with db() as connection:
+            query(connection, "DELETE FROM samples WHERE model_version IS NOT NULL")
         assert worker.stop() == 0
 
 

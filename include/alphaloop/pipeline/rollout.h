@@ -17,7 +17,8 @@ struct rollout_step {
         target; /* who decides afterwards, when the serving one leaves; "" warm-up */
     enum rollout_stage from, to;
     uint32_t attempt;
-    uint64_t n_blocks;              /* closed when it was judged */
+    uint64_t n_blocks; /* closed when it was judged */
+    int64_t at_ns; /* decision clock when the app took it up, as it is recorded; 0: not known yet */
     struct rollout_verdict verdict; /* of a challenger; else only its text means something */
     struct rollout_cusum cusum;     /* of a rollback */
 };

@@ -44,4 +44,10 @@ MUST_CHECK enum al_err training_runs_read(const struct pg_result *result,
                                           size_t row,
                                           struct training_run_row *out);
 
+/* Strategies whose model has rung the drift alarm (a training with the trigger "degradation") since it was chosen. */
+void training_runs_load_drifting(struct pg_batch *batch);
+MUST_CHECK enum al_err training_runs_read_drifting(const struct pg_result *result,
+                                                   size_t row,
+                                                   struct strategy_id *out);
+
 #endif

@@ -441,6 +441,34 @@ static void test_restored_blocks_go_on_where_they_were(void **state)
     check_i64((int64_t)w.steps[0].n_blocks, 38);
 }
 
+/* A replayed market's clock is not known before its first message: a cool-down that was read back holds until then. */
+static void test_a_restored_cool_down_holds_before_the_market(void **state)
+{
+    (void)state;
+    w.drift = 5e-5;
+    serve("v1", ABSTAINS);
+    begin_shadow("v2", BUYS);
+    const struct strategy_id *id = &w.strategy->strategy_id;
+    const struct model_version_id version = {"v2"};
+    const int64_t until_ns = w.now_ns + 3 * BLOCK_NS, wall_ns = w.now_ns + 1000 * NS_PER_DAY;
+    learn_cool_down(w.pipeline, id, until_ns);
+    for (int64_t i = 0; i < 40; i++) {
+        double u = 1e-4 + 1e-5 * (double)(i % 3);
+        const struct paired_block block = {
+            .index = START_NS / BLOCK_NS - 50 + i, .n = 12, .d = u, .u_b = u, .trades_b = 12};
+        pipeline_restore_block(w.pipeline, id, &version, &BTC, &block);
+    }
+    (void)pipeline_tick(w.pipeline, wall_ns, &w.effects);
+    perform();
+    assert_int_equal(w.n_steps, 0);
+    assert_true(pipeline_is_cooling(w.pipeline, id, wall_ns));
+    play(2 * BLOCK_NS);
+    assert_int_equal(w.n_steps, 0);
+    play(6 * BLOCK_NS);
+    check_step(0, "v2", ROLLOUT_shadow, ROLLOUT_canary_5);
+    assert_false(pipeline_is_cooling(w.pipeline, id, w.now_ns));
+}
+
 static void test_places_are_bounded_and_the_worst_makes_room(void **state)
 {
     (void)state;
@@ -478,6 +506,7 @@ int main(void)
         CASE(test_an_incumbent_that_drifts_need_only_be_equalled),
         CASE(test_another_incumbent_begins_the_comparison_anew),
         CASE(test_restored_blocks_go_on_where_they_were),
+        CASE(test_a_restored_cool_down_holds_before_the_market),
         CASE(test_places_are_bounded_and_the_worst_makes_room),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
