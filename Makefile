@@ -3,7 +3,7 @@
 #   make demo            everything on a fresh Debian machine: packages, build, private broker and database, worker, market
 #   make test            every test there is
 #   make check           the fast part: rooms, headers, format, stale files, unit, contract, scenario
-#   make evidence        the edge of a simulated market is found, and none where there is none (2 minutes)
+#   make evidence        the edge of a simulated market is found, and none where there is none (4 minutes)
 #   make pictures        docs/pictures/ anew, from a simulated market (make evidence says when they are stale)
 #   make build           build/alphaloop alone
 #   make lint            clang-tidy, cppcheck, shellcheck: two minutes of one core, and a part of make test

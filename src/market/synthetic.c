@@ -334,7 +334,7 @@ int64_t synthetic_now_ns(const struct synthetic *synthetic)
 
 void synthetic_set_edge(struct synthetic *synthetic, double edge)
 {
-    assert(edge >= 0 && edge <= 5);
+    assert(edge >= -5 && edge <= 5);
     synthetic->options.edge = edge;
 }
 

@@ -17,14 +17,14 @@
 #include "alphaloop/base/timestamp.h"
 #include "harness/desk_train.h"
 
-#define MARKETS    20
+#define MARKETS    67
 #define ATTEMPTS   3
 #define FIRST_NS   (4 * NS_PER_H)
 #define BETWEEN_NS (2 * NS_PER_H)
 #define LEVEL      0.05
 #define SURPRISE   1e-3
 
-static const char *strategy = "{\"decision\":{\"interval_seconds\":10},\"epsilon\":0.02,"
+static const char *strategy = "{\"decision\":{\"interval_seconds\":15},\"epsilon\":0.02,"
                               "\"limits\":{\"rate\":100000,\"burst\":1000},"
                               "\"training\":{\"new_samples\":0}}";
 
@@ -65,7 +65,7 @@ static struct outcome play_market(uint64_t seed)
         .seed = seed,
         .edge = 0,
         .is_free = true,
-        .settings = {{"TRADING_ASSETS", "BTCUSDT,ETHUSDT"}, {"WARMUP_SIGNAL_FREQUENCY", "6"}},
+        .settings = {{"TRADING_ASSETS", "BTCUSDT,ETHUSDT"}, {"WARMUP_SIGNAL_FREQUENCY", "4"}},
         .strategy_json = strategy,
     };
     struct desk_run desk;
@@ -100,12 +100,29 @@ static int count_allowed(int n, double p)
     return count;
 }
 
+/* The largest rate at which so few would still come with a chance of one in twenty (Clopper and Pearson 1934). */
+static double rate_at_most(int n, int count)
+{
+    double low = 0, high = 1;
+    for (int i = 0; i < 60; i++) {
+        double middle = (low + high) / 2;
+        if (1 - chance_of_more(n, middle, count) > 0.05)
+            low = middle;
+        else
+            high = middle;
+    }
+    return low;
+}
+
 static void test_the_bound_by_hand(void **state)
 {
     (void)state;
     check_near(chance_of_more(2, 0.5, 0), 0.75, 1e-12);
     check_near(chance_of_more(20, 0.05, 4), 0.002573939, 1e-8); /* tables of the distribution */
     check_i64(count_allowed(20, 0.05), 5);
+    check_i64(count_allowed(67, 0.05), 10); /* P(X > 9) = 0.00177, P(X > 10) = 0.00047 */
+    check_near(rate_at_most(67, 0), 1 - pow(0.05, 1.0 / 67), 1e-9);
+    check_near(rate_at_most(20, 1), 0.216, 5e-4); /* tables of Clopper and Pearson */
 }
 
 static void test_promotions_stay_within_the_level(void **state)
@@ -119,9 +136,12 @@ static void test_promotions_stay_within_the_level(void **state)
         n_promoted += outcome.promoted;
         n_better += outcome.better;
     }
-    printf("%d markets without edge, %zu challengers: promoted in %d, advantage \"surely\" above "
-           "zero in %d; level %g allows %.1f, more than %d would be a surprise of 1 in 1000\n",
-           MARKETS, n_judged, n_promoted, n_better, LEVEL, MARKETS * LEVEL, allowed);
+    printf("%d markets without edge, %zu challengers: promoted in %d markets, advantage \"surely\" "
+           "above zero in %d\n"
+           "  level %g allows %.1f, more than %d would be a surprise of 1 in 1000; with 95 %% "
+           "confidence a market has a promotion in at most %.3f of cases\n",
+           MARKETS, n_judged, n_promoted, n_better, LEVEL, MARKETS * LEVEL, allowed,
+           rate_at_most(MARKETS, n_promoted));
     check_i64((int64_t)n_judged, MARKETS * ATTEMPTS);
     assert_true(n_promoted <= allowed);
     assert_true(n_better <= allowed);

@@ -50,6 +50,9 @@ void desk_start(struct desk_run *desk, const struct desk_options *options)
     struct exchange_options exchange;
     synthetic_options_default(&market);
     exchange_options_default(&exchange);
+    if (options->exchange != NULL)
+        exchange = *options->exchange;
+    desk->wait = options->wait;
     effects_init(&desk->effects);
     map_init(&desk->orders, sizeof(struct order_id), 10000000);
     start_pipeline(desk, options);
@@ -85,8 +88,12 @@ void desk_stop(struct desk_run *desk)
     for (size_t i = 0; i < desk->n_letters; i++)
         free(desk->letters[i].body);
     free(desk->letters);
+    for (size_t i = 0; i < desk->n_waiting; i++)
+        free(desk->waiting[i].body);
+    free(desk->waiting);
     free(desk->outcomes);
     free(desk->fills);
+    free(desk->scores);
     effects_deinit(&desk->effects);
     pipeline_destroy(desk->pipeline);
     synthetic_destroy(desk->market);
@@ -119,16 +126,47 @@ static void keep_signal(struct desk_run *desk, const struct effect *effect)
     signal->body = strdup(buf_str(&effect->body));
 }
 
-static void send(struct desk_run *desk, const struct effect *effect)
+static void hand_in(struct desk_run *desk, struct slice body, int64_t ts_ns)
 {
-    if (!desk->forgets_signals)
-        keep_signal(desk, effect);
-    desk->n_exits += effect->decision->kind == DECISION_EXIT;
-    enum al_err err =
-        exchange_signal(desk->exchange, buf_slice(&effect->body), desk->now_ns, on_exchange, desk);
+    enum al_err err = exchange_signal(desk->exchange, body, ts_ns, on_exchange, desk);
     if (err != AL_OK)
         fprintf(stderr, "desk: exchange: %s\n", err_text());
     assert(err == AL_OK);
+}
+
+static void put_aside(struct desk_run *desk, const struct buf *body, int64_t due_ns)
+{
+    desk->waiting =
+        grown(desk->waiting, desk->n_waiting, &desk->cap_waiting, sizeof(struct desk_order));
+    desk->waiting[desk->n_waiting++] = (struct desk_order){strdup(buf_str(body)), due_ns};
+}
+
+static void hand_in_due(struct desk_run *desk)
+{
+    size_t n_left = 0;
+    for (size_t i = 0; i < desk->n_waiting; i++) {
+        struct desk_order order = desk->waiting[i];
+        if (order.due_ns > desk->now_ns) {
+            desk->waiting[n_left++] = order;
+            continue;
+        }
+        hand_in(desk, slice_of(order.body), order.due_ns);
+        free(order.body);
+    }
+    desk->n_waiting = n_left;
+}
+
+static void send(struct desk_run *desk, const struct effect *effect)
+{
+    bool is_entry = effect->decision->kind == DECISION_ENTRY;
+    if (!desk->forgets_signals)
+        keep_signal(desk, effect);
+    desk->n_exits += !is_entry;
+    int64_t wait_ns = is_entry && desk->wait != NULL ? desk->wait(desk, effect->decision) : 0;
+    if (wait_ns == 0)
+        hand_in(desk, buf_slice(&effect->body), desk->now_ns);
+    else if (wait_ns != DESK_NEVER)
+        put_aside(desk, &effect->body, desk->now_ns + wait_ns);
 }
 
 static size_t asset_index(const struct desk_run *desk, const struct asset *asset)
@@ -149,6 +187,15 @@ static void keep_truth(struct desk_run *desk, const struct decision *decision)
     truth->decision_id = decision->decision_id;
     synthetic_truth(desk->market, asset_index(desk, &decision->asset), decision->horizon_ns,
                     &truth->truth);
+}
+
+static void keep_scores(struct desk_run *desk, const struct shadow_scores *scores)
+{
+    if (!desk->keeps_scores)
+        return;
+    desk->scores =
+        grown(desk->scores, desk->n_scores, &desk->cap_scores, sizeof(struct shadow_scores));
+    desk->scores[desk->n_scores++] = *scores;
 }
 
 static void perform(struct desk_run *desk)
@@ -172,6 +219,13 @@ static void perform(struct desk_run *desk)
             desk->outcomes = grown(desk->outcomes, desk->n_outcomes, &desk->cap_outcomes,
                                    sizeof(struct order_outcome));
             desk->outcomes[desk->n_outcomes++] = *effect.order;
+            break;
+        case EFFECT_store_scores:
+            keep_scores(desk, effect.scores);
+            break;
+        case EFFECT_rollout_step:
+            if (desk->on_rollout != NULL)
+                desk->on_rollout(desk, effect.rollout);
             break;
         case EFFECT_drop_decision:
             desk->n_drops[effect.drop.reason]++;
@@ -314,6 +368,7 @@ void desk_play(struct desk_run *desk, int64_t duration_ns)
     while (synthetic_now_ns(desk->market) < end_ns) {
         synthetic_step(desk->market, on_market, desk);
         desk->now_ns = synthetic_now_ns(desk->market);
+        hand_in_due(desk);
         (void)exchange_run(desk->exchange, desk->now_ns, on_exchange, desk);
         deliver_post(desk);
         perform(desk);

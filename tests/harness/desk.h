@@ -10,12 +10,19 @@
 #include "alphaloop/market/synthetic.h"
 #include "alphaloop/pipeline/pipeline.h"
 
+struct desk_run;
+/* How long the order of a signal takes to reach the exchange, ns; DESK_NEVER: it never does, and nobody says so. */
+typedef int64_t (*desk_wait_fn)(struct desk_run *desk, const struct decision *decision);
+#define DESK_NEVER INT64_MAX
+
 struct desk_options {
     uint64_t seed;
     double edge;
-    bool is_free;                /* trading costs nothing: no fees, no slippage, hardly a spread */
-    const char *settings[16][2]; /* NAME, value */
-    const char *strategy_json;   /* NULL: nothing but the settings */
+    bool is_free; /* trading costs nothing: no fees, no slippage, hardly a spread */
+    const struct exchange_options *exchange; /* NULL: the default; the seed is the desk's */
+    desk_wait_fn wait;                       /* of entries; NULL: not at all */
+    const char *settings[16][2];             /* NAME, value */
+    const char *strategy_json;               /* NULL: nothing but the settings */
 };
 
 struct desk_signal {
@@ -37,9 +44,16 @@ struct desk_letter {
     int64_t ts_ns;
 };
 
-struct desk_run;
+/* An order that waits for the exchange. */
+struct desk_order {
+    char *body;
+    int64_t due_ns;
+};
+
 /* The pipeline asks for a training; called while effects are performed. */
 typedef void (*desk_training_fn)(struct desk_run *desk, const char *trigger);
+/* The pipeline asks for a version to move; likewise. */
+typedef void (*desk_rollout_fn)(struct desk_run *desk, const struct rollout_step *step);
 
 struct desk_run {
     struct settings *settings;
@@ -64,6 +78,9 @@ struct desk_run {
     size_t n_truths, cap_truths;
     struct desk_signal *signals;
     size_t n_signals, cap_signals;
+    desk_wait_fn wait;
+    struct desk_order *waiting;
+    size_t n_waiting, cap_waiting;
     bool forgets_signals; /* they are sent, but not kept */
     size_t n_abstentions[REASON_COUNT], n_drops[REASON_COUNT];
     size_t n_candles, n_positions, n_trainings, n_executions, n_exits;
@@ -75,6 +92,10 @@ struct desk_run {
     int64_t next_post_ns;
     struct rng post_rng;
     desk_training_fn on_training; /* NULL: trainings are only counted */
+    desk_rollout_fn on_rollout;   /* NULL: nothing moves */
+    bool keeps_scores;            /* what each version would have done: */
+    struct shadow_scores *scores;
+    size_t n_scores, cap_scores;
 };
 
 void desk_start(struct desk_run *desk, const struct desk_options *options);

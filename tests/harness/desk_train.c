@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "alphaloop/base/timestamp.h"
+
 #include "../../src/app/training_job_i.h"
 
 static void check(enum al_err err, const char *what)
@@ -50,9 +52,8 @@ void desk_train(struct desk_run *desk, uint32_t attempt, struct train_result *ou
     free(job);
 }
 
-void desk_let_decide(struct desk_run *desk, struct train_result *result)
+struct scorer *desk_scorer(const struct desk_run *desk, const struct train_result *result)
 {
-    check(train_result_seal(result, desk->now_ns, 1), "seal");
     const struct model_files files = {.manifest = buf_slice(&result->manifest_json),
                                       .trees = buf_slice(&result->trees),
                                       .probe = buf_slice(&result->probe),
@@ -62,6 +63,35 @@ void desk_let_decide(struct desk_run *desk, struct train_result *result)
     check(scorer_create(&files, pipeline_schema_hash(desk->pipeline, &desk->strategy->strategy_id),
                         &scorer),
           "scorer");
+    return scorer;
+}
+
+void desk_let_decide(struct desk_run *desk, struct train_result *result)
+{
+    check(train_result_seal(result, desk->now_ns, 1), "seal");
+    struct scorer *scorer = desk_scorer(desk, result);
     learn_activate(desk->pipeline, &desk->strategy->strategy_id, scorer, desk->now_ns);
     desk->scorer = scorer;
+}
+
+void desk_promote(struct desk_run *desk, struct train_result *result)
+{
+    check(train_result_seal(result, desk->now_ns, 1), "seal");
+    struct scorer *scorer = desk_scorer(desk, result);
+    learn_promote(desk->pipeline, &desk->strategy->strategy_id, scorer, desk->now_ns);
+    desk->scorer = scorer;
+}
+
+void desk_roll_back(struct desk_run *desk,
+                    const struct rollout_step *step,
+                    const struct train_result *target)
+{
+    const struct strategy_config *strategy = desk->strategy;
+    struct scorer *scorer = desk_scorer(desk, target);
+    learn_activate(desk->pipeline, &strategy->strategy_id, scorer, desk->now_ns);
+    learn_watch(desk->pipeline, &strategy->strategy_id);
+    desk->scorer = scorer;
+    learn_rollout_done(desk->pipeline, step, true, desk->now_ns);
+    learn_cool_down(desk->pipeline, &strategy->strategy_id,
+                    desk->now_ns + (int64_t)(strategy->rollout.cooldown_hours * (double)NS_PER_H));
 }

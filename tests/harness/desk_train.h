@@ -14,5 +14,13 @@ void desk_job(const struct desk_run *desk, uint32_t attempt, struct train_job *j
 void desk_train(struct desk_run *desk, uint32_t attempt, struct train_result *out);
 /* Seal the result, load it as the worker would, and let it decide. */
 void desk_let_decide(struct desk_run *desk, struct train_result *result);
+/* The same for one that won its place: the version before it stays as its guard. */
+void desk_promote(struct desk_run *desk, struct train_result *result);
+/* Do as the worker does when the guard asks for it: `target`, sealed, decides again. */
+void desk_roll_back(struct desk_run *desk,
+                    const struct rollout_step *step,
+                    const struct train_result *target);
+/* Of a sealed result.   gives */
+struct scorer *desk_scorer(const struct desk_run *desk, const struct train_result *result);
 
 #endif

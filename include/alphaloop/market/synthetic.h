@@ -47,7 +47,8 @@ void synthetic_destroy(struct synthetic *synthetic);
  * the confirmed one-minute candle. Event times never go back; ts_recv_ns equals ts_event_ns. */
 void synthetic_step(struct synthetic *synthetic, market_event_fn emit, void *ctx);
 int64_t synthetic_now_ns(const struct synthetic *synthetic);
-/* The edge from the next step on, 0..5: a market may change its mind. */
+/* The edge from the next step on, -5..5: a market may change its mind. Below 0 the price goes against alpha, and so against
+ * what book and trades show. */
 void synthetic_set_edge(struct synthetic *synthetic, double edge);
 
 /* What someone who sees alpha knows at this instant about the mid's return over the next horizon_ns. */
