@@ -61,7 +61,10 @@ static void fill_search(struct train_job *job, const struct strategy_config *con
                     strategy_search_name(config->search.method));
 }
 
-static void fill_gate(struct train_job *job, const struct settings *settings, uint32_t attempt)
+static void fill_gate(struct train_job *job,
+                      const struct settings *settings,
+                      const struct strategy_config *config,
+                      uint32_t attempt)
 {
     bool by_accuracy = settings->model_gate == SETTING_GATE_ACCURACY;
     (void)chars_set(job->gate.rule, sizeof(job->gate.rule), by_accuracy ? "accuracy" : "evidence");
@@ -69,6 +72,8 @@ static void fill_gate(struct train_job *job, const struct settings *settings, ui
     job->gate.alpha = settings->model_gate_level;
     job->gate.attempt = attempt;
     job->gate.n_eff_min = settings->model_training_min_dataset_size;
+    job->gate.dsr_min = config->gate.dsr_min;
+    job->gate.pbo_max = config->gate.pbo_max;
 }
 
 enum al_err training_fill_job(const struct settings *settings,
@@ -94,7 +99,9 @@ enum al_err training_fill_job(const struct settings *settings,
     fill_features(job, set, config);
     fill_search(job, config);
     job->interval_coverage = config->uncertainty.coverage;
-    fill_gate(job, settings, target->attempt);
+    job->abstain_by_outcome = config->uncertainty.abstain_by == ABSTAIN_BY_OUTCOME;
+    job->abstain_when_novel = config->uncertainty.abstain_when_novel;
+    fill_gate(job, settings, config, target->attempt);
     enum al_err err = model_store_path(settings->model_storage_path, &job->version, job->output);
     if (err == AL_OK && target->active != NULL)
         err = model_store_path(settings->model_storage_path, target->active, job->incumbent);

@@ -473,6 +473,7 @@ bool strategy_config_reload(struct strategy_config *running, const struct strate
     running->uncertainty = fresh->uncertainty;
     running->training = fresh->training;
     running->search = fresh->search;
+    running->gate = fresh->gate;
     running->rollout = fresh->rollout;
     return memcmp(running, fresh, sizeof(*running)) == 0;
 }

@@ -188,6 +188,7 @@ enum al_err train_calibrate(struct training *t, const struct predictions *p)
                                           .n = p->n,
                                           .n_independent = p->n_independent};
     oof->n_rows = p->n;
+    oof->n_independent = p->n_independent;
     enum al_err err = train_choose_calibration(t, p, &oof->choice);
     if (err == AL_OK)
         err = calibration_fit(oof->choice.method, &rows, t->job->value_z, &oof->calibration);

@@ -137,23 +137,49 @@ static double auc_of(const struct scored *order, const float *r, const float *w,
 }
 
 /* Bins of equal weight along q; rows of one q may fall into two bins, which is what equal mass means. */
-static double ece_of(
-    const struct scored *order, const float *r, const float *w, size_t n, double total)
+static void fill_bins(
+    const struct scored *order, const float *w, size_t n, double total, uint8_t *bins)
 {
-    double error = 0, gap = 0, mass = 0;
+    double mass = 0;
     int bin = 1;
     for (size_t i = 0; i < n; i++) {
-        double weight = weight_at(w, order[i].row);
-        gap += weight * ((double)order[i].score - (r[order[i].row] > 0));
-        mass += weight;
-        if (mass >= total * bin / EVALUATION_ECE_BINS || i + 1 == n) {
-            error += fabs(gap);
-            gap = 0;
-            while (bin < EVALUATION_ECE_BINS && mass >= total * bin / EVALUATION_ECE_BINS)
-                bin++;
-        }
+        bins[order[i].row] = (uint8_t)(bin - 1);
+        mass += weight_at(w, order[i].row);
+        while (bin < EVALUATION_ECE_BINS && mass >= total * bin / EVALUATION_ECE_BINS)
+            bin++;
     }
-    return ratio(error, total);
+}
+
+enum al_err evaluate_bins(const float *q, const float *w, size_t n, uint8_t *bins)
+{
+    double total = 0;
+    struct scored *order = in_order(q, n);
+    if (order == NULL)
+        return err_set(AL_ENOMEM, "bins of %zu rows", n);
+    for (size_t i = 0; i < n; i++)
+        total += weight_at(w, i);
+    fill_bins(order, w, n, total, bins);
+    free(order);
+    return AL_OK;
+}
+
+static enum al_err measure_ece(
+    const struct scored *order, const float *r, const float *w, size_t n, double total, double *ece)
+{
+    double gaps[EVALUATION_ECE_BINS] = {0}, error = 0;
+    uint8_t *bins = malloc(n * sizeof *bins);
+    if (bins == NULL)
+        return err_set(AL_ENOMEM, "evaluation of %zu rows", n);
+    fill_bins(order, w, n, total, bins);
+    for (size_t i = 0; i < n; i++) {
+        size_t row = order[i].row;
+        gaps[bins[row]] += weight_at(w, row) * ((double)order[i].score - (r[row] > 0));
+    }
+    for (size_t k = 0; k < EVALUATION_ECE_BINS; k++)
+        error += fabs(gaps[k]);
+    *ece = ratio(error, total);
+    free(bins);
+    return AL_OK;
 }
 
 struct confusion {
@@ -200,9 +226,9 @@ enum al_err evaluate_classification(
     }
     fill_classification(&c, out);
     out->roc_auc = auc_of(order, r, w, n);
-    out->ece = ece_of(order, r, w, n, c.total);
+    enum al_err err = measure_ece(order, r, w, n, c.total, &out->ece);
     free(order);
-    return AL_OK;
+    return err;
 }
 
 enum al_err evaluate_auc(const float *score, const float *r, const float *w, size_t n, double *auc)

@@ -24,7 +24,8 @@ struct train_table {
     double *unique;           /* [n] uniqueness */
     struct weight_summary weight;
     size_t n_decisions, n_market;
-    size_t n_meta; /* rows of signals that fired and were filled: their label is the meta-label */
+    size_t n_meta;   /* rows of signals that fired and were filled: their label is the meta-label */
+    bool is_dry_run; /* the own ones are of orders that were only played */
 };
 
 MUST_CHECK enum al_err train_table_init(struct train_table *table,
@@ -103,6 +104,7 @@ struct fold_outcome {
     struct conformal conformal;
     struct evaluation evaluation; /* of the calibrated out-of-fold predictions */
     size_t n_rows;                /* out of fold */
+    double n_independent;         /* what they are worth */
 };
 
 /* What combinatorial purged cross-validation says of the method: the same days, judged five times by other models. */

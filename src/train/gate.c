@@ -160,7 +160,12 @@ static void describe_evidence(const struct gate_evidence *e,
                               struct gate_verdict *v)
 {
     double n_blocks = (double)e->n / v->block;
-    if (e->n_eff < rule->n_eff_min)
+    if (!e->walker_agrees)
+        snprintf(
+            v->text, sizeof v->text,
+            "refused: the walker does not give the library's own bits: what was judged would not "
+            "be what serves");
+    else if (e->n_eff < rule->n_eff_min)
         snprintf(v->text, sizeof v->text, "refused: %.0f effective samples, %.0f are needed",
                  e->n_eff, rule->n_eff_min);
     else if (rule->mode == GATE_EVIDENCE && n_blocks < GATE_BLOCKS_MIN)
@@ -184,21 +189,70 @@ static void judge_accuracy(const struct gate_rule *rule, struct gate_verdict *v)
             v->promoted ? "promoted" : "refused", v->accuracy, v->n, rule->accuracy_min);
 }
 
-static void describe_judgement(const struct gate_evidence *e, struct gate_verdict *v)
+static bool is_lucky(const struct gate_rule *rule, const struct gate_evidence *e)
 {
-    const char *incumbent = e->against_warmup ? "the warm-up policy" : "the active model";
-    const char *why = v->low_d <= 0 ? "not surely better than the incumbent; "
-                      : e->against_warmup && v->low_u <= 0 ? "not surely above zero itself; "
-                      : !(v->brier_skill > 0) ? "its probabilities say no more than the base rate; "
-                                              : "";
-    snprintf(v->text, sizeof v->text,
-             "%s: %snet return per decision %+.3g, %s %+.3g; difference %+.3g, at least %+.3g; its "
-             "own at least %+.3g; Brier skill "
-             "%+.4f; level %.4g for attempt %u, %zu decisions (%zu own fills, %zu by the market), "
-             "%zu trades, blocks of %.1f",
-             v->promoted ? "promoted" : "refused", why, v->mean_u, incumbent, v->mean_incumbent,
-             v->mean_d, v->low_d, v->low_u, v->brier_skill, v->level, v->attempt, v->n, v->n_own,
-             v->n_market, v->n_trades, v->block);
+    return e->is_real_capital && !(e->dsr >= rule->dsr_min) && rule->dsr_min > 0;
+}
+
+static bool is_overfitted(const struct gate_rule *rule, const struct gate_evidence *e)
+{
+    return e->is_real_capital && e->pbo > rule->pbo_max; /* never of NaN */
+}
+
+/* What speaks against it; NULL: nothing does. */
+static const char *against(const struct gate_rule *rule,
+                           const struct gate_evidence *e,
+                           const struct gate_verdict *v)
+{
+    if (!(v->low_d > 0))
+        return "not surely better than the incumbent";
+    if (e->against_warmup && !(v->low_u > 0))
+        return "not surely above zero itself";
+    if (!(e->brier_skill > 0))
+        return "its probabilities say no more than the base rate";
+    if (honesty_against(&e->honesty) != NULL)
+        return honesty_against(&e->honesty);
+    if (is_lucky(rule, e))
+        return "for real capital its Sharpe ratio is too likely luck (dsr_min)";
+    return is_overfitted(rule, e)
+               ? "for real capital its parameters are too likely chosen by luck (pbo_max)"
+               : NULL;
+}
+
+static void describe_luck(const struct gate_rule *rule,
+                          const struct gate_evidence *e,
+                          char *out,
+                          size_t size)
+{
+    out[0] = '\0';
+    if (!e->is_real_capital)
+        snprintf(out, size, "; orders were played: DSR %.3g not asked", e->dsr);
+    else if (isnan(e->pbo))
+        snprintf(out, size, "; real capital: DSR %.3g of %.3g", e->dsr, rule->dsr_min);
+    else
+        snprintf(out, size, "; real capital: DSR %.3g of %.3g, PBO %.2g of %.2g", e->dsr,
+                 rule->dsr_min, e->pbo, rule->pbo_max);
+}
+
+static void describe_judgement(const struct gate_rule *rule,
+                               const struct gate_evidence *e,
+                               const char *why,
+                               struct gate_verdict *v)
+{
+    const struct honesty *h = &e->honesty;
+    char luck[80];
+    describe_luck(rule, e, luck, sizeof luck);
+    snprintf(
+        v->text, sizeof v->text,
+        "%s: %s%snet return per decision %+.3g, %s %+.3g; difference %+.3g, at least %+.3g; its "
+        "own at least %+.3g; Brier skill %+.4f; ECE %.3f (surely %.3f), intervals hold %.3f of "
+        "%.3g (surely %.3f off)%s; level %.4g for attempt %u, %zu decisions (%zu own fills, %zu by "
+        "the market), %zu trades, blocks of %.1f",
+        v->promoted ? "promoted" : "refused", why != NULL ? why : "", why != NULL ? "; " : "",
+        v->mean_u, e->against_warmup ? "the warm-up policy" : "the active model", v->mean_incumbent,
+        v->mean_d, v->low_d, v->low_u, v->brier_skill, h->ece, h->ece_low, h->coverage, h->nominal,
+        h->coverage_off_low, luck, v->level, v->attempt, v->n, v->n_own, v->n_market, v->n_trades,
+        v->block);
 }
 
 static enum al_err judge_evidence(const struct gate_rule *rule,
@@ -226,9 +280,10 @@ static enum al_err judge_evidence(const struct gate_rule *rule,
     v->low_d = d.low;
     v->mean_u = u.mean;
     v->low_u = u.low;
-    v->promoted = v->enough && d.low > 0 && (!e->against_warmup || u.low > 0) && e->brier_skill > 0;
+    const char *why = against(rule, e, v);
+    v->promoted = v->enough && why == NULL;
     if (v->enough)
-        describe_judgement(e, v);
+        describe_judgement(rule, e, why, v);
     return AL_OK;
 }
 
@@ -252,6 +307,11 @@ enum al_err gate_judge(const struct gate_rule *rule,
         .n_own = evidence->n_own,
         .n_market = evidence->n_market,
         .attempt = rule->attempt,
+        .honesty = evidence->honesty,
+        .is_real_capital = evidence->is_real_capital,
+        .walker_agrees = evidence->walker_agrees,
+        .dsr = evidence->dsr,
+        .pbo = evidence->pbo,
     };
     verdict->mean_d = verdict->mean_u - verdict->mean_incumbent;
     describe_evidence(evidence, rule, verdict);

@@ -45,12 +45,16 @@ static const struct field fields[] = {
     JOB("search_seconds", search.seconds, FIELD_U32, 1, 1e6),
     JOB("search_method", search.method, FIELD_TEXT, 0, 0),
     JOB("interval_coverage", interval_coverage, FIELD_F64, 0.05, 0.99),
+    JOB("abstain_by_outcome", abstain_by_outcome, FIELD_BOOL, 0, 0),
+    JOB("abstain_when_novel", abstain_when_novel, FIELD_BOOL, 0, 0),
     JOB("gate_rule", gate.rule, FIELD_TEXT, 0, 0),
     JOB("gate_accuracy_min", gate.accuracy_min, FIELD_F64, 0, 1),
     JOB("gate_alpha", gate.alpha, FIELD_F64, 1e-6, 0.5),
     JOB("gate_attempt", gate.attempt, FIELD_U32, 1, 1e9),
     JOB("gate_n_eff_min", gate.n_eff_min, FIELD_F64, 1, 1e9),
     JOB("gate_bootstrap", gate.n_bootstrap, FIELD_U32, 100, 1e6),
+    JOB("gate_dsr_min", gate.dsr_min, FIELD_F64, 0, 1),
+    JOB("gate_pbo_max", gate.pbo_max, FIELD_F64, 0, 1),
     JOB("incumbent", incumbent, FIELD_TEXT, 0, 0),
     JOB("output", output, FIELD_TEXT, 0, 0),
     JOB("deadline_seconds", deadline_seconds, FIELD_U64, 0, 1e9),
@@ -78,11 +82,14 @@ void train_job_default(struct train_job *job)
     job->search.seconds = 600;
     snprintf(job->search.method, sizeof job->search.method, "tpe");
     job->interval_coverage = 0.9;
+    job->abstain_when_novel = true;
     job->gate.accuracy_min = 0.75;
     job->gate.alpha = 0.05;
     job->gate.attempt = 1;
     job->gate.n_eff_min = 1000;
     job->gate.n_bootstrap = 2000;
+    job->gate.dsr_min = 0.95;
+    job->gate.pbo_max = 0.2;
 }
 
 /* ---- writing ---- */

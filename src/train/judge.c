@@ -15,7 +15,7 @@ struct trial {
     double *u_challenger, *u_incumbent;
     bool *traded;
     size_t n_trades, n_own, n_market;
-    double base_rate;
+    struct honesty honesty;
 };
 
 static void trial_deinit(struct trial *trial)
@@ -48,7 +48,7 @@ static enum al_err margins_of_scorer(
 
 static enum al_err choices_of(const struct train_table *table,
                               const struct trial *trial,
-                              const struct calibration *calibration,
+                              const struct play_policy *policy,
                               margins_fn margins_of,
                               const void *model,
                               enum side *choices)
@@ -58,7 +58,7 @@ static enum al_err choices_of(const struct train_table *table,
         return err_set(AL_ENOMEM, "the trial");
     enum al_err err = play_score(table, trial->decisions, trial->n, margins_of, model, margins);
     for (size_t i = 0; i < trial->n && err == AL_OK; i++)
-        choices[i] = play_choose(calibration, margins + 2 * i);
+        choices[i] = play_choose(policy, table, &trial->decisions[i], margins + 2 * i);
     free(margins);
     return err;
 }
@@ -91,36 +91,107 @@ static void tell_incumbent(const struct training *t, struct trial *trial, const 
     }
 }
 
+/* As the strategy would have the version decide. */
+static struct play_policy policy_of(const struct train_job *job,
+                                    const struct calibration *calibration,
+                                    const struct conformal *conformal,
+                                    const struct novelty *novelty)
+{
+    return (struct play_policy){
+        .calibration = calibration,
+        .conformal = job->abstain_by_outcome ? conformal : NULL,
+        .coverage = job->interval_coverage,
+        .novelty = job->abstain_when_novel ? novelty : NULL,
+    };
+}
+
+static enum al_err play_incumbent(const struct training *t,
+                                  const struct trial *trial,
+                                  const struct scorer *incumbent,
+                                  enum side *choices)
+{
+    const struct manifest *m = scorer_manifest(incumbent);
+    struct play_policy policy =
+        policy_of(t->job, &m->calibration, &m->conformal, scorer_novelty(incumbent));
+    return choices_of(&t->table, trial, &policy, margins_of_scorer, incumbent, choices);
+}
+
 static enum al_err play(struct training *t, struct trial *trial, const struct scorer *incumbent)
 {
+    struct play_policy policy =
+        policy_of(t->job, &t->oof.calibration, &t->oof.conformal, t->novelty);
     enum side *choices = malloc((trial->n + 1) * sizeof *choices);
     if (choices == NULL)
         return err_set(AL_ENOMEM, "the trial");
-    enum al_err err = choices_of(&t->table, trial, &t->oof.calibration, play_margins_of_fitted,
-                                 &t->final, choices);
+    enum al_err err =
+        choices_of(&t->table, trial, &policy, play_margins_of_fitted, &t->final, choices);
     if (err == AL_OK)
         tell_challenger(t, trial, choices);
     if (err == AL_OK && incumbent != NULL)
-        err = choices_of(&t->table, trial, &scorer_manifest(incumbent)->calibration,
-                         margins_of_scorer, incumbent, choices);
+        err = play_incumbent(t, trial, incumbent, choices);
     if (err == AL_OK)
         tell_incumbent(t, trial, incumbent == NULL ? NULL : choices);
     free(choices);
     return err;
 }
 
+/* ---- the block's rows: q, v, their measures, and whether they are honest ---- */
+
+struct said {
+    size_t n;
+    float *q, *v;
+    int8_t *held;  /* whether the interval held; -1: there was none */
+    size_t *block; /* of two label spans that the row's decision is in */
+    size_t n_blocks;
+};
+
+static enum al_err said_init(struct said *said, size_t n)
+{
+    *said = (struct said){.n = n,
+                          .q = malloc((n + 1) * sizeof *said->q),
+                          .v = malloc((n + 1) * sizeof *said->v),
+                          .held = malloc((n + 1) * sizeof *said->held),
+                          .block = malloc((n + 1) * sizeof *said->block)};
+    bool all = said->q != NULL && said->v != NULL && said->held != NULL && said->block != NULL;
+    return all ? AL_OK : err_set(AL_ENOMEM, "the trial");
+}
+
+static void said_deinit(struct said *said)
+{
+    free(said->q);
+    free(said->v);
+    free(said->held);
+    free(said->block);
+}
+
+/* Decisions stand in the order of the block's rows. */
+static void fill_blocks(const struct training *t, const struct trial *trial, struct said *said)
+{
+    double span = play_span(&t->table, trial->decisions, trial->n);
+    size_t length = (size_t)ceil(bootstrap_block(trial->n, span)), decision = 0;
+    for (size_t i = 0; i < said->n; i++) {
+        while (decision + 1 < trial->n &&
+               trial->decisions[decision + 1].begin <= t->holdout.test_begin + i)
+            decision++;
+        said->block[i] = decision / length;
+    }
+    said->n_blocks = said->n > 0 ? said->block[said->n - 1] + 1 : 0;
+}
+
 /* How often the intervals hold on the block's rows, and how wide they are. */
-static void measure_intervals(struct training *t, const float *v, const float *net, size_t n)
+static void measure_intervals(struct training *t, const float *net, struct said *said)
 {
     double nominal = t->job->interval_coverage, held = 0, width = 0, known = 0;
-    for (size_t i = 0; i < n; i++) {
+    for (size_t i = 0; i < said->n; i++) {
         double sigma = (double)train_table_row(&t->table, t->holdout.test_begin + i)->sigma_h;
         struct interval interval =
-            conformal_interval(&t->oof.conformal, (double)v[i], sigma, nominal);
+            conformal_interval(&t->oof.conformal, (double)said->v[i], sigma, nominal);
+        said->held[i] = -1;
         if (!(sigma > 0) || isnan(interval.upper))
             continue;
+        said->held[i] = !interval_misses(&interval, (double)net[i]);
         known++;
-        held += !interval_misses(&interval, (double)net[i]);
+        held += said->held[i];
         width += interval.upper - interval.lower;
     }
     if (known == 0)
@@ -130,37 +201,65 @@ static void measure_intervals(struct training *t, const float *v, const float *n
     t->evaluation.interval_width = width / known;
 }
 
-/* q, v and their measures on the block's rows. */
-static enum al_err evaluate_rows(struct training *t)
+static enum al_err measure_honesty(const struct training *t,
+                                   const struct train_part *part,
+                                   const struct said *said,
+                                   struct honesty *out)
+{
+    struct rng rng;
+    const struct honest_rows rows = {.q = said->q,
+                                     .r = part->net,
+                                     .w = part->weights,
+                                     .block = said->block,
+                                     .held = said->held,
+                                     .n = said->n,
+                                     .n_blocks = said->n_blocks,
+                                     .nominal = t->job->interval_coverage,
+                                     .n_calibration = t->oof.n_independent};
+    rng_seed(&rng, t->job->seed ^ UINT64_C(0x686f6e657374));
+    return honesty_of(&rows, &rng, out);
+}
+
+static enum al_err evaluate_said(struct training *t,
+                                 const struct train_part *part,
+                                 struct trial *trial,
+                                 struct said *said)
+{
+    enum al_err err = fitted_predict(&t->final, part->x, said->n, t->table.rows->n_cols, said->q);
+    for (size_t i = 0; i < said->n && err == AL_OK; i++) {
+        struct prediction p = calibration_apply(&t->oof.calibration, (double)said->q[i]);
+        said->q[i] = (float)p.q;
+        said->v[i] = (float)p.v;
+    }
+    if (err != AL_OK)
+        return err;
+    fill_blocks(t, trial, said);
+    measure_intervals(t, part->net, said);
+    err = evaluate_classification(said->q, part->net, part->weights, said->n, &t->evaluation);
+    if (err == AL_OK)
+        err = evaluate_regression(said->v, part->net, part->weights, said->n, &t->evaluation);
+    return err == AL_OK ? measure_honesty(t, part, said, &trial->honesty) : err;
+}
+
+static enum al_err evaluate_rows(struct training *t, struct trial *trial)
 {
     size_t n = t->holdout.test_end - t->holdout.test_begin;
     struct train_part part;
+    struct said said;
     uint32_t *indices = malloc((n + 1) * sizeof *indices);
-    float *margins = malloc((n + 1) * sizeof *margins), *v = malloc((n + 1) * sizeof *v);
-    enum al_err err =
-        indices == NULL || margins == NULL || v == NULL ? err_set(AL_ENOMEM, "the trial") : AL_OK;
+    enum al_err err = said_init(&said, n);
+    if (indices == NULL)
+        err = err_set(AL_ENOMEM, "the trial");
     for (size_t i = 0; i < n && err == AL_OK; i++)
         indices[i] = (uint32_t)(t->holdout.test_begin + i);
     if (err == AL_OK)
         err = train_part_init(&part, &t->table, indices, n);
     if (err == AL_OK) {
-        err = fitted_predict(&t->final, part.x, n, t->table.rows->n_cols, margins);
-        for (size_t i = 0; i < n && err == AL_OK; i++) {
-            struct prediction p = calibration_apply(&t->oof.calibration, (double)margins[i]);
-            margins[i] = (float)p.q;
-            v[i] = (float)p.v;
-        }
-        if (err == AL_OK)
-            measure_intervals(t, v, part.net, n);
-        if (err == AL_OK)
-            err = evaluate_classification(margins, part.net, part.weights, n, &t->evaluation);
-        if (err == AL_OK)
-            err = evaluate_regression(v, part.net, part.weights, n, &t->evaluation);
+        err = evaluate_said(t, &part, trial, &said);
         train_part_deinit(&part);
     }
+    said_deinit(&said);
     free(indices);
-    free(margins);
-    free(v);
     return err;
 }
 
@@ -198,6 +297,8 @@ static enum al_err ask_gate(struct training *t, const struct trial *trial, bool 
         .attempt = settings->attempt,
         .n_eff_min = settings->n_eff_min,
         .n_bootstrap = settings->n_bootstrap,
+        .dsr_min = settings->dsr_min,
+        .pbo_max = settings->pbo_max,
     };
     const struct gate_evidence evidence = {
         .u_challenger = trial->u_challenger,
@@ -211,6 +312,11 @@ static enum al_err ask_gate(struct training *t, const struct trial *trial, bool 
         .n_market = trial->n_market,
         .brier_skill = t->evaluation.brier_skill,
         .accuracy = t->evaluation.accuracy,
+        .honesty = trial->honesty,
+        .is_real_capital = !t->table.is_dry_run,
+        .dsr = t->evaluation.dsr,
+        .pbo = t->evaluation.pbo,
+        .walker_agrees = t->final.trees != NULL,
     };
     rng_seed(&rng, t->job->seed ^ UINT64_C(0x6a7465));
     return gate_judge(&rule, &evidence, &rng, &t->verdict);
@@ -225,7 +331,7 @@ enum al_err train_judge(struct training *t, const struct scorer *incumbent)
     evaluation_clear(&t->evaluation);
     for (size_t i = t->holdout.test_begin; i < t->holdout.test_end; i++)
         play_add_row(&t->table, i, trial.decisions, &trial.n);
-    err = evaluate_rows(t);
+    err = evaluate_rows(t, &trial);
     if (err == AL_OK)
         err = play(t, &trial, incumbent);
     if (err == AL_OK)

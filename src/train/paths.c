@@ -163,14 +163,15 @@ static enum al_err judge_group(const struct training *t,
                                const struct history *path)
 {
     size_t begin = walk->begin[group], n = walk->begin[group + 1] - begin;
+    const struct judged *decisions = walk->decisions + begin;
+    const struct play_policy policy = {.calibration = calibration};
     float *margins = path->q + 2 * begin;
     if (n == 0)
         return AL_OK;
-    enum al_err err =
-        play_score(&t->table, walk->decisions + begin, n, play_margins_of_fitted, fitted, margins);
+    enum al_err err = play_score(&t->table, decisions, n, play_margins_of_fitted, fitted, margins);
     for (size_t i = 0; i < n && err == AL_OK; i++) {
-        enum side choice = play_choose(calibration, margins + 2 * i);
-        path->u[begin + i] = play_utility(&t->table, &walk->decisions[begin + i], choice);
+        enum side choice = play_choose(&policy, &t->table, decisions + i, margins + 2 * i);
+        path->u[begin + i] = play_utility(&t->table, &decisions[i], choice);
         path->traded[begin + i] = choice != SIDE_NONE;
         for (size_t k = 2 * i; k < 2 * i + 2; k++)
             margins[k] = (float)calibration_q(calibration, (double)margins[k]);

@@ -44,13 +44,30 @@ enum al_err play_score(const struct train_table *table,
     return err;
 }
 
-enum side play_choose(const struct calibration *calibration, const float margins[2])
+static bool straddles(const struct play_policy *policy, double v, double sigma)
 {
-    struct prediction buy = calibration_apply(calibration, (double)margins[0]);
-    struct prediction sell = calibration_apply(calibration, (double)margins[1]);
-    if (sell.v > buy.v)
-        return sell.v_low > 0 ? SIDE_SELL : SIDE_NONE;
-    return buy.v_low > 0 ? SIDE_BUY : SIDE_NONE;
+    if (policy->conformal == NULL)
+        return false;
+    struct interval interval = conformal_interval(policy->conformal, v, sigma, policy->coverage);
+    return !(interval.lower > 0);
+}
+
+/* Novelty costs most and is asked last. */
+enum side play_choose(const struct play_policy *policy,
+                      const struct train_table *table,
+                      const struct judged *decision,
+                      const float margins[2])
+{
+    struct prediction buy = calibration_apply(policy->calibration, (double)margins[0]);
+    struct prediction sell = calibration_apply(policy->calibration, (double)margins[1]);
+    const struct prediction *better = sell.v > buy.v ? &sell : &buy;
+    double sigma = (double)train_table_row(table, decision->begin)->sigma_h;
+    if (!(better->v_low > 0) || straddles(policy, better->v, sigma))
+        return SIDE_NONE;
+    const float *features = train_table_features(table, decision->begin);
+    if (policy->novelty != NULL && novelty_score(policy->novelty, features) > 1)
+        return SIDE_NONE;
+    return better == &sell ? SIDE_SELL : SIDE_BUY;
 }
 
 double play_outcome(const struct train_table *table, size_t row)

@@ -1,8 +1,9 @@
 /* Playing decisions: what would a policy have earned, decision by decision? For the trial on the untouched block and for the
  * paths of cross-validation.
  *
- * A model's choice is the entry rule's: the action with the larger v when its lower bound is above 0, else none. The utility of
- * a choice is
+ * A model's choice is what it would do live without chance: the action with the larger v when its lower bound is above 0 and,
+ * where the strategy asks for that, so is the interval of its outcome; none where the model has seen nothing like it. The
+ * utility of a choice is
  *
  *     none chosen                       0
  *     the outcome of it is known        r f       net return times filled fraction
@@ -41,7 +42,18 @@ MUST_CHECK enum al_err play_score(const struct train_table *table,
                                   const void *model,
                                   float *margins);
 
-enum side play_choose(const struct calibration *calibration, const float margins[2]);
+/* What a version decides by; borrowed. */
+struct play_policy {
+    const struct calibration *calibration;
+    const struct conformal *conformal; /* whose intervals must lie above cost; NULL: not asked */
+    double coverage;                   /* of those */
+    const struct novelty *novelty;     /* NULL: nothing is novel */
+};
+/* The choice at the decision whose margins these are. */
+enum side play_choose(const struct play_policy *policy,
+                      const struct train_table *table,
+                      const struct judged *decision,
+                      const float margins[2]);
 double play_utility(const struct train_table *table,
                     const struct judged *decision,
                     enum side choice);

@@ -303,6 +303,17 @@ static void fill_gate(const struct training *t, struct manifest_gate *gate)
         {"brier_skill", v->brier_skill},
         {"accuracy", v->accuracy},
         {"n_eff", v->n_eff},
+        {"walker_agrees", v->walker_agrees},
+        {"ece", v->honesty.ece},
+        {"ece_surely", v->honesty.ece_low},
+        {"interval_coverage", v->honesty.coverage},
+        {"interval_nominal", v->honesty.nominal},
+        {"interval_off_surely", v->honesty.coverage_off_low},
+        {"real_capital", v->is_real_capital},
+        {"dsr", v->dsr},
+        {"dsr_min", t->job->gate.dsr_min},
+        {"pbo", v->pbo},
+        {"pbo_max", t->job->gate.pbo_max},
     };
     gate->promote = v->promoted;
     copy_bounded(gate->rule, sizeof gate->rule, t->job->gate.rule);

@@ -174,7 +174,7 @@ static enum al_err allocate(struct train_table *table, size_t n)
 static void choose_rows(struct train_table *table, const struct train_job *job)
 {
     const struct train_rows *rows = table->rows;
-    bool dry_runs = learns_from_dry_runs(job, rows);
+    bool dry_runs = table->is_dry_run = learns_from_dry_runs(job, rows);
     for (size_t i = 0; i < rows->n_rows; i++) {
         if (is_wanted(job, &rows->rows[i], dry_runs))
             table->order[table->n++] = (uint32_t)i;

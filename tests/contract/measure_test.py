@@ -216,3 +216,58 @@ def test_intervals(ask):
     outside = weighted([max(l - v, 0) + max(v - h, 0) for v, l, h in zip(y, low, high)], w)
     expected = [weighted([l <= v <= h for v, l, h in zip(y, low, high)], w), width, width + 2 / 0.2 * outside]
     assert ask("interval", 0.2, *y, *low, *high, *w) == near(expected)
+
+
+# ---- honesty ----
+
+def honest_numbers(q, r, w, block, held, nominal, m, n_blocks):
+    """Plainly, with every pattern of signs instead of 999 drawn ones."""
+    y = [float(v > 0) for v in r]
+    total = sum(w)
+    bins, mass, k = {}, 0.0, 1
+    for i in sorted(range(len(q)), key=lambda i: q[i]):
+        bins[i] = k - 1
+        mass += w[i]
+        while k < 15 and mass >= total * k / 15:
+            k += 1
+    base = sum(a * b for a, b in zip(w, y)) / total
+
+    def judge(errors, n_bins, weight):
+        sums = [[0.0] * n_bins for _ in range(n_blocks)]
+        for b, k, error in errors:
+            sums[b][k] += error
+
+        def statistic(signs):
+            return sum(abs(sum(s * row[k] for s, row in zip(signs, sums))) for k in range(n_bins)) / weight
+
+        all_of_them = sorted(statistic(signs) for signs in itertools.product((1, -1), repeat=n_blocks))
+        return statistic([1] * n_blocks), all_of_them[int(len(all_of_them) * 0.95) - 1] * math.sqrt(1.2)
+
+    ece, chance = judge([(b, bins[i], w[i] * (y[i] - q[i])) for i, b in enumerate(block)], 15, total)
+    known = [i for i, h in enumerate(held) if h >= 0]
+    off, off_chance = judge([(block[i], 0, held[i] - nominal) for i in known], 1, len(known))
+    off_chance = math.hypot(off_chance, NORMAL.inv_cdf(0.975) * math.sqrt(nominal * (1 - nominal) / m))
+    more = [w[i] * ((q[i] - y[i]) ** 2 - (base - y[i]) ** 2) for i in range(len(q))]
+    loss, loss_chance = judge([(b, 0, more[i]) for i, b in enumerate(block)], 1, total)
+    skill = -sum(more) / sum(a * (base - b) ** 2 for a, b in zip(w, y))
+    return [ece, max(0, ece - chance), fmean([held[i] for i in known]), max(0, off - off_chance), skill,
+            max(0, loss - loss_chance) if sum(more) > 0 else 0]
+
+
+@pytest.mark.parametrize("seed, lie, nominal", [(1, 0.3, 0.6), (2, -0.35, 0.99), (3, 0.25, 0.5), (4, 0.0, 0.9)])
+def test_honesty_is_as_defined(ask, seed, lie, nominal):
+    source = random.Random(seed)
+    n_blocks, n = 12, 480
+    block = [i * n_blocks // n for i in range(n)]
+    truth = [source.uniform(0.35, 0.65) for _ in range(n)]
+    r = [1 if source.random() < p else -1 for p in truth]
+    q = [single(min(max(p + lie, 0), 1)) for p in truth]
+    w = [single(source.uniform(0.5, 1.5)) for _ in range(n)]
+    held = [source.choice([1, 1, 1, 1, 1, 1, 1, 1, 0, -1]) for _ in range(n)]
+    expected = honest_numbers(q, r, w, block, held, nominal, 5000, n_blocks)
+    told = ask("honesty", nominal, 5000, n_blocks, *q, *r, *w, *block, *held)
+    for at in (0, 2, 4):  # measured
+        assert told[at] == near(expected[at])
+    for at in (1, 3, 5):  # what is not chance: signs are drawn, so give or take a little
+        assert told[at] == pytest.approx(expected[at], abs=0.012)
+    assert (expected[1] > 0.05) == (lie != 0)

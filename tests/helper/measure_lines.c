@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "alphaloop/train/forecast_score.h"
+#include "alphaloop/train/honest.h"
 #include "alphaloop/train/overfit.h"
 #include "alphaloop/train/sharpe.h"
 
@@ -60,6 +61,30 @@ static void tell_sharpe(size_t n)
     tell((double[]){s.ratio, s.skewness, s.kurtosis}, 3);
 }
 
+/* nominal, calibration rows, blocks; then q, r, w, block, held */
+static void tell_honesty(size_t n)
+{
+    static size_t block[NUMBERS_MAX];
+    static int8_t held[NUMBERS_MAX];
+    size_t k = (n - 3) / 5;
+    struct honesty h;
+    struct rng rng;
+    for (size_t i = 0; i < k; i++) {
+        block[i] = (size_t)x[3 + 3 * k + i];
+        held[i] = (int8_t)x[3 + 4 * k + i];
+    }
+    const struct honest_rows rows = {f + 3, f + 3 + k,    f + 3 + 2 * k, block, held,
+                                     k,     (size_t)x[2], x[0],          x[1]};
+    rng_seed(&rng, 1);
+    enum al_err err = honesty_of(&rows, &rng, &h);
+    if (err != AL_OK)
+        puts(al_err_name(err));
+    else
+        tell((double[]){h.ece, h.ece_low, h.coverage, h.coverage_off_low, h.brier_skill,
+                        h.brier_loss_low},
+             6);
+}
+
 static void answer(const char *name, size_t n)
 {
     struct sharpe s = given();
@@ -75,6 +100,8 @@ static void answer(const char *name, size_t n)
         tell_sharpe(n);
     else if (strcmp(name, "periods") == 0)
         tell(x + 1, sharpe_periods(x + 1, n - 1, (size_t)x[0], x + 1));
+    else if (strcmp(name, "honesty") == 0)
+        tell_honesty(n);
     else if (strcmp(name, "pbo") == 0)
         tell_overfit(n);
     else if (strcmp(name, "naive") == 0)

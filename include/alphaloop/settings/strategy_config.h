@@ -88,6 +88,9 @@ struct strategy_config {
         uint32_t trials, seconds, method; /* method: strategy_search_name() */
     } search;
     struct {
+        double dsr_min, pbo_max; /* asked for real capital */
+    } gate;
+    struct {
         uint32_t policy; /* enum rollout_policy */
         bool guard;
         double false_alarm_days, cooldown_hours, expiry_days; /* expiry 0: never */
@@ -116,7 +119,7 @@ MUST_CHECK enum al_err strategy_config_parse(struct json_reader *reader,
                                              struct buf *problems);
 
 /* Take over what may change while the strategy runs: epsilon, heuristics, sizing, limits, exits, freshness, uncertainty,
- * training, rollout.
+ * training, gate, rollout.
  *   returns  whether nothing else differs; the rest waits for the next start
  */
 bool strategy_config_reload(struct strategy_config *running, const struct strategy_config *fresh);

@@ -9,6 +9,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "alphaloop/base/err.h"
 #include "alphaloop/train/sharpe.h"
@@ -44,6 +45,10 @@ void evaluation_clear(struct evaluation *evaluation); /* all NaN */
  *   w  [n] or NULL */
 MUST_CHECK enum al_err evaluate_classification(
     const float *q, const float *r, const float *w, size_t n, struct evaluation *out);
+
+/* Which of the EVALUATION_ECE_BINS bins of equal mass a row is in.
+ *   bins  [n] 0 .. EVALUATION_ECE_BINS - 1; out */
+MUST_CHECK enum al_err evaluate_bins(const float *q, const float *w, size_t n, uint8_t *bins);
 
 /*   v  [n] expected net outcome
  *   r  [n] net outcome

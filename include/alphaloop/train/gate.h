@@ -19,7 +19,13 @@
  *
  *     lower bound of mean d > 0,
  *     lower bound of mean u_B > 0 where A is the warm-up policy or nothing (abstaining from a losing policy is no skill),
- *     Brier skill of q over the base rate > 0.
+ *     Brier skill of q over the base rate > 0,
+ *     nothing surely speaks against its honesty: calibration error, coverage of its intervals (train/honest.h),
+ *
+ * and where it was taught on orders for money, not played ones, the chance that its Sharpe ratio is above that of the best of
+ * as many trials without skill, DSR, is large enough, and the probability that its parameters were chosen by luck, PBO, small
+ * enough where there was a choice (train/sharpe.h, overfit.h). A walker that does not give the library's own bits refuses it
+ * before all of that: what was judged would not be what serves.
  *
  * Rule accuracy is the original's threshold instead: accuracy >= a minimum on the same block.
  */
@@ -32,6 +38,7 @@
 
 #include "alphaloop/base/err.h"
 #include "alphaloop/base/rng.h"
+#include "alphaloop/train/honest.h"
 
 #define GATE_TEXT_MAX      512
 #define GATE_BLOCKS_MIN    20 /* independent blocks below which nothing can be said */
@@ -42,11 +49,12 @@ enum gate_mode { GATE_EVIDENCE, GATE_ACCURACY };
 
 struct gate_rule {
     enum gate_mode mode;
-    double accuracy_min;  /* mode accuracy */
-    double level;         /* a: chance of ever promoting without edge, 0..1/2 */
-    uint32_t attempt;     /* k >= 1 */
-    double n_eff_min;     /* effective samples the challenger must have been taught on */
-    uint32_t n_bootstrap; /* resamples; raised to what the level needs, within reason */
+    double accuracy_min;     /* mode accuracy */
+    double level;            /* a: chance of ever promoting without edge, 0..1/2 */
+    uint32_t attempt;        /* k >= 1 */
+    double n_eff_min;        /* effective samples the challenger must have been taught on */
+    uint32_t n_bootstrap;    /* resamples; raised to what the level needs, within reason */
+    double dsr_min, pbo_max; /* asked for real capital; 0, 1: not */
 };
 
 struct gate_evidence {
@@ -60,6 +68,10 @@ struct gate_evidence {
     size_t n_trades;        /* decisions at which the challenger traded */
     size_t n_own, n_market; /* utilities from own fills, from market data and the cost model */
     double brier_skill, accuracy;
+    struct honesty honesty;
+    bool is_real_capital; /* the own rows are of orders for money */
+    double dsr, pbo;      /* pbo NaN: there was nothing to choose among */
+    bool walker_agrees;   /* it gives the library's own bits */
 };
 
 struct gate_verdict {
@@ -74,6 +86,9 @@ struct gate_verdict {
     double brier_skill, accuracy, n_eff;
     size_t n, n_trades, n_own, n_market;
     uint32_t attempt;
+    struct honesty honesty;
+    bool is_real_capital, walker_agrees;
+    double dsr, pbo;
     char text[GATE_TEXT_MAX]; /* why, in words and numbers */
 };
 

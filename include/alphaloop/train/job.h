@@ -17,6 +17,7 @@ struct train_gate_settings {
     uint32_t attempt;    /* k >= 1: challengers of this strategy so far, this one included */
     double n_eff_min;    /* rows needed before anything is fitted */
     uint32_t n_bootstrap;
+    double dsr_min, pbo_max; /* asked where the rows are of orders for money */
 };
 
 struct train_search_settings {
@@ -49,6 +50,8 @@ struct train_job {
     bool canaries;            /* learning section 5: what must fail is tried */
     double value_z;           /* standard errors between v and v_low */
     double interval_coverage; /* share of outcomes that intervals are judged to hold */
+    bool abstain_by_outcome; /* as the strategy does live: when that interval reaches below cost, */
+    bool abstain_when_novel; /* and where the model has seen nothing like it */
     struct train_search_settings search;
     struct train_gate_settings gate;
     char incumbent[TRAIN_PATH_MAX]; /* folder of the active version; "" when none */

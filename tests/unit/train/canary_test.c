@@ -72,11 +72,12 @@ static double auc_of_strength(double strength)
     return 0.5 * erfc(-strength);
 }
 
+/* The label and some noise. */
 static void test_a_column_that_is_the_label_is_named(void **state)
 {
     (void)state;
     begin(N, 0, 1);
-    plant(LEAKER, 10, 0, 7);
+    plant(LEAKER, 1.2, 0, 7);
     run();
     printf("%s\n", result.end.reason);
     check_i64(result.end.verdict, TRAIN_REFUSE);
@@ -94,7 +95,7 @@ static void test_the_same_rows_would_be_promoted_without_canaries(void **state)
 {
     (void)state;
     begin(N, 0, 1);
-    plant(LEAKER, 10, 0, 7);
+    plant(LEAKER, 1.2, 0, 7);
     job.canaries = false;
     run();
     check_i64(result.end.verdict, TRAIN_PROMOTE);

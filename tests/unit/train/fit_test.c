@@ -373,6 +373,102 @@ static void test_an_equal_incumbent_stays(void **state)
     end();
 }
 
+static double gate_number(const struct train_result *of, const char *name)
+{
+    const struct manifest_gate *gate = &of->manifest->gate;
+    for (size_t i = 0; i < gate->n_numbers; i++) {
+        if (strcmp(gate->numbers[i].name, name) == 0)
+            return gate->numbers[i].value;
+    }
+    fail_msg("no number %s", name);
+    return 0;
+}
+
+static double trades_of_a_run(void)
+{
+    struct train_result again;
+    check_ok(train_run(&job, &market.set, &rows, NULL, NULL, &again));
+    double n_trades = gate_number(&again, "trades");
+    train_result_deinit(&again);
+    return n_trades;
+}
+
+/* Live it would not have traded there: beyond what an outcome promises, or where it has seen nothing like it. */
+static void test_the_trial_abstains_as_the_policy_would(void **state)
+{
+    (void)state;
+    begin(N, 3, 8);
+    run();
+    double by_value = gate_number(&result, "trades");
+    job.abstain_by_outcome = true;
+    check_same_double(trades_of_a_run(), 0); /* no interval of 0.9 lies above cost */
+    job.interval_coverage = 0.3;
+    double by_outcome = trades_of_a_run();
+    assert_true(by_outcome > 0 && by_outcome < by_value);
+    job.interval_coverage = 0.9;
+    job.abstain_by_outcome = false;
+    for (size_t i = 0; i < rows.n_rows; i++) { /* every other decision: no such market before */
+        if (rows.rows[i].t0_ns < result.manifest->data.holdout_from_ns ||
+            rows.rows[i].t0_ns / (20 * NS_PER_S) % 2 == 0)
+            continue;
+        for (size_t k = 0; k < rows.n_cols; k++)
+            rows.x[i * rows.n_cols + k] *= 1000;
+    }
+    double when_novel = trades_of_a_run();
+    job.abstain_when_novel = false;
+    double whatever_comes = trades_of_a_run();
+    printf("trades: %.0f by value, %.0f by outcome, %.0f where nothing is novel, %.0f\n", by_value,
+           by_outcome, when_novel, whatever_comes);
+    assert_true(when_novel > 0.4 * by_value && when_novel < 0.6 * by_value);
+    assert_true(whatever_comes > 0.8 * by_value);
+    end();
+}
+
+/* The incumbent is played by the same rule: what is novel to it alone counts against it alone. */
+static void test_the_incumbent_abstains_as_the_policy_would(void **state)
+{
+    struct scorer *scorer = NULL;
+    struct train_result again;
+    (void)state;
+    begin(N, 1, 8);
+    run();
+    check_ok(train_result_seal(&result, NS_PER_DAY, 2));
+    struct model_files files = {buf_slice(&result.manifest_json), buf_slice(&result.trees),
+                                buf_slice(&result.probe), buf_slice(&result.model),
+                                buf_slice(&result.novelty)};
+    check_ok(scorer_create(&files, &market.set.schema_hash, &scorer));
+    for (size_t i = 0; i < rows.n_rows; i++)
+        for (size_t k = 0; k < rows.n_cols; k++)
+            rows.x[i * rows.n_cols + k] *= 1000;
+    check_ok(train_run(&job, &market.set, &rows, scorer, NULL, &again));
+    check_same_double(gate_number(&again, "mean_utility_incumbent"), 0);
+    assert_true(gate_number(&again, "mean_utility") > 0);
+    train_result_deinit(&again);
+    scorer_destroy(scorer);
+    end();
+}
+
+static void test_what_the_gate_asks_for_is_told(void **state)
+{
+    (void)state;
+    begin(N, 1, 8);
+    run();
+    assert_true(gate_number(&result, "real_capital") == 1);
+    assert_true(gate_number(&result, "walker_agrees") == 1);
+    check_same_double(gate_number(&result, "ece"), metric("ece"));
+    check_same_double(gate_number(&result, "interval_coverage"), metric("interval_coverage"));
+    check_same_double(gate_number(&result, "dsr"), metric("dsr"));
+    assert_true(gate_number(&result, "ece_surely") < gate_number(&result, "ece"));
+    for (size_t i = 0; i < rows.n_rows; i++)
+        rows.rows[i].is_dry_run = true;
+    train_result_deinit(&result);
+    job.gate.dsr_min = 1; /* nobody has that, and nobody is asked */
+    run();
+    check_i64(result.end.verdict, TRAIN_PROMOTE);
+    assert_true(gate_number(&result, "real_capital") == 0);
+    end();
+}
+
 static void test_own_fills_alone_are_enough_to_learn(void **state)
 {
     (void)state;
@@ -547,6 +643,9 @@ int main(void)
         cmocka_unit_test(test_labels_not_available_at_the_cut_are_not_used),
         cmocka_unit_test(test_a_result_can_be_served),
         cmocka_unit_test(test_an_equal_incumbent_stays),
+        cmocka_unit_test(test_the_trial_abstains_as_the_policy_would),
+        cmocka_unit_test(test_the_incumbent_abstains_as_the_policy_would),
+        cmocka_unit_test(test_what_the_gate_asks_for_is_told),
         cmocka_unit_test(test_own_fills_alone_are_enough_to_learn),
         cmocka_unit_test(test_too_few_rows_are_said),
         cmocka_unit_test(test_no_rows_at_all_are_too_few),

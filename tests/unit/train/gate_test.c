@@ -14,7 +14,9 @@ static const struct gate_rule rule = {.mode = GATE_EVIDENCE,
                                       .level = 0.05,
                                       .attempt = 1,
                                       .n_eff_min = 1000,
-                                      .n_bootstrap = 2000};
+                                      .n_bootstrap = 2000,
+                                      .dsr_min = 0.95,
+                                      .pbo_max = 0.2};
 
 static struct gate_evidence evidence(void)
 {
@@ -28,7 +30,12 @@ static struct gate_evidence evidence(void)
                                   .n_own = 900,
                                   .n_market = 1100,
                                   .brier_skill = 0.01,
-                                  .accuracy = 0.55};
+                                  .accuracy = 0.55,
+                                  .honesty = {.ece = 0.03, .coverage = 0.91, .nominal = 0.9},
+                                  .is_real_capital = true,
+                                  .dsr = 0.97,
+                                  .pbo = NAN,
+                                  .walker_agrees = true};
 }
 
 /* Every decision trades with independent noise of one per cent. */
@@ -97,6 +104,83 @@ static void test_better_utility_without_honest_probabilities_is_refused(void **s
     check_has(judge(&rule, &e).text, "no more than the base rate");
     e.brier_skill = NAN;
     assert_false(judge(&rule, &e).promoted);
+}
+
+static void test_what_surely_lies_is_refused(void **state)
+{
+    struct gate_evidence e = evidence();
+    (void)state;
+    fill(0.002, -0.001, 1);
+    e.honesty.ece = 0.2; /* of few rows that is nothing yet */
+    e.honesty.ece_low = 0.0499;
+    e.honesty.coverage_off_low = 0.0199;
+    assert_true(judge(&rule, &e).promoted);
+    e.honesty.ece_low = 0.0501;
+    check_has(judge(&rule, &e).text, "off by more than 0.05; net return");
+    e.honesty.ece_low = 0;
+    e.honesty.coverage_off_low = 0.0201;
+    check_has(judge(&rule, &e).text, "more than two points too often or too rarely; net return");
+    check_has(judge(&rule, &e).text,
+              "ECE 0.200 (surely 0.000), intervals hold 0.910 of 0.9 (surely "
+              "0.020 off)");
+}
+
+static void test_real_capital_asks_for_more_than_played_orders(void **state)
+{
+    struct gate_evidence e = evidence();
+    struct gate_rule lax = rule;
+    (void)state;
+    fill(0.002, -0.001, 1);
+    e.dsr = 0.9499;
+    check_has(judge(&rule, &e).text, "too likely luck (dsr_min)");
+    check_has(judge(&rule, &e).text, "real capital: DSR 0.95 of 0.95;");
+    e.dsr = NAN;
+    assert_false(judge(&rule, &e).promoted);
+    e.is_real_capital = false;
+    assert_true(judge(&rule, &e).promoted);
+    check_has(judge(&rule, &e).text, "orders were played");
+    e.is_real_capital = true;
+    lax.dsr_min = 0;
+    assert_true(judge(&lax, &e).promoted);
+    e.dsr = 0.95;
+    e.pbo = 0.2;
+    assert_true(judge(&rule, &e).promoted);
+    e.pbo = 0.2001;
+    check_has(judge(&rule, &e).text, "chosen by luck (pbo_max)");
+    e.is_real_capital = false;
+    assert_true(judge(&rule, &e).promoted);
+}
+
+static void test_a_walker_that_differs_is_refused_whatever_it_earns(void **state)
+{
+    struct gate_evidence e = evidence();
+    struct gate_rule accuracy = rule;
+    (void)state;
+    fill(0.002, -0.001, 1);
+    e.walker_agrees = false;
+    check_has(judge(&rule, &e).text, "does not give the library's own bits");
+    accuracy.mode = GATE_ACCURACY;
+    e.accuracy = 1;
+    check_has(judge(&accuracy, &e).text, "does not give the library's own bits");
+}
+
+/* The longest there is still says all of it. */
+static void test_words_are_not_cut_off(void **state)
+{
+    struct gate_evidence e = evidence();
+    (void)state;
+    for (size_t i = 0; i < DECISIONS; i++) {
+        u_challenger[i] = -1.2345e-5 * (double)(1 + i % 7);
+        u_incumbent[i] = -1.2345e-6 * (double)(1 + i % 5);
+    }
+    e.honesty.coverage_off_low = 0.0201;
+    e.honesty.ece_low = 0.061;
+    e.pbo = 0.199;
+    e.dsr = 0.9876;
+    e.n_own = e.n_market = e.n_trades = 123456;
+    struct gate_verdict v = judge(&rule, &e);
+    check_has(v.text, "blocks of ");
+    assert_true(strlen(v.text) < GATE_TEXT_MAX - 40);
 }
 
 static void test_equal_is_refused(void **state)
@@ -264,6 +348,10 @@ int main(void)
         cmocka_unit_test(test_clearly_better_is_promoted),
         cmocka_unit_test(test_abstaining_from_a_losing_policy_is_no_skill),
         cmocka_unit_test(test_better_utility_without_honest_probabilities_is_refused),
+        cmocka_unit_test(test_what_surely_lies_is_refused),
+        cmocka_unit_test(test_real_capital_asks_for_more_than_played_orders),
+        cmocka_unit_test(test_a_walker_that_differs_is_refused_whatever_it_earns),
+        cmocka_unit_test(test_words_are_not_cut_off),
         cmocka_unit_test(test_equal_is_refused),
         cmocka_unit_test(test_too_little_evidence_is_refused_and_named),
         cmocka_unit_test(test_later_attempts_are_held_to_more),
