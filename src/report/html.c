@@ -17,18 +17,21 @@ static const char style[] =
     "--c0:#6cb6ff;--c1:#f0a35e;--c2:#57d17a;--c3:#c297ff;--c4:#8b949e;--good:#57d17a;--bad:#ff7b72;"
     "--panel:#161b22}}"
     "*{box-sizing:border-box}body{margin:0 "
-    "auto;padding:1rem;max-width:60rem;background:var(--back);"
+    "auto;padding:1rem;max-width:72rem;background:var(--back);"
     "color:var(--text);font:1rem/1.5 system-ui,sans-serif}"
-    "h1{font-size:1.5rem;line-height:1.2}h2{font-size:1.2rem;margin:2rem 0 .5rem}"
+    "p,dl{max-width:60rem}h1{font-size:1.5rem;line-height:1.2}h2{font-size:1.2rem;margin:2rem 0 "
+    ".5rem}"
     "p.lead{padding:.75rem 1rem;background:var(--panel);border-left:.3rem solid var(--c4)}"
     "p.good{border-color:var(--good)}p.bad{border-color:var(--bad)}"
     ".wide{overflow-x:auto}table{border-collapse:collapse;width:100%;font-variant-numeric:tabular-"
     "nums}"
     "th,td{padding:.3rem .6rem;text-align:left;border-bottom:1px solid "
     "var(--grid);vertical-align:top}"
-    "td.n{text-align:right;white-space:nowrap}th.n{text-align:right}"
+    "td.n,th.n{text-align:right}td.n,td.t{white-space:nowrap}"
     "small,.soft{color:var(--soft);font-size:.875rem;font-weight:normal}"
-    "tbody th{min-width:13rem}caption{text-align:left}"
+    "tbody th{min-width:13rem;position:sticky;left:0;background:var(--back)}"
+    "caption{text-align:left;max-width:calc(100vw - 2rem)}@media(max-width:40rem){tbody th{min-"
+    "width:9rem}}"
     "svg{display:block;width:100%;height:auto;max-width:48rem}"
     "svg text{fill:var(--soft);font:12px system-ui,sans-serif}"
     ".grid{stroke:var(--grid);stroke-width:1}.axis{stroke:var(--c4);stroke-width:1}"
@@ -41,6 +44,7 @@ static const char style[] =
 
 /* ---- small parts ---- */
 
+/* A head that begins with '>' stands over numbers, to the right. */
 static void open_table(struct buf *out, const char *caption, const char *const *heads, size_t n)
 {
     buf_printf(out, "<div class=\"wide\" role=\"region\" tabindex=\"0\" aria-label=\"");
@@ -49,8 +53,9 @@ static void open_table(struct buf *out, const char *caption, const char *const *
     html_text(out, caption);
     buf_printf(out, "</caption><thead><tr>");
     for (size_t i = 0; i < n; i++) {
-        buf_printf(out, "<th scope=\"col\">");
-        html_text(out, heads[i]);
+        bool is_number = heads[i][0] == '>';
+        buf_printf(out, "<th scope=\"col\"%s>", is_number ? " class=\"n\"" : "");
+        html_text(out, heads[i] + is_number);
         buf_printf(out, "</th>");
     }
     buf_printf(out, "</tr></thead><tbody>\n");
@@ -102,7 +107,7 @@ static void day(struct buf *out, int64_t ts_ns)
 
 static void time_cell(struct buf *out, int64_t ts_ns)
 {
-    buf_printf(out, "<td>");
+    buf_printf(out, "<td class=\"t\">");
     day(out, ts_ns);
     buf_printf(out, "</td>");
 }
@@ -173,7 +178,7 @@ static void write_check(struct buf *out, const struct report *r)
         report_is_causal(r) ? "good" : "bad",
         report_is_causal(r) ? "Passed." : "Failed: decisions depend on later data.");
     open_table(out, "Instants that were checked",
-               (const char *const[]){"instant", "decisions", "result"}, 3);
+               (const char *const[]){"instant", ">decisions", "result"}, 3);
     for (size_t i = 0; i < r->n_instants; i++) {
         buf_printf(out, "<tr>");
         time_cell(out, r->instants[i].at_ns);
@@ -195,9 +200,12 @@ static void write_policies(struct buf *out, const struct report *r)
         buf_printf(out, "</dd>\n");
     }
     buf_printf(out, "</dl>\n");
+    char names[REPORT_POLICIES_MAX][REPORT_NAME_MAX];
     const char *heads[REPORT_POLICIES_MAX + 1] = {"measure"};
-    for (size_t p = 0; p < r->n_policies; p++)
-        heads[p + 1] = r->policies[p].name;
+    for (size_t p = 0; p < r->n_policies; p++) {
+        snprintf(names[p], sizeof names[p], ">%s", r->policies[p].name);
+        heads[p + 1] = names[p];
+    }
     open_table(out, "Measures of each policy on the same stretch of time", heads,
                r->n_policies + 1);
     for (size_t i = 0; i < report_measure_count(); i++) {
@@ -208,7 +216,10 @@ static void write_policies(struct buf *out, const struct report *r)
         html_text(out, row->help);
         buf_printf(out, "</small></th>");
         for (size_t p = 0; p < r->n_policies; p++)
-            value_cell(out, report_measure_value(&r->policies[p].measures, i), row->unit);
+            value_cell(out,
+                       r->policies[p].is_known ? report_measure_value(&r->policies[p].measures, i)
+                                               : alone(NAN),
+                       row->unit);
         buf_printf(out, "</tr>\n");
     }
     close_table(out);
@@ -271,7 +282,7 @@ static void write_drawdown(struct buf *out, const struct report *r)
 
 static void write_forecast(struct buf *out, const char *caption, const struct forecast_measures *f)
 {
-    open_table(out, caption, (const char *const[]){"measure", "value"}, 2);
+    open_table(out, caption, (const char *const[]){"measure", ">value"}, 2);
     explained(out, "rows", alone((double)f->n), REPORT_count,
               "Outcomes held against a probability: buy and sell of each decision.");
     explained(out, "base rate", alone(f->base_rate), REPORT_share,
@@ -298,7 +309,7 @@ static void write_returns(struct buf *out, const char *caption, const struct ret
 {
     if (r->n == 0)
         return;
-    open_table(out, caption, (const char *const[]){"measure", "value"}, 2);
+    open_table(out, caption, (const char *const[]){"measure", ">value"}, 2);
     explained(out, "decisions", alone((double)r->n), REPORT_count,
               "Decisions at which the outcome of both actions is known.");
     for (size_t i = 0; i < return_measure_count(); i++) {
@@ -312,7 +323,7 @@ static void write_bins(struct buf *out, const struct forecast_measures *f)
 {
     buf_printf(out, "<details><summary>The numbers of the picture</summary>\n");
     open_table(out, "Probability said and share of gains that came, in ten bins",
-               (const char *const[]){"rows", "said", "came"}, 3);
+               (const char *const[]){">rows", ">said", ">came"}, 3);
     for (size_t i = 0; i < f->n_bins; i++) {
         buf_printf(out, "<tr>");
         number_cell(out, (double)f->bins[i].n, REPORT_count);
@@ -382,7 +393,8 @@ static void write_trainings(struct buf *out, const struct report *r)
         return;
     }
     open_table(out, "Trainings in order of time, and what the gate said of each",
-               (const char *const[]){"cut", "version", "rows", "effective", "AUC", "verdict"}, 6);
+               (const char *const[]){"cut", "version", ">rows", ">effective", ">AUC", "verdict"},
+               6);
     for (size_t i = 0; i < r->n_trainings; i++) {
         const struct report_training *t = &r->trainings[i];
         buf_printf(out, "<tr>");
@@ -407,7 +419,7 @@ static void write_account(struct buf *out, const struct report_account *a)
         out,
         "<h2>The simulated account</h2>\n<p>Orders as the simulated exchange filled them, exits "
         "included, in quote currency.</p>\n");
-    open_table(out, "Orders and money", (const char *const[]){"what", "value"}, 2);
+    open_table(out, "Orders and money", (const char *const[]){"what", ">value"}, 2);
     const struct {
         const char *name, *help;
         double value;
@@ -430,7 +442,7 @@ static void write_account(struct buf *out, const struct report_account *a)
 static void write_inputs(struct buf *out, const struct report *r)
 {
     buf_printf(out, "<h2>What went in</h2>\n");
-    open_table(out, "Files", (const char *const[]){"file", "asset", "kind", "rows", "from", "to"},
+    open_table(out, "Files", (const char *const[]){"file", "asset", "kind", ">rows", "from", "to"},
                6);
     for (size_t i = 0; i < r->n_files; i++) {
         buf_printf(out, "<tr>");
@@ -443,10 +455,10 @@ static void write_inputs(struct buf *out, const struct report *r)
         buf_printf(out, "</tr>\n");
     }
     close_table(out);
-    open_table(
-        out, "Strategies",
-        (const char *const[]){"strategy", "horizon", "decisions", "signals", "fitted to the data"},
-        5);
+    open_table(out, "Strategies",
+               (const char *const[]){"strategy", ">horizon", ">decisions", ">signals",
+                                     "fitted to the data"},
+               5);
     for (size_t i = 0; i < r->n_strategies; i++) {
         const struct report_strategy *s = &r->strategies[i];
         buf_printf(out, "<tr>");
@@ -458,7 +470,7 @@ static void write_inputs(struct buf *out, const struct report *r)
         buf_printf(out, "</tr>\n");
     }
     close_table(out);
-    open_table(out, "Options", (const char *const[]){"option", "value"}, 2);
+    open_table(out, "Options", (const char *const[]){"option", ">value"}, 2);
     for (size_t i = 0; i < r->n_options; i++) {
         buf_printf(out, "<tr>");
         cell(out, r->options[i].name);
@@ -473,7 +485,7 @@ static void write_abstentions(struct buf *out, const struct report *r)
     if (r->n_reasons == 0)
         return;
     open_table(out, "Why it stayed flat, and how often",
-               (const char *const[]){"reason", "decisions"}, 2);
+               (const char *const[]){"reason", ">decisions"}, 2);
     for (size_t i = 0; i < r->n_reasons; i++) {
         buf_printf(out, "<tr>");
         cell(out, r->abstentions[i].name);
