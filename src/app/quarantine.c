@@ -174,7 +174,7 @@ size_t quarantine_headers(struct json_node *object, struct amqp_header out[QUARA
     size_t n = 0;
     if (json_is_string(trace) && json_text(trace).len <= QUARANTINE_TEXT_MAX)
         out[n++] = (struct amqp_header){"trace_id", json_text(trace)};
-    while (n < QUARANTINE_HEADERS_MAX && json_walk(object, &member)) {
+    while (n < QUARANTINE_HEADERS_MAX && json_is_object(object) && json_walk(object, &member)) {
         bool is_short = strlen(member.key) <= QUARANTINE_NAME_MAX && json_is_string(member.value) &&
                         json_text(member.value).len <= QUARANTINE_TEXT_MAX;
         if (is_short && member.value != trace)

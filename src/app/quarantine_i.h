@@ -10,7 +10,7 @@
 #define QUARANTINE_TEXT_MAX    4096
 
 /* The trace first, then other headers that are short text, as many as a message may have. Other kinds have lost their exact
- * type as JSON. Borrows from `object`. */
+ * type as JSON. Borrows from `object`; what is none has no headers. */
 size_t quarantine_headers(struct json_node *object, struct amqp_header out[QUARANTINE_HEADERS_MAX]);
 
 #endif

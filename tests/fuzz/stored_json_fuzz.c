@@ -22,7 +22,7 @@ static void store(struct pg_batch *batch, struct slice json, struct buf *out)
     assert(pg_batch_ok(batch));
     pg_batch_bind(batch, 0, &bound);
     if (json.len == 0)
-        return; /* NULL in the database */
+        return;                                              /* NULL in the database */
     assert(bound.lengths[0] > 0 && bound.values[0][0] == 1); /* the version of jsonb */
     buf_append(out, bound.values[0] + 1, (size_t)bound.lengths[0] - 1);
     assert(buf_ok(out));

@@ -84,6 +84,7 @@ struct desk_run {
     bool forgets_signals; /* they are sent, but not kept */
     size_t n_abstentions[REASON_COUNT], n_drops[REASON_COUNT];
     size_t n_candles, n_positions, n_trainings, n_executions, n_exits;
+    bool plays_half;       /* the orders of signals with an odd id were only played */
     bool hold_fills;       /* order events are not handed on */
     int64_t post_every_ns; /* > 0: they come in the post, so often; */
     bool post_is_mixed;    /* in any order, and some of them twice */

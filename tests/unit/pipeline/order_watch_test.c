@@ -20,6 +20,7 @@ struct lot {
     struct uuid signal_id;
     struct asset asset;
     enum side side;
+    bool is_dry_run;
     int64_t filled, left;
     double paid, closed, received, fees, exit_fees;
     int64_t first_ns, last_ns, exited_ns;
@@ -43,6 +44,7 @@ static struct lot *lot_of(struct lot *lots, size_t *n, const struct execution *f
     lots[*n] = (struct lot){.signal_id = fill->signal_id,
                             .asset = fill->asset,
                             .side = fill->side,
+                            .is_dry_run = fill->is_dry_run,
                             .first_ns = fill->executed_at_ns};
     return &lots[(*n)++];
 }
@@ -61,7 +63,8 @@ static size_t match(const struct desk_run *desk, struct lot *lots)
         double price = decimal_to_double(fill->price), fees = decimal_to_double(fill->fees);
         int64_t all = units(fill->quantity), left = all;
         for (size_t i = 0; i < n && left > 0; i++) {
-            if (lots[i].side == fill->side || !asset_eq(&lots[i].asset, &fill->asset))
+            if (lots[i].side == fill->side || !asset_eq(&lots[i].asset, &fill->asset) ||
+                lots[i].is_dry_run != fill->is_dry_run)
                 continue;
             int64_t part = lots[i].left < left ? lots[i].left : left;
             lots[i].left -= part;
@@ -106,12 +109,12 @@ static void check_exit(const struct order_outcome *outcome, const struct lot *lo
     check_near(outcome->realised_net, outcome->realised_gross - outcome->realised_cost, 1e-15);
 }
 
-static void test_realised_exits_are_those_of_the_fills(void **state)
+static void check_realised(bool plays_half)
 {
     struct desk_run desk;
     size_t n_realised = 0, n_checked = 0, n_by_position = 0;
-    (void)state;
     desk_start(&desk, &ordinary);
+    desk.plays_half = plays_half;
     desk_play(&desk, 70 * NS_PER_MIN);
     struct lot *lots = calloc(desk.n_fills + 1, sizeof *lots);
     size_t n = match(&desk, lots);
@@ -140,6 +143,18 @@ static void test_realised_exits_are_those_of_the_fills(void **state)
     assert_true(n_by_position <= n_checked / 50);
     free(lots);
     desk_stop(&desk);
+}
+
+static void test_realised_exits_are_those_of_the_fills(void **state)
+{
+    (void)state;
+    check_realised(false);
+}
+
+static void test_played_and_real_fills_never_meet(void **state)
+{
+    (void)state;
+    check_realised(true);
 }
 
 /* Nothing but the spread and what the market does: at one second a fill at the quote is half a spread behind. */
@@ -251,6 +266,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_position_that_is_gone_closes_what_was_held),
         cmocka_unit_test(test_realised_exits_are_those_of_the_fills),
+        cmocka_unit_test(test_played_and_real_fills_never_meet),
         cmocka_unit_test(test_markouts_are_kept_and_averaged),
         cmocka_unit_test(test_orders_without_a_fill_are_answered),
     };
