@@ -313,8 +313,8 @@ struct pair *pair_of(struct market_desk *market, const struct desk *desk)
 
 double news_in(int64_t *last_ns, int64_t decided_at_ns, int64_t horizon_ns)
 {
-    int64_t since_ns = decided_at_ns - *last_ns;
-    if (*last_ns == TIMESTAMP_NONE || since_ns > horizon_ns)
+    int64_t since_ns = *last_ns == TIMESTAMP_NONE ? horizon_ns : decided_at_ns - *last_ns;
+    if (since_ns > horizon_ns)
         since_ns = horizon_ns;
     if (since_ns <= 0)
         return 0;
