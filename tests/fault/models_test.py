@@ -168,9 +168,9 @@ def longest_gap(rows):
 
 
 def test_a_swap_while_the_market_flows_misses_no_decision(config, versions):
-    """Features are warmed up in a fast market; the swaps happen in a slower one, in which an interval is a quarter of a
+    """Features are warmed up in a fast market; the swaps happen in a slower one, in which an interval is nearly a
     second, so that a busy machine does not look like a missed decision."""
-    n_swaps, slow, start = 20, 20, datetime(2025, 1, 1, tzinfo=timezone.utc)
+    n_swaps, slow, start = 12, 6, datetime(2025, 1, 1, tzinfo=timezone.utc)
     with serve({**config, "CLOCK_SPEED": slow}) as worker, load.Tap() as tap, db() as connection:
         worker.await_ready()
         with load.simulation(learnable.SPEED, "BTCUSDT,ETHUSDT", "--start", start.isoformat()):

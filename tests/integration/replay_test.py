@@ -4,15 +4,17 @@ import os
 import shutil
 
 import harness
+import load
 import pytest
 from harness import eventually, query
 
-MARKET = {"CLOCK": "market", "CLOCK_SPEED": 200, "MODEL_TRAINING_MIN_DATASET_SIZE": 300, "RETRAIN_NEW_SAMPLES": 400,
+SPEED = 200
+MARKET = {"MODEL_TRAINING_MIN_DATASET_SIZE": 300, "RETRAIN_NEW_SAMPLES": 400,
           "WARMUP_SIGNAL_FREQUENCY": 20, "RETRAIN_MIN_INTERVAL_SECONDS": 60}
 
 
 def simulate(seconds, start, seed):
-    done = harness.run("simulate", "--speed", "200", "--duration", str(seconds), "--start", start, "--seed", str(seed), "--edge", "3")
+    done = harness.run("simulate", "--speed", str(SPEED), "--duration", str(seconds), "--start", start, "--seed", str(seed), "--edge", "3")
     assert done.returncode == 0, done.stderr
 
 
@@ -24,7 +26,7 @@ def recorded_day(tmp_path_factory):
     channel = harness.amqp_channel()
     harness.declare_neighbour_queues(channel)
     harness.purge(channel)
-    settings = dict(MARKET, MODEL_STORAGE_PATH=str(room / "models"))
+    settings = dict(load.market_settings(room, SPEED), **MARKET, MODEL_STORAGE_PATH=str(room / "models"))
     journal = room / "journal.jsonl"
     for start, seed in (("2024-01-01T00:00:00Z", 1), ("2024-01-01T02:00:00Z", 2)):
         with harness.Worker("--journal", str(journal), **settings) as worker:
