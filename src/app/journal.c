@@ -220,11 +220,31 @@ void journal_add_position(struct journal *j, const struct position_update *updat
 void journal_add_order(struct journal *j, const struct order_fact *fact, int64_t now_ns)
 {
     struct journal_line line = line_at(JOURNAL_order, now_ns);
-    line.number = fact->event->is_dry_run; /* all that the core reads of it */
+    const struct journal_told told = {fact->event->filled_quantity, fact->event->executed_at_ns};
+    line.number = fact->event->is_dry_run;
     add_bytes(&line, fact->state, sizeof(*fact->state));
+    add_bytes(&line, &told, sizeof(told));
     if (fact->execution != NULL)
         add_bytes(&line, fact->execution, sizeof(*fact->execution));
     journal_add(j, &line);
+}
+
+void journal_add_reload(struct journal *j,
+                        const struct settings *settings,
+                        const struct strategy_config *strategies,
+                        size_t n_strategies,
+                        int64_t now_ns)
+{
+    struct journal_line line = line_at(JOURNAL_reload, now_ns);
+    struct journal_settings now;
+    if (j == NULL)
+        return;
+    journal_settings_of(settings, &now);
+    line.texts[line.n_texts++] = buf_slice(&now.text);
+    add_bytes(&line, &now.hash, sizeof(now.hash));
+    add_bytes(&line, strategies, n_strategies * sizeof(*strategies));
+    journal_add(j, &line);
+    buf_deinit(&now.text);
 }
 
 void journal_add_tick(struct journal *j, int64_t now_ns)

@@ -21,7 +21,7 @@
 #include "alphaloop/io/file.h"
 #include "alphaloop/pipeline/pipeline.h"
 
-#define JOURNAL_FORMAT    1
+#define JOURNAL_FORMAT    2
 #define JOURNAL_LINE_MAX  ((size_t)4 << 20)
 #define JOURNAL_WAITS_MAX ((size_t)32 << 20) /* bytes that may wait for the disk */
 #define JOURNAL_PARTS     4
@@ -71,6 +71,25 @@ void journal_start_line(const struct journal_start *start, struct buf *out);
 MUST_CHECK enum al_err journal_start_read(const struct journal_line *line,
                                           struct journal_start *out);
 
+/* Settings and strategies as they are after a reload; the seed stays that of the start. */
+struct journal_settings {
+    struct buf text; /* NAME=value, one a line: those the core reads, none of them secret */
+    struct sha256 hash;
+};
+void journal_settings_of(const struct settings *settings,
+                         struct journal_settings *out); /* gives text */
+/* Take over what a line `reload` says. AL_EPARSE; AL_EVERIFY when that does not make the settings there were then. */
+MUST_CHECK enum al_err journal_reload_read(const struct journal_line *line,
+                                           struct settings *settings,
+                                           struct strategy_config *strategies,
+                                           size_t n_strategies);
+
+/* What the core reads of an order event besides the state that follows from it. */
+struct journal_told {
+    struct decimal filled_quantity;
+    int64_t executed_at_ns;
+};
+
 /* Of a decision that has no body: all that was decided, and what with. 16 hex digits. */
 #define JOURNAL_DIGEST_MAX 17
 void journal_digest(const struct decision *decision, char out[JOURNAL_DIGEST_MAX]);
@@ -101,6 +120,11 @@ void journal_add_position(struct journal *journal,
                           const struct position_update *update,
                           int64_t now_ns);
 void journal_add_order(struct journal *journal, const struct order_fact *fact, int64_t now_ns);
+void journal_add_reload(struct journal *journal,
+                        const struct settings *settings,
+                        const struct strategy_config *strategies,
+                        size_t n_strategies,
+                        int64_t now_ns);
 void journal_add_tick(struct journal *journal, int64_t now_ns);
 /* Calls about one strategy and a number. */
 void journal_add_of(struct journal *journal,

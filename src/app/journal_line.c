@@ -210,17 +210,86 @@ static bool is_of_core(const struct setting_view *view)
     return false;
 }
 
-static void hash_settings(const struct settings *settings, struct sha256 *out)
+void journal_settings_of(const struct settings *settings, struct journal_settings *out)
 {
-    struct buf text = BUF_INIT(256 * 1024);
+    out->text = BUF_INIT(256 * 1024);
     for (enum setting_id id = 0; id < SETTING_COUNT; id++) {
         struct setting_view view;
         settings_view(settings, id, &view);
         if (is_of_core(&view))
-            buf_printf(&text, "%s=%s\n", view.name, view.value);
+            buf_printf(&out->text, "%s=%s\n", view.name, view.value);
     }
-    sha256_of(buf_str(&text), text.len, out);
-    buf_deinit(&text);
+    sha256_of(buf_str(&out->text), out->text.len, &out->hash);
+}
+
+static void hash_settings(const struct settings *settings, struct sha256 *out)
+{
+    struct journal_settings now;
+    journal_settings_of(settings, &now);
+    *out = now.hash;
+    buf_deinit(&now.text);
+}
+
+/* ---- a reload ---- */
+
+struct told_settings {
+    struct slice text;
+    char value[1024]; /* of the name that was asked for */
+};
+
+static const char *told_value(void *ctx, const char *name, const char **origin)
+{
+    struct told_settings *told = ctx;
+    size_t length = strlen(name);
+    *origin = "journal";
+    for (const char *at = told->text.ptr, *end = at + told->text.len; at < end;) {
+        const char *stop = memchr(at, '\n', (size_t)(end - at));
+        size_t n = (size_t)((stop != NULL ? stop : end) - at);
+        if (n > length && at[length] == '=' && memcmp(at, name, length) == 0 &&
+            n - length <= sizeof(told->value)) {
+            memcpy(told->value, at + length + 1, n - length - 1);
+            told->value[n - length - 1] = '\0';
+            return told->value;
+        }
+        at += n + 1;
+    }
+    return NULL;
+}
+
+static enum al_err take_settings(struct slice text, struct settings *settings)
+{
+    struct told_settings told = {.text = text};
+    const struct settings_source source = {.get = told_value, .ctx = &told};
+    struct settings *fresh = calloc(1, sizeof(*fresh));
+    if (fresh == NULL)
+        return err_set(AL_ENOMEM, "settings");
+    enum al_err err = settings_read(&source, 0, fresh, NULL);
+    if (err == AL_OK) {
+        struct buf changes = BUF_INIT(SETTINGS_PROBLEMS_MAX);
+        (void)settings_reload(settings, fresh, &changes);
+        buf_deinit(&changes);
+    }
+    free(fresh);
+    return err;
+}
+
+enum al_err journal_reload_read(const struct journal_line *line,
+                                struct settings *settings,
+                                struct strategy_config *strategies,
+                                size_t n_strategies)
+{
+    struct sha256 hash;
+    if (line->n_texts != 1 || line->n_bytes != 2 || line->bytes[0].len != sizeof(hash) ||
+        line->bytes[1].len != n_strategies * sizeof(*strategies))
+        return bad("reload", "settings, their hash and the strategies");
+    enum al_err err = take_settings(line->texts[0], settings);
+    if (err != AL_OK)
+        return err;
+    hash_settings(settings, &hash);
+    if (memcmp(hash.bytes, line->bytes[0].ptr, sizeof(hash)) != 0)
+        return err_set(AL_EVERIFY, "a reload does not make the settings there were then");
+    memcpy(strategies, line->bytes[1].ptr, line->bytes[1].len);
+    return AL_OK;
 }
 
 static void hash_strategies(const struct strategy_config *strategies, size_t n, struct sha256 *out)
@@ -244,6 +313,8 @@ void journal_start_of(const struct settings *settings,
     const size_t sizes[] = {JOURNAL_FORMAT,
                             sizeof(struct position_update),
                             sizeof(struct order_state),
+                            sizeof(struct journal_told),
+                            sizeof(struct strategy_config),
                             sizeof(struct execution),
                             sizeof(struct known_balance),
                             sizeof(struct known_order),

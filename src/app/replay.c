@@ -120,12 +120,15 @@ static enum al_err tell_position(struct replay_role *r, const struct journal_lin
 static enum al_err tell_order(struct replay_role *r, const struct journal_line *line)
 {
     struct order_state state;
+    struct journal_told told;
     struct execution execution;
-    bool executed = line->n_bytes == 2;
-    if (!take(line, 0, &state, sizeof(state)) ||
-        (executed && !take(line, 1, &execution, sizeof(execution))))
+    bool executed = line->n_bytes == 3;
+    if (!take(line, 0, &state, sizeof(state)) || !take(line, 1, &told, sizeof(told)) ||
+        (executed && !take(line, 2, &execution, sizeof(execution))))
         return bad("an order");
-    const struct order_event event = {.is_dry_run = line->number != 0};
+    const struct order_event event = {.is_dry_run = line->number != 0,
+                                      .filled_quantity = told.filled_quantity,
+                                      .executed_at_ns = told.executed_at_ns};
     struct order_fact fact = {
         .event = &event, .state = &state, .execution = executed ? &execution : NULL};
     learn_on_order(r->pipeline, &fact, line->now_ns, &r->effects);
@@ -379,6 +382,15 @@ static enum al_err compare(struct replay_role *r, const struct journal_line *lin
     return err;
 }
 
+/* The core keeps settings and strategies, which change under it as they did then. */
+static enum al_err tell_reload(struct replay_role *r, const struct journal_line *line)
+{
+    enum al_err err = journal_reload_read(line, r->settings, r->strategies, r->n_strategies);
+    if (err == AL_OK)
+        pipeline_reload(r->pipeline, line->now_ns);
+    return err;
+}
+
 /* ---- lines ---- */
 
 static enum al_err tell(struct replay_role *r, const struct journal_line *line)
@@ -431,9 +443,10 @@ static enum al_err tell(struct replay_role *r, const struct journal_line *line)
     case JOURNAL_decision:
         return compare(r, line);
     case JOURNAL_reload:
+        return tell_reload(r, line);
     case JOURNAL_end:
         r->has_ended = true;
-        r->is_whole = line->call == JOURNAL_end && line->number != 0;
+        r->is_whole = line->number != 0;
         return AL_OK;
     case JOURNAL_start:
     case JOURNAL_CALL_COUNT:
@@ -529,8 +542,8 @@ static int report(const struct replay_role *r, enum al_err err)
             (unsigned long long)r->n_lines, (unsigned long long)r->n_decisions,
             (unsigned long long)r->n_signals,
             r->is_whole ? ""
-                        : "; the journal breaks off here: the worker was killed or reloaded, or "
-                          "recording stopped");
+                        : "; the journal breaks off here: the worker was killed, or recording "
+                          "stopped");
     return EXIT_DONE;
 }
 

@@ -106,7 +106,8 @@ static void take_news(struct worker *worker, struct news *news)
                        running->strategy_id.text);
     }
     int64_t now_ns = worker_now_ns(worker);
-    journal_add_struct(worker->journal, JOURNAL_reload, now_ns, 0, NULL, 0);
+    journal_add_reload(worker->journal, worker->settings, worker->strategies, worker->n_strategies,
+                       now_ns);
     pipeline_reload(worker->pipeline, now_ns);
     log_set_level(level_of(worker->settings));
     log_info("app", "settings", NULL, EV("settings_reloaded"), F_I64("n_changed", news->n_changed),
