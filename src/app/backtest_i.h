@@ -74,10 +74,11 @@ struct backtest_note { /* an entry decision that froze features */
     bool
         is_settled; /* what was done has its outcome: filled and labelled, unfilled, or nothing done */
     bool is_filled;
-    bool knows[2]; /* net[] of the action is known */
-    float net[2];  /* fraction, by action; at [side - SIDE_BUY] */
-    struct backtest_view served,
-        newest; /* the model that decided; the newest challenger, promoted or not */
+    bool knows[2];               /* net[] of the action is known */
+    float net[2];                /* fraction, by action; at [side - SIDE_BUY] */
+    struct backtest_view served, /* the model that decided */
+        newest,                  /* the newest challenger, promoted or not */
+        linear;                  /* the linear model taught with it */
 };
 
 struct backtest_trace { /* any decision, in the order they were taken */
@@ -126,6 +127,7 @@ struct backtest_desk {
     uint64_t digest;             /* of the rows */
     const struct scorer *served; /* the pipeline's; NULL in warm-up */
     struct scorer *newest;       /* the newest challenger; owns; NULL before the first */
+    struct scorer *linear;       /* taught when it was, on the same rows; owns; NULL: none */
     int64_t newest_cut_ns;
     uint32_t n_versions;
     const char *waiting; /* trigger of a training that waits; NULL: none */
@@ -136,6 +138,7 @@ struct backtest_desk {
 struct backtest_lesson {
     struct sha256 key;
     struct train_result result; /* sealed when it has a manifest */
+    struct train_result linear; /* of the linear baseline; empty when `result` is of that kind */
 };
 struct backtest_memo {
     struct backtest_lesson **lessons; /* owns */
@@ -143,9 +146,9 @@ struct backtest_memo {
 };
 void backtest_memo_deinit(struct backtest_memo *memo);
 
-struct backtest_training {             /* the one that runs */
-    struct backtest_desk *desk;        /* NULL: none */
-    const struct train_result *result; /* the memo's */
+struct backtest_training {                /* the one that runs */
+    struct backtest_desk *desk;           /* NULL: none */
+    const struct backtest_lesson *lesson; /* the memo's */
     int64_t done_ns;
     size_t row; /* in pass->trainings */
 };

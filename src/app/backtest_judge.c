@@ -112,16 +112,27 @@ static void add_deeds(const struct backtest_notes *notes, const struct report *r
     }
 }
 
-/* What the newest challenger would have done, gate or no gate, where the outcome of both actions is known. */
-static void add_challenger(const struct backtest_notes *notes,
-                           const struct report *r,
-                           struct series *s)
+/* Whose view of a decision. */
+enum viewer { VIEWER_SERVED, VIEWER_NEWEST, VIEWER_LINEAR };
+
+static const struct backtest_view *view_of(const struct backtest_note *note, enum viewer viewer)
+{
+    const struct backtest_view *const views[] = {&note->served, &note->newest, &note->linear};
+    return views[viewer];
+}
+
+/* What a model would have done, gate or no gate, where the outcome of both actions is known. */
+static void add_wishes(const struct backtest_notes *notes,
+                       const struct report *r,
+                       enum viewer viewer,
+                       struct series *s)
 {
     for (size_t i = first_note(notes, r->from_ns); i < notes->n; i++) {
         const struct backtest_note *note = &notes->items[i];
-        if (!note->newest.is_known || !note->knows[0] || !note->knows[1])
+        const struct backtest_view *view = view_of(note, viewer);
+        if (!view->is_known || !note->knows[0] || !note->knows[1])
             continue;
-        enum side side = note->newest.side;
+        enum side side = view->side;
         double u = side == SIDE_NONE ? 0 : (double)note->net[side - SIDE_BUY];
         series_add(s, note->t_ns, u, side != SIDE_NONE);
     }
@@ -218,7 +229,7 @@ static enum al_err judge_policies(const struct backtest_plan *plan,
                                   const struct backtest_pass *warmup,
                                   struct report *r)
 {
-    enum { LIVE, WARMUP, CHALLENGER, HOLD, FLAT, N };
+    enum { LIVE, WARMUP, CHALLENGER, LINEAR, HOLD, FLAT, N };
     struct series series[N] = {0};
     size_t cap = main->notes.n > warmup->notes.n ? main->notes.n : warmup->notes.n;
     double base_rate = base_rate_of(&main->notes, r);
@@ -228,7 +239,8 @@ static enum al_err judge_policies(const struct backtest_plan *plan,
     if (err == AL_OK) {
         add_deeds(&main->notes, r, &series[LIVE]);
         add_deeds(&warmup->notes, r, &series[WARMUP]);
-        add_challenger(&main->notes, r, &series[CHALLENGER]);
+        add_wishes(&main->notes, r, VIEWER_NEWEST, &series[CHALLENGER]);
+        add_wishes(&main->notes, r, VIEWER_LINEAR, &series[LINEAR]);
         add_holding(plan, &main->notes, r, &series[HOLD]);
         for (size_t i = 0; i < series[LIVE].n; i++)
             series_add(&series[FLAT], series[LIVE].t_ns[i], 0, false);
@@ -247,6 +259,11 @@ static enum al_err judge_policies(const struct backtest_plan *plan,
             "What the newest model would have done, whether or not the gate let it through.",
             &series[CHALLENGER], base_rate, r);
     if (err == AL_OK)
+        err = add_policy(plan, "linear_baseline",
+                         "The same with a linear model, taught on the same rows at each training: "
+                         "what trees have to beat.",
+                         &series[LINEAR], base_rate, r);
+    if (err == AL_OK)
         err = add_policy(plan, "buy_and_hold",
                          "One unit of money spread over the assets, bought at the start and held.",
                          &series[HOLD], NAN, r);
@@ -263,7 +280,7 @@ static enum al_err judge_policies(const struct backtest_plan *plan,
 
 static enum al_err judge_views(const struct backtest_plan *plan,
                                const struct backtest_notes *notes,
-                               bool of_served,
+                               enum viewer viewer,
                                const struct report *r,
                                struct forecast_measures *out)
 {
@@ -274,7 +291,7 @@ static enum al_err judge_views(const struct backtest_plan *plan,
     float *v = q + 2 * notes->n, *net = v + 2 * notes->n;
     for (size_t i = first_note(notes, r->from_ns); i < notes->n; i++) {
         const struct backtest_note *note = &notes->items[i];
-        const struct backtest_view *view = of_served ? &note->served : &note->newest;
+        const struct backtest_view *view = view_of(note, viewer);
         for (size_t k = 0; k < 2 && view->is_known; k++) {
             if (!note->knows[k])
                 continue;
@@ -319,7 +336,7 @@ static double scale_of_returns(const struct backtest_notes *notes, const struct 
 
 static enum al_err judge_returns(const struct backtest_plan *plan,
                                  const struct backtest_notes *notes,
-                                 bool of_served,
+                                 enum viewer viewer,
                                  const struct report *r,
                                  struct return_measures *out)
 {
@@ -330,7 +347,7 @@ static enum al_err judge_returns(const struct backtest_plan *plan,
     float *y = f + notes->n;
     for (size_t i = first_note(notes, r->from_ns); i < notes->n; i++) {
         const struct backtest_note *note = &notes->items[i];
-        const struct backtest_view *view = of_served ? &note->served : &note->newest;
+        const struct backtest_view *view = view_of(note, viewer);
         if (!view->is_known || !knows_return(note))
             continue;
         f[n] = return_of(view->v);
@@ -580,13 +597,17 @@ enum al_err backtest_judge(const struct backtest_plan *plan,
     if (err == AL_OK)
         err = judge_policies(plan, main, warmup, r);
     if (err == AL_OK)
-        err = judge_views(plan, &main->notes, false, r, &r->challenger);
+        err = judge_views(plan, &main->notes, VIEWER_NEWEST, r, &r->challenger);
     if (err == AL_OK)
-        err = judge_views(plan, &main->notes, true, r, &r->served);
+        err = judge_views(plan, &main->notes, VIEWER_SERVED, r, &r->served);
     if (err == AL_OK)
-        err = judge_returns(plan, &main->notes, false, r, &r->challenger_returns);
+        err = judge_views(plan, &main->notes, VIEWER_LINEAR, r, &r->linear);
     if (err == AL_OK)
-        err = judge_returns(plan, &main->notes, true, r, &r->served_returns);
+        err = judge_returns(plan, &main->notes, VIEWER_NEWEST, r, &r->challenger_returns);
+    if (err == AL_OK)
+        err = judge_returns(plan, &main->notes, VIEWER_SERVED, r, &r->served_returns);
+    if (err == AL_OK)
+        err = judge_returns(plan, &main->notes, VIEWER_LINEAR, r, &r->linear_returns);
     if (err == AL_OK)
         err = judge_columns(main, r);
     if (err == AL_OK)

@@ -103,6 +103,8 @@ static enum al_err note(struct backtest_pass *pass, const struct decision *decis
         backtest_look(desk->served, desk->set, decision->features, &item.served);
     if (desk->newest != NULL)
         backtest_look(desk->newest, desk->set, decision->features, &item.newest);
+    if (desk->linear != NULL)
+        backtest_look(desk->linear, desk->set, decision->features, &item.linear);
     return backtest_notes_add(&pass->notes, &item, &decision->decision_id);
 }
 
@@ -290,6 +292,7 @@ void backtest_pass_deinit(struct backtest_pass *pass)
     for (size_t i = 0; i < pass->plan->n_strategies; i++) {
         train_rows_deinit(&pass->desks[i].rows);
         scorer_destroy(pass->desks[i].newest);
+        scorer_destroy(pass->desks[i].linear);
     }
     backtest_notes_deinit(&pass->notes);
     free(pass->trainings);

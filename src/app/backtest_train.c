@@ -13,7 +13,8 @@
 #include "backtest_i.h"
 #include "training_job_i.h"
 
-#define ROWS_MAX 50000000
+#define ROWS_MAX      50000000
+#define BASELINE_KIND "linear"
 
 /* ---- rows ---- */
 
@@ -93,7 +94,7 @@ static enum al_err add_row(struct backtest_pass *pass)
 
 static void fill_row(struct backtest_pass *pass, const struct train_job *job)
 {
-    const struct train_result *result = pass->training.result;
+    const struct train_result *result = &pass->training.lesson->result;
     struct report_training *row = row_of(pass);
     row->cut_ns = job->cut_ns;
     row->verdict = train_verdict_name(result->end.verdict);
@@ -122,6 +123,7 @@ void backtest_memo_deinit(struct backtest_memo *memo)
 {
     for (size_t i = 0; i < memo->n; i++) {
         train_result_deinit(&memo->lessons[i]->result);
+        train_result_deinit(&memo->lessons[i]->linear);
         free(memo->lessons[i]);
     }
     free(memo->lessons);
@@ -142,11 +144,12 @@ static void key_of(const struct backtest_desk *desk,
     buf_deinit(&text);
 }
 
-static const struct train_result *recall(const struct backtest_memo *memo, const struct sha256 *key)
+static const struct backtest_lesson *recall(const struct backtest_memo *memo,
+                                            const struct sha256 *key)
 {
     for (size_t i = 0; i < memo->n; i++) {
         if (sha256_eq(&memo->lessons[i]->key, key))
-            return &memo->lessons[i]->result;
+            return memo->lessons[i];
     }
     return NULL;
 }
@@ -170,15 +173,39 @@ static struct backtest_lesson *add_lesson(struct backtest_memo *memo)
 
 static enum al_err learn(struct backtest_pass *pass,
                          const struct train_job *job,
-                         struct backtest_lesson *lesson)
+                         const struct scorer *incumbent,
+                         struct train_result *out)
 {
     const struct backtest_desk *desk = pass->training.desk;
-    enum al_err err = train_run(job, desk->set, &desk->rows, desk->served, NULL, &lesson->result);
-    if (err == AL_OK && lesson->result.manifest != NULL) {
-        assert_known(pass, &lesson->result);
-        err = train_result_seal(&lesson->result, job->cut_ns, 0);
+    enum al_err err = train_run(job, desk->set, &desk->rows, incumbent, NULL, out);
+    if (err == AL_OK && out->manifest != NULL) {
+        assert_known(pass, out);
+        err = train_result_seal(out, job->cut_ns, 0);
     }
     return err;
+}
+
+/* The linear baseline: the same rows, cut and folds, its kind's own parameters. Nobody asks the gate about it, so neither
+ * canaries nor an incumbent are needed. The job has done its work and is changed. */
+static enum al_err learn_linear(struct backtest_pass *pass,
+                                struct train_job *job,
+                                struct train_result *out)
+{
+    const struct model_kind *kind = model_kind_find(SLICE(BASELINE_KIND));
+    if (strcmp(job->kind, kind->name) == 0)
+        return AL_OK;
+    (void)chars_set(job->kind, sizeof(job->kind), kind->name);
+    model_params_default(kind, &job->params);
+    job->search.trials = 0;
+    job->canaries = false;
+    return learn(pass, job, NULL, out);
+}
+
+/* Of a lesson that made a version. */
+static const struct train_result *linear_of(const struct backtest_lesson *lesson)
+{
+    bool is_linear = strcmp(lesson->result.manifest->kind, BASELINE_KIND) == 0;
+    return is_linear ? &lesson->result : &lesson->linear;
 }
 
 static enum al_err fit(struct backtest_pass *pass, struct train_job *job)
@@ -196,15 +223,18 @@ static enum al_err fit(struct backtest_pass *pass, struct train_job *job)
         return err;
     job->cpcv_rows_max = 0; /* a backtest has no use for the folder's report */
     key_of(desk, job, &key);
-    pass->training.result = recall(pass->options.memo, &key);
-    if (pass->training.result != NULL)
+    pass->training.lesson = recall(pass->options.memo, &key);
+    if (pass->training.lesson != NULL)
         return AL_OK;
     struct backtest_lesson *lesson = add_lesson(pass->options.memo);
     if (lesson == NULL)
         return err_set(AL_ENOMEM, "trainings");
     lesson->key = key;
-    pass->training.result = &lesson->result;
-    return learn(pass, job, lesson);
+    pass->training.lesson = lesson;
+    err = learn(pass, job, desk->served, &lesson->result);
+    return err == AL_OK && lesson->result.manifest != NULL
+               ? learn_linear(pass, job, &lesson->linear)
+               : err;
 }
 
 static enum al_err start(struct backtest_pass *pass, struct backtest_desk *desk)
@@ -242,17 +272,22 @@ static enum al_err load(const struct backtest_desk *desk,
 static enum al_err take_version(struct backtest_pass *pass)
 {
     struct backtest_desk *desk = pass->training.desk;
-    const struct train_result *result = pass->training.result;
-    struct scorer *scorer = NULL, *newest = NULL;
+    const struct train_result *result = &pass->training.lesson->result;
+    struct scorer *scorer = NULL, *newest = NULL, *linear = NULL;
     enum al_err err = load(desk, result, &newest);
+    if (err == AL_OK)
+        err = load(desk, linear_of(pass->training.lesson), &linear);
     if (err == AL_OK && result->end.verdict == TRAIN_PROMOTE)
         err = load(desk, result, &scorer);
     if (err != AL_OK) {
         scorer_destroy(newest);
+        scorer_destroy(linear);
         return err;
     }
     scorer_destroy(desk->newest);
+    scorer_destroy(desk->linear);
     desk->newest = newest;
+    desk->linear = linear;
     desk->newest_cut_ns = result->manifest->data.cut_ns;
     desk->n_versions++;
     pass->n_versions++;
@@ -270,8 +305,8 @@ static enum al_err take_version(struct backtest_pass *pass)
 static void end_run(struct backtest_pass *pass, bool had_result)
 {
     struct backtest_desk *desk = pass->training.desk;
-    uint64_t n_needed =
-        training_next_needed(pass->plan->settings, desk->config, &pass->training.result->end);
+    uint64_t n_needed = training_next_needed(pass->plan->settings, desk->config,
+                                             &pass->training.lesson->result.end);
     learn_on_training_end(pass->pipeline, &desk->config->strategy_id, had_result, n_needed,
                           pass->now_ns);
     pass->training.desk = NULL;
@@ -279,7 +314,7 @@ static void end_run(struct backtest_pass *pass, bool had_result)
 
 static enum al_err finish(struct backtest_pass *pass)
 {
-    enum al_err err = pass->training.result->manifest != NULL ? take_version(pass) : AL_OK;
+    enum al_err err = pass->training.lesson->result.manifest != NULL ? take_version(pass) : AL_OK;
     end_run(pass, true);
     return err == AL_OK ? AL_OK : err_add(err, "new version");
 }

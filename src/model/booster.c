@@ -10,6 +10,9 @@
  * MODEL_SKETCH_ROWS_MAX teachers the bins are laid out by an evenly spread part of them, because sorting all into quantiles
  * costs half as much as the trees: the model is then as good, but not the one of a plain matrix. Every fit makes its bins from
  * its own teachers, so nothing later than them is in a model. Only the histogram method can use such a matrix.
+ *
+ * A linear booster is given a plain matrix of scaled columns. The scaler belongs to the model: it travels in the library's own
+ * file as an attribute. The library cannot slice such a model, so the best so far is kept as bytes.
  */
 #include "booster_i.h"
 
@@ -19,6 +22,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "alphaloop/model/linear.h"
+#include "alphaloop/model/scaler.h"
 #include "alphaloop/model/trees.h"
 #include "alphaloop/model/xgb.h"
 
@@ -26,9 +31,15 @@
 #define N_BINS_DEFAULT 256 /* the library's */
 #define ARRAY_TEXT_MAX 200
 
+#define FORMAT_UBJ  "{\"format\":\"ubj\"}"
+#define FORMAT_JSON "{\"format\":\"json\"}"
+
+#define SCALER_BYTES_MAX (40U * LINEAR_FEATURES_MAX)
+
 struct model {
     const struct xgb *xgb;
     void *booster;
+    struct scaler *scaler; /* of a linear one; NULL: rows are seen as they are */
 };
 
 enum al_err booster_error(const struct xgb *xgb, const char *what)
@@ -212,8 +223,10 @@ static enum al_err check_rows(const struct model_rows *rows, const char *which)
 struct fitting {
     const struct xgb *xgb;
     const struct model_fit *fit;
-    void *train, *validation; /* DMatrix, the first in bins */
+    struct scaler *scaler;    /* of the teachers; NULL when it is not linear */
+    void *train, *validation; /* DMatrix, the first in bins unless it is linear */
     void *booster;
+    struct buf best; /* a linear one's best round so far, saved */
     size_t n_rounds, patience;
     struct model_round round;
 };
@@ -258,24 +271,72 @@ static enum al_err set_params(const struct fitting *f, const struct booster_reci
     return err == AL_OK ? set_param(f, "seed", text) : err;
 }
 
+/* The rows on the teachers' scale. */
+static enum al_err scaled_matrix_create(const struct fitting *f,
+                                        const struct model_rows *rows,
+                                        void **out)
+{
+    struct model_rows scaled = *rows;
+    float *x;
+    enum al_err err = scaler_apply(f->scaler, rows->x, rows->n_rows, &x);
+    if (err != AL_OK)
+        return err;
+    scaled.x = x;
+    err = labelled_matrix_create(f->xgb, &scaled, out);
+    free(x);
+    return err;
+}
+
+static enum al_err plain_matrix_create(const struct fitting *f,
+                                       const struct model_rows *rows,
+                                       void **out)
+{
+    return f->scaler != NULL ? scaled_matrix_create(f, rows, out)
+                             : labelled_matrix_create(f->xgb, rows, out);
+}
+
+static enum al_err fitting_teachers(struct fitting *f, const struct booster_recipe *recipe)
+{
+    const struct model_fit *fit = f->fit;
+    if (!recipe->is_linear)
+        return teachers_create(
+            f->xgb, &fit->train,
+            (unsigned)param_value(recipe, fit->params, PARAM_BINS, N_BINS_DEFAULT), &f->train);
+    enum al_err err = scaler_fit(fit->train.x, fit->train.n_rows, fit->train.n_cols, &f->scaler);
+    return err == AL_OK ? plain_matrix_create(f, &fit->train, &f->train) : err;
+}
+
+/* The scaler goes where the weights go. */
+static enum al_err attach_scaler(const struct fitting *f)
+{
+    struct buf text = BUF_INIT(SCALER_BYTES_MAX);
+    enum al_err err = AL_OK;
+    scaler_write(f->scaler, &text);
+    if (!buf_ok(&text))
+        err = err_set(AL_ERANGE, "a scaler of %zu columns is too long", f->scaler->n_cols);
+    else if (f->xgb->XGBoosterSetAttr(f->booster, LINEAR_SCALER, buf_str(&text)) != 0)
+        err = booster_error(f->xgb, LINEAR_SCALER);
+    buf_deinit(&text);
+    return err;
+}
+
 static enum al_err fitting_begin(struct fitting *f, const struct booster_recipe *recipe)
 {
     const struct model_fit *fit = f->fit;
     enum al_err err = check_rows(&fit->train, "training");
     if (err == AL_OK)
-        err = teachers_create(
-            f->xgb, &fit->train,
-            (unsigned)param_value(recipe, fit->params, PARAM_BINS, N_BINS_DEFAULT), &f->train);
+        err = fitting_teachers(f, recipe);
     if (err == AL_OK && fit->validation.n_rows > 0) {
         assert(fit->validation.n_cols == fit->train.n_cols);
-        err = labelled_matrix_create(f->xgb, &fit->validation, &f->validation);
+        err = plain_matrix_create(f, &fit->validation, &f->validation);
     }
     if (err != AL_OK)
         return err;
     void *matrices[] = {f->train, f->validation};
     if (f->xgb->XGBoosterCreate(matrices, f->validation == NULL ? 1 : 2, &f->booster) != 0)
         return booster_error(f->xgb, "model");
-    return set_params(f, recipe);
+    err = set_params(f, recipe);
+    return err == AL_OK && f->scaler != NULL ? attach_scaler(f) : err;
 }
 
 static void fitting_end(struct fitting *f)
@@ -286,6 +347,8 @@ static void fitting_end(struct fitting *f)
         f->xgb->XGDMatrixFree(f->train);
     if (f->validation != NULL)
         f->xgb->XGDMatrixFree(f->validation);
+    free(f->scaler);
+    buf_deinit(&f->best);
 }
 
 enum al_err booster_margins(
@@ -344,6 +407,31 @@ static bool is_cancelled(const struct fitting *f)
     return f->fit->on_round != NULL && f->fit->on_round(f->fit->ctx, &f->round);
 }
 
+/* borrows until the library is asked again. */
+static enum al_err save_as(const struct xgb *xgb,
+                           void *booster,
+                           const char *config,
+                           struct slice *out)
+{
+    uint64_t n_bytes;
+    if (xgb->XGBoosterSaveModelToBuffer(booster, config, &n_bytes, &out->ptr) != 0)
+        return booster_error(xgb, "save");
+    out->len = (size_t)n_bytes;
+    return AL_OK;
+}
+
+/* What the library saves of a linear model now is its best so far. */
+static enum al_err keep_bytes(struct fitting *f)
+{
+    struct slice bytes;
+    enum al_err err = save_as(f->xgb, f->booster, FORMAT_UBJ, &bytes);
+    if (err != AL_OK)
+        return err;
+    buf_reset(&f->best);
+    buf_append(&f->best, bytes.ptr, bytes.len);
+    return buf_ok(&f->best) ? AL_OK : err_set(AL_ENOMEM, "a model");
+}
+
 static enum al_err run_rounds(struct fitting *f)
 {
     f->round = (struct model_round){.n_rounds_max = f->n_rounds, .loss = NAN, .best_loss = NAN};
@@ -351,6 +439,8 @@ static enum al_err run_rounds(struct fitting *f)
         if (f->xgb->XGBoosterUpdateOneIter(f->booster, (int)(round - 1), f->train) != 0)
             return booster_error(f->xgb, "round");
         enum al_err err = judge_round(f, round);
+        if (err == AL_OK && f->scaler != NULL && f->round.best_round == round)
+            err = keep_bytes(f);
         if (err != AL_OK)
             return err;
         if (is_cancelled(f))
@@ -377,6 +467,8 @@ enum al_err booster_adopt(const struct xgb *xgb, void *booster, struct model **o
 static enum al_err keep_best(struct fitting *f, struct model **out)
 {
     void *best = NULL;
+    if (f->scaler != NULL)
+        return booster_load(buf_slice(&f->best), out);
     if (f->xgb->XGBoosterSlice(f->booster, 0, (int)f->round.best_round, 1, &best) != 0)
         return booster_error(f->xgb, "slice");
     return booster_adopt(f->xgb, best, out);
@@ -386,7 +478,7 @@ enum al_err booster_fit(const struct booster_recipe *recipe,
                         const struct model_fit *fit,
                         struct model **out)
 {
-    struct fitting f = {.fit = fit};
+    struct fitting f = {.fit = fit, .best = BUF_INIT(MODEL_BYTES_MAX)};
     if (fit->train.n_rows == 0 || fit->train.n_cols == 0)
         return err_set(AL_EINVAL, "no rows to learn from");
     enum al_err err = xgb_load(&f.xgb);
@@ -426,29 +518,25 @@ enum al_err booster_predict(
         n_features != n_cols)
         return err_set(AL_EINVAL, "the model knows %llu features, the rows have %zu",
                        (unsigned long long)n_features, n_cols);
-    enum al_err err = booster_matrix(model->xgb, x, n_rows, n_cols, &matrix);
+    float *scaled = NULL;
+    enum al_err err =
+        model->scaler != NULL ? scaler_apply(model->scaler, x, n_rows, &scaled) : AL_OK;
+    if (err == AL_OK)
+        err = booster_matrix(model->xgb, scaled != NULL ? scaled : x, n_rows, n_cols, &matrix);
     if (err == AL_OK)
         err = booster_margins(model->xgb, model->booster, matrix, n_rows, &borrowed);
     if (err == AL_OK)
         memcpy(margins, borrowed, n_rows * sizeof *margins);
     if (matrix != NULL)
         model->xgb->XGDMatrixFree(matrix);
+    free(scaled);
     return err;
-}
-
-static enum al_err save_as(const struct model *model, const char *config, struct slice *out)
-{
-    uint64_t n_bytes;
-    if (model->xgb->XGBoosterSaveModelToBuffer(model->booster, config, &n_bytes, &out->ptr) != 0)
-        return booster_error(model->xgb, "save");
-    out->len = (size_t)n_bytes;
-    return AL_OK;
 }
 
 enum al_err booster_save(const struct model *model, struct buf *out)
 {
     struct slice bytes;
-    enum al_err err = save_as(model, "{\"format\":\"ubj\"}", &bytes);
+    enum al_err err = save_as(model->xgb, model->booster, FORMAT_UBJ, &bytes);
     if (err != AL_OK)
         return err;
     buf_append(out, bytes.ptr, bytes.len);
@@ -460,11 +548,13 @@ enum al_err booster_save(const struct model *model, struct buf *out)
 enum al_err booster_flatten(const struct model *model, struct buf *out)
 {
     struct slice json;
-    enum al_err err = save_as(model, "{\"format\":\"json\"}", &json);
-    return err == AL_OK ? trees_flatten(json, out) : err;
+    enum al_err err = save_as(model->xgb, model->booster, FORMAT_JSON, &json);
+    if (err != AL_OK)
+        return err;
+    return model->scaler != NULL ? linear_flatten(json, out) : trees_flatten(json, out);
 }
 
-/* One number of every column that splits: `out` is that member of the first column. The library names columns f0, f1 ... */
+/* One number of every column that splits, or has a weight: `out` is that member of the first column. The library names columns f0, f1 ... */
 static enum al_err add_scores(const struct model *model,
                               const char *type,
                               size_t n_cols,
@@ -496,6 +586,8 @@ enum al_err booster_importance(const struct model *model,
 {
     memset(out, 0, n_cols * sizeof *out);
     enum al_err err = add_scores(model, "weight", n_cols, &out->weight);
+    if (err == AL_OK && model->scaler != NULL)
+        return AL_OK; /* a linear one has weights alone */
     if (err == AL_OK)
         err = add_scores(model, "gain", n_cols, &out->gain);
     if (err == AL_OK)
@@ -503,29 +595,41 @@ enum al_err booster_importance(const struct model *model,
     return err;
 }
 
+/* The scaler of a linear model; none is found in one of trees. */
+static enum al_err detach_scaler(struct model *model)
+{
+    const char *text = NULL;
+    int found = 0;
+    uint64_t n_features = 0;
+    if (model->xgb->XGBoosterGetAttr(model->booster, LINEAR_SCALER, &text, &found) != 0 ||
+        model->xgb->XGBoosterGetNumFeature(model->booster, &n_features) != 0)
+        return booster_error(model->xgb, LINEAR_SCALER);
+    return found == 0 ? AL_OK : scaler_read(slice_of(text), (size_t)n_features, &model->scaler);
+}
+
 enum al_err booster_load(struct slice bytes, struct model **out)
 {
     const struct xgb *xgb;
     void *booster = NULL;
+    struct model *model = NULL;
     enum al_err err = xgb_load(&xgb);
     if (err != AL_OK)
         return err;
     if (xgb->XGBoosterCreate(NULL, 0, &booster) != 0)
         return booster_error(xgb, "model");
-    struct model *model = malloc(sizeof *model);
-    if (model == NULL)
-        err = err_set(AL_ENOMEM, "a model");
-    else if (xgb->XGBoosterLoadModelFromBuffer(booster, bytes.ptr, bytes.len) != 0 ||
-             xgb->XGBoosterSetParam(booster, "nthread", "1") != 0)
-        err = booster_error(xgb, "load");
-    if (err != AL_OK) {
-        free(model);
-        xgb->XGBoosterFree(booster);
+    err = booster_adopt(xgb, booster, &model);
+    if (err != AL_OK)
         return err;
-    }
-    *model = (struct model){.xgb = xgb, .booster = booster};
-    *out = model;
-    return AL_OK;
+    if (xgb->XGBoosterLoadModelFromBuffer(booster, bytes.ptr, bytes.len) != 0 ||
+        xgb->XGBoosterSetParam(booster, "nthread", "1") != 0)
+        err = booster_error(xgb, "load");
+    if (err == AL_OK)
+        err = detach_scaler(model);
+    if (err != AL_OK)
+        booster_destroy(model);
+    else
+        *out = model;
+    return err;
 }
 
 void booster_destroy(struct model *model)
@@ -533,5 +637,6 @@ void booster_destroy(struct model *model)
     if (model == NULL)
         return;
     model->xgb->XGBoosterFree(model->booster);
+    free(model->scaler);
     free(model);
 }

@@ -20,6 +20,7 @@ struct booster_recipe {
     const struct model_param_spec *params;
     size_t n_params;
     const struct booster_setting *settings; /* fixed ones, name NULL ends; tree_method is hist */
+    bool is_linear; /* booster is gblinear: it sees columns on one scale (scaler.h) */
 };
 
 enum al_err booster_fit(const struct booster_recipe *recipe,

@@ -6,12 +6,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "alphaloop/model/trees.h"
+#include "alphaloop/model/walker.h"
 #include "probe_i.h"
 
 struct scorer {
     struct manifest manifest;
-    struct trees *trees; /* NULL when the library serves */
+    struct walker *walker; /* NULL when the library serves */
     const struct model_kind *kind;
     struct model *model;     /* NULL while the walker serves */
     struct novelty *novelty; /* NULL: nothing is called novel */
@@ -21,11 +21,11 @@ struct scorer {
 /* ---- loading ---- */
 
 /* How many probe rows get other bits than the library gave. */
-static size_t probe_differences(const struct probe *probe, const struct trees *trees)
+static size_t probe_differences(const struct probe *probe, const struct walker *walker)
 {
     size_t n = 0;
     for (size_t i = 0; i < probe->n_rows; i++) {
-        float margin = trees_score(trees, probe->x + i * probe->n_cols);
+        float margin = walker_score(walker, probe->x + i * probe->n_cols);
         n += memcmp(&margin, &probe->margins[i], sizeof margin) != 0;
     }
     return n;
@@ -61,25 +61,25 @@ static enum al_err check_schema(const struct manifest *m, const struct sha256 *s
 /* The walker could not be used, for the reason in the note: the library serves. */
 static enum al_err fall_back(struct scorer *scorer, struct slice model)
 {
-    trees_destroy(scorer->trees);
-    scorer->trees = NULL;
+    walker_destroy(scorer->walker);
+    scorer->walker = NULL;
     return scorer->kind->load(model, &scorer->model);
 }
 
 static enum al_err load_walker(struct scorer *scorer, const struct model_files *files)
 {
     struct probe probe = {0};
-    if (trees_load(files->trees, &scorer->trees) != AL_OK) {
+    if (walker_load(files->trees, &scorer->walker) != AL_OK) {
         snprintf(scorer->note, sizeof scorer->note, "the library serves: %s", err_text());
         return fall_back(scorer, files->model);
     }
-    if (trees_n_features(scorer->trees) != scorer->manifest.n_features)
-        return err_set(AL_EVERIFY, "the trees know %zu features, the manifest %zu",
-                       trees_n_features(scorer->trees), scorer->manifest.n_features);
+    if (walker_n_features(scorer->walker) != scorer->manifest.n_features)
+        return err_set(AL_EVERIFY, "the flattened model knows %zu features, the manifest %zu",
+                       walker_n_features(scorer->walker), scorer->manifest.n_features);
     enum al_err err = probe_read(files->probe, scorer->manifest.n_features, &probe);
     if (err != AL_OK)
         return err;
-    size_t n_rows = probe.n_rows, n_different = probe_differences(&probe, scorer->trees);
+    size_t n_rows = probe.n_rows, n_different = probe_differences(&probe, scorer->walker);
     probe_deinit(&probe);
     if (n_different == 0)
         return AL_OK;
@@ -127,7 +127,7 @@ void scorer_destroy(struct scorer *scorer)
 {
     if (scorer == NULL)
         return;
-    trees_destroy(scorer->trees);
+    walker_destroy(scorer->walker);
     novelty_destroy(scorer->novelty);
     if (scorer->model != NULL)
         scorer->kind->destroy(scorer->model);
@@ -141,7 +141,7 @@ const struct manifest *scorer_manifest(const struct scorer *scorer)
 
 bool scorer_uses_walker(const struct scorer *scorer)
 {
-    return scorer->trees != NULL;
+    return scorer->walker != NULL;
 }
 
 const struct novelty *scorer_novelty(const struct scorer *scorer)
@@ -159,10 +159,10 @@ enum al_err scorer_margins(const struct scorer *scorer,
                            size_t n_rows,
                            float *margins)
 {
-    if (scorer->trees == NULL)
+    if (scorer->walker == NULL)
         return scorer->kind->predict(scorer->model, x, n_rows, scorer->manifest.n_features,
                                      margins);
-    trees_score_rows(scorer->trees, x, n_rows, margins);
+    walker_score_rows(scorer->walker, x, n_rows, margins);
     return AL_OK;
 }
 
@@ -182,8 +182,9 @@ bool scorer_contributions(const struct scorer *scorer,
                           double *contributions,
                           double *bias)
 {
-    if (scorer->trees == NULL || !trees_contributions(scorer->trees, oriented_row, contributions))
+    if (scorer->walker == NULL ||
+        !walker_contributions(scorer->walker, oriented_row, contributions))
         return false;
-    *bias = trees_bias(scorer->trees);
+    *bias = walker_bias(scorer->walker);
     return true;
 }

@@ -11,10 +11,12 @@
 
 static const char style[] =
     ":root{--back:#fff;--text:#1b1f24;--soft:#57606a;--grid:#d8dee4;--c0:#0a58ca;--c1:#b35900;"
-    "--c2:#1a7f37;--c3:#8250df;--c4:#6e7781;--good:#1a7f37;--bad:#cf222e;--panel:#f6f8fa}"
+    "--c2:#1a7f37;--c3:#8250df;--c4:#6e7781;--c5:#bf3989;--good:#1a7f37;--bad:#cf222e;--panel:#"
+    "f6f8fa}"
     "@media(prefers-color-scheme:dark){:root{--back:#0d1117;--text:#e6edf3;--soft:#9da7b3;--grid:#"
     "30363d;"
-    "--c0:#6cb6ff;--c1:#f0a35e;--c2:#57d17a;--c3:#c297ff;--c4:#8b949e;--good:#57d17a;--bad:#ff7b72;"
+    "--c0:#6cb6ff;--c1:#f0a35e;--c2:#57d17a;--c3:#c297ff;--c4:#8b949e;--c5:#ff80c8;--good:#57d17a;-"
+    "-bad:#ff7b72;"
     "--panel:#161b22}}"
     "*{box-sizing:border-box}body{margin:0 "
     "auto;padding:1rem;max-width:72rem;background:var(--back);"
@@ -37,7 +39,8 @@ static const char style[] =
     ".grid{stroke:var(--grid);stroke-width:1}.axis{stroke:var(--c4);stroke-width:1}"
     ".line{fill:none;stroke-width:2}.l0{stroke:var(--c0)}.l1{stroke:var(--c1);stroke-dasharray:6 3}"
     ".l2{stroke:var(--c2);stroke-dasharray:2 3}.l3{stroke:var(--c3);stroke-dasharray:8 3 2 3}"
-    ".l4{stroke:var(--c4);stroke-width:1}.bar{fill:var(--c0)}.bar0{stroke:var(--c0);stroke-width:2}"
+    ".l4{stroke:var(--c5);stroke-dasharray:12 4}.l5{stroke:var(--c4);stroke-width:1}"
+    ".bar{fill:var(--c0)}.bar0{stroke:var(--c0);stroke-width:2}"
     ".dot{fill:var(--c0)}.legend span{margin-right:1rem;white-space:nowrap}"
     ".legend svg.key{display:inline-block;width:1.5rem;vertical-align:middle}"
     "details{margin:.5rem 0}summary{cursor:pointer}";
@@ -361,6 +364,10 @@ static void write_probabilities(struct buf *out, const struct report *r)
         write_forecast(out, "Model that decided, on outcomes it had not seen", &r->served);
     write_returns(out, "Model that decided: forecast of the return, costs aside",
                   &r->served_returns);
+    if (r->linear.n > 0)
+        write_forecast(out, "Linear model taught beside each challenger, on the same outcomes",
+                       &r->linear);
+    write_returns(out, "Linear model: forecast of the return, costs aside", &r->linear_returns);
 }
 
 static void write_importance(struct buf *out, const struct report *r)

@@ -288,6 +288,7 @@ void report_write_json(const struct report *report, struct buf *out)
     write_policies(&w, report);
     write_forecast(&w, "newest_challenger", &report->challenger, &report->challenger_returns);
     write_forecast(&w, "served_model", &report->served, &report->served_returns);
+    write_forecast(&w, "linear_baseline", &report->linear, &report->linear_returns);
     write_trainings(&w, report);
     write_importance(&w, report);
     write_account(&w, &report->account);

@@ -140,6 +140,7 @@ void report_write_text(const struct report *report, struct buf *out)
     buf_printf(out, "probabilities out of sample:\n");
     write_forecast(out, "newest challenger", &report->challenger);
     write_forecast(out, "served model", &report->served);
+    write_forecast(out, "linear baseline", &report->linear);
     write_check(out, report);
     buf_printf(out, "%s\n", report->verdict);
 }

@@ -52,7 +52,7 @@ uint32_t strategy_word_count(const char *words)
 
 const char *strategy_model_kind_name(uint32_t kind)
 {
-    static const char *const names[] = {"xgboost", "random_forest"};
+    static const char *const names[] = {"xgboost", "random_forest", "linear"};
     assert(kind < COUNT_OF(names));
     return names[kind];
 }

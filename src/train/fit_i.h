@@ -56,7 +56,7 @@ struct model_rows train_part_rows(const struct train_part *part, size_t n_cols);
 struct fitted {
     const struct model_kind *kind;
     struct model *model;
-    struct trees *trees; /* NULL: the library predicts */
+    struct walker *walker; /* NULL: the library predicts */
 };
 MUST_CHECK enum al_err fitted_speed_up(struct fitted *fitted,
                                        const float *x,

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "alphaloop/model/trees.h"
+#include "alphaloop/model/walker.h"
 
 /* A row costs a visit of every node, some 15 ns each: three seconds at most. */
 #define ROWS_MAX   1000
@@ -23,7 +23,7 @@ struct column {
 static size_t rows_wanted(const struct training *t)
 {
     size_t n = t->holdout.test_end - t->holdout.test_begin;
-    size_t n_nodes = trees_n_nodes(t->final.trees);
+    size_t n_nodes = walker_n_steps(t->final.walker);
     size_t affordable = VISITS_MAX / n_nodes > ROWS_MIN ? VISITS_MAX / n_nodes : ROWS_MIN;
     if (n > ROWS_MAX)
         n = ROWS_MAX;
@@ -34,7 +34,7 @@ static size_t rows_wanted(const struct training *t)
 static size_t add_contributions(const struct training *t, struct column *columns)
 {
     size_t n_cols = t->table.set->n_columns, n_block = t->holdout.test_end - t->holdout.test_begin;
-    bool is_possible = t->final.trees != NULL && trees_has_contributions(t->final.trees);
+    bool is_possible = t->final.walker != NULL && walker_has_contributions(t->final.walker);
     size_t n = is_possible ? rows_wanted(t) : 0;
     for (size_t i = 0; i < n; i++) {
         float x[FEATURES_MAX];
@@ -42,7 +42,7 @@ static size_t add_contributions(const struct training *t, struct column *columns
         size_t at = t->holdout.test_begin + i * n_block / n;
         feature_orient(t->table.set, train_table_features(&t->table, at),
                        (enum side)train_table_row(&t->table, at)->action, x);
-        (void)trees_contributions(t->final.trees, x, contributions);
+        (void)walker_contributions(t->final.walker, x, contributions);
         for (size_t k = 0; k < n_cols; k++)
             columns[k].mean_abs += fabs(contributions[k]);
     }

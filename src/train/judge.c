@@ -316,7 +316,7 @@ static enum al_err ask_gate(struct training *t, const struct trial *trial, bool 
         .is_real_capital = !t->table.is_dry_run,
         .dsr = t->evaluation.dsr,
         .pbo = t->evaluation.pbo,
-        .walker_agrees = t->final.trees != NULL,
+        .walker_agrees = t->final.walker != NULL,
     };
     rng_seed(&rng, t->job->seed ^ UINT64_C(0x6a7465));
     return gate_judge(&rule, &evidence, &rng, &t->verdict);

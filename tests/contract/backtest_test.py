@@ -16,7 +16,7 @@ MAKER = os.path.join(BUILD, "tests", "helper", "synthetic_csv")
 DATA = os.environ.get("MARKET_DATA", "../shared/data/market")
 STRATEGY = {"decision": {"interval_seconds": 10}, "epsilon": 0.02, "limits": {"rate": 100000, "burst": 1000},
             "training": {"new_samples": 700}}
-NAMES = ["alphaloop", "warmup", "newest_challenger", "buy_and_hold", "always_flat"]
+NAMES = ["alphaloop", "warmup", "newest_challenger", "linear_baseline", "buy_and_hold", "always_flat"]
 
 
 def run(directory, *args, expect=0, **environment):
@@ -66,6 +66,30 @@ def test_the_return_is_forecast_better_than_by_no_change(edge):
     assert forecast["r2_out_of_sample"]["low"] > 0 and forecast["rank_ic"]["low"] > 0.05
     assert forecast["mase"]["value"] < forecast["mase_of_naive"]["value"] and forecast["mae_skill"]["low"] > 0
     assert forecast["rmse_ratio"]["value"] ** 2 == pytest.approx(1 - forecast["r2_out_of_sample"]["value"], rel=1e-9)
+
+
+def test_a_linear_model_stands_beside_every_challenger(edge):
+    """On the same decisions and rows; the made edge is a sum, so it finds it too."""
+    newest, linear = edge["policies"]["newest_challenger"], edge["policies"]["linear_baseline"]
+    assert linear["decisions"] == newest["decisions"] and linear["base_rate"] == newest["base_rate"]
+    assert linear["net_per_decision"]["low"] > 0
+    assert linear["net_per_decision"] != newest["net_per_decision"]
+    newest, linear = edge["newest_challenger"], edge["linear_baseline"]
+    for key in ("rows", "base_rate", "log_loss_of_base_rate"):
+        assert linear[key] == newest[key]
+    assert linear["brier_skill"]["low"] > 0 and linear["roc_auc"] > 0.55 and linear["roc_auc"] != newest["roc_auc"]
+
+
+def test_a_strategy_of_linear_models_is_its_own_baseline(room, edge):
+    assert edge
+    (room / "straight.json").write_text(json.dumps({**STRATEGY, "model": {"kind": "linear"}}))
+    run(room, "-q", "--check=1", "-s", "straight", "--json=straight.out", room / "made_btcusdt_edge.csv")
+    report = json.loads((room / "straight.out").read_text())
+    assert report["strategies"][0]["model_kind"] == "linear"
+    assert report["policies"]["newest_challenger"]["net_per_decision"]["low"] > 0
+    assert report["policies"]["linear_baseline"] == report["policies"]["newest_challenger"]
+    assert report["linear_baseline"] == report["newest_challenger"]
+    assert report["importance"]["rows"] > 0 and report["look_ahead_check"]["passed"]
 
 
 def test_models_decide_after_their_cut_only(edge):

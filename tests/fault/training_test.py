@@ -178,22 +178,23 @@ def test_live_outcomes_that_break_the_promise_retrain_also_after_a_restart(confi
         query(connection, "DELETE FROM samples WHERE model_version IS NOT NULL")
 
 
-def test_a_random_forest_is_trained_activated_and_serves(config, tmp_path):
-    forest = load.strategy_folder(tmp_path, features=learnable.FEATURES, training={"window_days": 3650},
-                                  model={"kind": "random_forest", "parameters": {"num_parallel_tree": 60}})
-    with harness.Worker(**{**config, "STRATEGY_CONFIG_DIR": forest}) as worker, load.Tap() as tap:
+@pytest.mark.parametrize("kind,parameters", [("random_forest", {"num_parallel_tree": 60}), ("linear", {"eta": 0.3})])
+def test_another_kind_is_trained_activated_and_serves(config, tmp_path, kind, parameters):
+    folder = load.strategy_folder(tmp_path, features=learnable.FEATURES, training={"window_days": 3650},
+                                  model={"kind": kind, "parameters": parameters})
+    with harness.Worker(**{**config, "STRATEGY_CONFIG_DIR": folder}) as worker, load.Tap() as tap:
         worker.await_ready()
         before = learnable.active_version(worker)
         ended = learnable.train(worker)
         assert ended["outcome"] in ("activated", "rejected"), ended
         version = ended["version"]
-        assert worker.get(f"/api/v1/models/{version}").json()["model_type"] == "random_forest"
+        assert worker.get(f"/api/v1/models/{version}").json()["model_type"] == kind
         types = worker.get("/api/v1/monitoring/models/performance").json()["models_by_type"]
-        assert types["random_forest"] == 1 and types["xgboost"] >= 1
+        assert types[kind] == 1 and types["xgboost"] >= 1
         if learnable.active_version(worker) != version:
             assert worker.post(f"/api/v1/models/{version}/activate", {"strategy_id": "often"}).code == 200
         with load.simulation(learnable.SPEED):
-            eventually(lambda: [s for s in tap.signals if s["model_version"] == version], "a signal of the forest", 60)
+            eventually(lambda: [s for s in tap.signals if s["model_version"] == version], f"a signal of the {kind} model", 60)
         assert worker.post(f"/api/v1/models/{before}/activate", {"strategy_id": "often"}).code == 200
         assert worker.stop() == 0
 

@@ -74,14 +74,16 @@ struct model; /* a fitted model */
 
 /* What the library says of one column. All 0 when no split uses it. */
 struct model_importance {
-    float weight; /* splits on it */
-    float gain;   /* mean gain in loss of a split */
-    float cover;  /* mean sum of Hessians of a split */
+    float
+        weight; /* splits on it; of a linear kind its weight, for a step of one standard deviation */
+    float gain;  /* mean gain in loss of a split */
+    float cover; /* mean sum of Hessians of a split */
 };
 
 struct model_kind {
     const char *name;
     const char *summary;
+    bool is_linear; /* a weighted sum of columns: nothing of interactions, nothing of chance */
     const struct model_param_spec *params;
     size_t n_params;
     const struct model_param_range *ranges; /* of the parameters worth searching */
@@ -98,7 +100,7 @@ struct model_kind {
                            float *margins);                          /* log-odds, out [n_rows] */
     enum al_err (*save)(const struct model *model, struct buf *out); /* the library's own format */
     enum al_err (*load)(struct slice bytes, struct model **out);
-    enum al_err (*flatten)(const struct model *model, struct buf *out); /* trees.h format */
+    enum al_err (*flatten)(const struct model *model, struct buf *out); /* walker.h format */
     enum al_err (*importance)(const struct model *model,
                               size_t n_cols,
                               struct model_importance *out); /* out [n_cols] */

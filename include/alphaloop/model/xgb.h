@@ -28,6 +28,8 @@
     XGB(int, XGBoosterCreate, (void *const *, uint64_t, void **))                                  \
     XGB(int, XGBoosterFree, (void *))                                                              \
     XGB(int, XGBoosterSetParam, (void *, const char *, const char *))                              \
+    XGB(int, XGBoosterSetAttr, (void *, const char *, const char *))                               \
+    XGB(int, XGBoosterGetAttr, (void *, const char *, const char **, int *))                       \
     XGB(int, XGBoosterUpdateOneIter, (void *, int, void *))                                        \
     XGB(int, XGBoosterSlice, (void *, int, int, int, void **))                                     \
     XGB(int, XGBoosterBoostedRounds, (void *, int *))                                              \

@@ -98,8 +98,8 @@ struct report {
     int64_t times_ns[REPORT_POINTS];
     bool has_edge;
     char verdict[REPORT_TEXT_MAX]; /* in words */
-    struct forecast_measures challenger, served;
-    struct return_measures challenger_returns, served_returns;
+    struct forecast_measures challenger, served, linear;
+    struct return_measures challenger_returns, served_returns, linear_returns;
     size_t n_trainings;
     struct report_training *trainings; /* owns */
     size_t n_importance;

@@ -28,7 +28,7 @@ enum {
 enum decision_trigger { DECISION_TRIGGER_INTERVAL, DECISION_TRIGGER_CANDLE, DECISION_TRIGGER_TICK };
 enum rollout_policy { ROLLOUT_POLICY_DIRECT, ROLLOUT_POLICY_STAGED };
 enum abstain_by { ABSTAIN_BY_VALUE, ABSTAIN_BY_OUTCOME };
-enum strategy_model_kind { STRATEGY_XGBOOST, STRATEGY_RANDOM_FOREST };
+enum strategy_model_kind { STRATEGY_XGBOOST, STRATEGY_RANDOM_FOREST, STRATEGY_LINEAR };
 
 /* About 20 kB: keep it on the heap. */
 struct strategy_config {
@@ -100,7 +100,7 @@ struct strategy_config {
 };
 
 const char *strategy_search_name(uint32_t method);   /* "tpe", "random" */
-const char *strategy_model_kind_name(uint32_t kind); /* "xgboost", "random_forest" */
+const char *strategy_model_kind_name(uint32_t kind); /* "xgboost", "random_forest", "linear" */
 const char *decision_trigger_name(uint32_t trigger); /* "interval", "candle", "tick" */
 
 /* Read one strategy.

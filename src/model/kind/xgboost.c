@@ -38,7 +38,8 @@ static const struct booster_setting settings[] = {
     {NULL, NULL},
 };
 
-static const struct booster_recipe recipe = {params, COUNT_OF(params), settings};
+static const struct booster_recipe recipe = {
+    .params = params, .n_params = COUNT_OF(params), .settings = settings};
 
 static enum al_err fit_boosted(const struct model_fit *fit, struct model **out)
 {
