@@ -103,6 +103,7 @@ struct loaded {
     struct rows held;       /* struct order_outcome */
     struct rows samples;    /* struct samples_count */
     struct rows schedule;   /* struct training_schedule_row */
+    struct rows starts;     /* struct training_start */
     struct rows outcomes;   /* struct samples_outcome */
     struct rows intervals;  /* struct samples_interval */
     struct rows runs;       /* struct loaded_run */
@@ -209,6 +210,11 @@ static enum al_err read_samples(struct recovery *r, const struct pg_result *resu
 static enum al_err read_schedule(struct recovery *r, const struct pg_result *result, size_t row)
 {
     return training_schedule_read(result, row, rows_add(&r->loaded.schedule));
+}
+
+static enum al_err read_start(struct recovery *r, const struct pg_result *result, size_t row)
+{
+    return training_runs_read_start(result, row, rows_add(&r->loaded.starts));
 }
 
 static enum al_err read_run(struct recovery *r, const struct pg_result *result, size_t row)
@@ -377,6 +383,11 @@ static void ask_schedule(struct recovery *r, struct pg_batch *batch)
     training_schedule_load(batch);
 }
 
+static void ask_starts(struct recovery *r, struct pg_batch *batch)
+{
+    training_runs_load_starts(batch, r->wall_ns - NS_PER_DAY, TRIGGER_STARTS_MAX);
+}
+
 static void ask_runs(struct recovery *r, struct pg_batch *batch)
 {
     (void)r;
@@ -458,6 +469,7 @@ static const struct load loads[] = {
     {ask_outcomes, read_outcome},
     {ask_intervals, read_interval},
     {ask_runs, read_run},
+    {ask_starts, read_start},
     {ask_candles, read_candle},
     {ask_models, read_model},
     {ask_versions, read_version},
@@ -600,7 +612,8 @@ static void loaded_deinit(struct loaded *loaded)
         &loaded->costs,    &loaded->positions, &loaded->held,       &loaded->samples,
         &loaded->schedule, &loaded->outcomes,  &loaded->runs,       &loaded->candles,
         &loaded->models,   &loaded->versions,  &loaded->standing,   &loaded->rollbacks,
-        &loaded->scores,   &loaded->blocks,    &loaded->intervals,  &loaded->drifting};
+        &loaded->scores,   &loaded->blocks,    &loaded->intervals,  &loaded->drifting,
+        &loaded->starts};
     for (size_t i = 0; i < COUNT_OF(all); i++) {
         free(all[i]->items);
         all[i]->items = NULL;
@@ -693,6 +706,10 @@ static void apply_training(struct recovery *r)
             training.last_training_ns = row->last_training_ns;
             training.next_training_ns = row->next_training_ns;
             training.n_samples_needed = row->n_samples_needed;
+        }
+        FOR_EACH (struct training_start, start, r->loaded.starts) {
+            if (strategy_id_eq(&start->strategy_id, id) && training.n_starts < TRIGGER_STARTS_MAX)
+                training.starts_ns[training.n_starts++] = start->started_at_ns;
         }
         journal_add_training(r->worker->journal, id, &training, r->now_ns);
         pipeline_restore_training(r->worker->pipeline, id, &training, r->now_ns);
@@ -937,6 +954,7 @@ static void rows_init(struct loaded *loaded)
     loaded->held.item_size = sizeof(struct order_outcome);
     loaded->samples.item_size = sizeof(struct samples_count);
     loaded->schedule.item_size = sizeof(struct training_schedule_row);
+    loaded->starts.item_size = sizeof(struct training_start);
     loaded->outcomes.item_size = sizeof(struct samples_outcome);
     loaded->intervals.item_size = sizeof(struct samples_interval);
     loaded->runs.item_size = sizeof(struct loaded_run);

@@ -487,6 +487,7 @@ bool learn_open(struct pipeline *pipeline, const struct decision *decision)
 
 static void train_due(struct desk *desk, int64_t now_ns, struct effects *effects)
 {
+    desk->trigger.expires_ns = desk->shadows.has_market ? desk_expires_ns(desk) : TIMESTAMP_NONE;
     const char *trigger = trigger_due(&desk->trigger, now_ns);
     if (trigger == NULL)
         return;
@@ -600,6 +601,8 @@ void pipeline_restore_training(struct pipeline *pipeline,
     desk->trigger.n_since = training->n_samples_since_training;
     if (training->n_samples_needed > 0)
         desk->trigger.n_needed = training->n_samples_needed;
+    for (uint64_t i = 0; i < training->n_starts; i++)
+        trigger_restore_start(&desk->trigger, training->starts_ns[i]);
     trigger_restore(&desk->trigger, training->last_training_ns, training->next_training_ns, now_ns);
 }
 

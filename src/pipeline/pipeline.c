@@ -6,12 +6,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "alphaloop/base/hash.h"
 #include "alphaloop/base/timestamp.h"
 #include "alphaloop/observe/metric.h"
 
 #include "pipeline_i.h"
 
 #define OPEN_ORDERS_MAX     20000
+#define EXPIRY_LEAD         0.1 /* of a model's life: before its end a younger one is wanted */
 #define PATH_BARS_MIN       4096
 #define PATH_BARS_A_HORIZON 60
 #define PATH_BAR_MIN_NS     (100 * NS_PER_MS)
@@ -69,6 +71,15 @@ static struct exit_rules exits_of(const struct strategy_config *config)
     };
 }
 
+static uint64_t jitter_seed_of(const struct strategy_id *strategy_id)
+{
+    struct sha256 hash;
+    uint64_t seed;
+    sha256_of(strategy_id->text, strlen(strategy_id->text), &hash);
+    memcpy(&seed, hash.bytes, sizeof(seed));
+    return seed;
+}
+
 static struct trigger_rule trigger_rule_of(const struct strategy_config *config,
                                            const struct settings *settings)
 {
@@ -79,6 +90,10 @@ static struct trigger_rule trigger_rule_of(const struct strategy_config *config,
         .window = settings->retrain_degradation_window,
         .skill_min = settings->retrain_degradation_skill,
         .min_interval_ns = (int64_t)settings->retrain_min_interval_seconds * NS_PER_S,
+        .max_per_day = settings->retrain_max_per_day,
+        .jitter_ns = (int64_t)settings->retrain_jitter_seconds * NS_PER_S,
+        .jitter_seed = jitter_seed_of(&config->strategy_id),
+        .expiry_lead_ns = (int64_t)(config->rollout.expiry_days * (double)NS_PER_DAY * EXPIRY_LEAD),
     };
 }
 

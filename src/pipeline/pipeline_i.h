@@ -171,6 +171,8 @@ void protect_on_order(struct market_desk *market, const struct order_state *stat
 void neighbours_order_ended(struct pipeline *pipeline, const struct order_id *order_id);
 
 /* Another version serves; the one before it stays as its guard, or goes. NULL: warm-up. */
+/* When the serving model is too old; TIMESTAMP_NONE: never. */
+int64_t desk_expires_ns(const struct desk *desk);
 void desk_activate(struct desk *desk, struct scorer *scorer, bool keeps_guard, int64_t now_ns);
 
 /* One more signal of the strategy. */

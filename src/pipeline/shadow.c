@@ -308,6 +308,14 @@ static bool is_expired(const struct desk *desk, const struct scorer *scorer, int
            now_ns - scorer_manifest(scorer)->data.cut_ns > (int64_t)(days * (double)NS_PER_DAY);
 }
 
+int64_t desk_expires_ns(const struct desk *desk)
+{
+    double days = desk->config->rollout.expiry_days;
+    if (desk->scorer == NULL || !desk->shadows.is_watched || !(days > 0))
+        return TIMESTAMP_NONE;
+    return scorer_manifest(desk->scorer)->data.cut_ns + (int64_t)(days * (double)NS_PER_DAY);
+}
+
 static bool is_weak(const struct desk *desk, int64_t now_ns)
 {
     return desk->shadows.is_drifting || is_expired(desk, desk->scorer, now_ns);
@@ -566,10 +574,9 @@ void pipeline_rollout_view(const struct pipeline *pipeline,
                            struct rollout_view *out)
 {
     const struct desk *desk = &pipeline->desks[index];
-    double days = desk->config->rollout.expiry_days;
     *out = (struct rollout_view){.strategy_id = desk->config->strategy_id,
                                  .is_watched = desk->shadows.is_watched,
-                                 .expires_ns = TIMESTAMP_NONE,
+                                 .expires_ns = desk_expires_ns(desk),
                                  .cooling_until_ns = TIMESTAMP_NONE,
                                  .block_ns = block_ns(desk)};
     if (is_cooling(desk, now_ns))
@@ -578,9 +585,6 @@ void pipeline_rollout_view(const struct pipeline *pipeline,
         return;
     out->active = *version_of(desk->scorer);
     out->is_weak = is_weak(desk, now_ns);
-    if (days > 0 && desk->shadows.is_watched)
-        out->expires_ns =
-            scorer_manifest(desk->scorer)->data.cut_ns + (int64_t)(days * (double)NS_PER_DAY);
     for (size_t i = 0; i < SHADOWS_MAX; i++) {
         const struct shadow *shadow = &desk->shadows.items[i];
         if (shadow->scorer == NULL)

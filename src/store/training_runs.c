@@ -48,6 +48,13 @@ static const struct pg_statement load_drifting_statement = {
     " ORDER BY m.strategy_id",
 };
 
+static const struct pg_statement load_starts_statement = {
+    "training_runs_load_starts",
+    "SELECT strategy_id, started_at FROM (SELECT strategy_id, started_at, row_number() OVER"
+    " (PARTITION BY strategy_id ORDER BY started_at DESC) AS place FROM training_runs"
+    " WHERE started_at > $1) AS newest WHERE place <= $2 ORDER BY started_at",
+};
+
 static const struct pg_statement cancel_statement = {
     "training_runs_cancel_running",
     "UPDATE training_runs SET state = 'cancelled', finished_at = $1, detail = 'the program ended "
@@ -98,6 +105,23 @@ void training_runs_list(struct pg_batch *batch, const struct strategy_id *strate
 void training_runs_load_last(struct pg_batch *batch)
 {
     pg_batch_statement(batch, &load_last_statement);
+}
+
+void training_runs_load_starts(struct pg_batch *batch, int64_t after_ns, size_t limit)
+{
+    pg_batch_statement(batch, &load_starts_statement);
+    pg_put_time(batch, after_ns);
+    store_put_limit(batch, limit);
+}
+
+enum al_err training_runs_read_start(const struct pg_result *result,
+                                     size_t index,
+                                     struct training_start *out)
+{
+    struct row row = row_at(result, index);
+    ROW_CHARS(&row, out->strategy_id.text);
+    out->started_at_ns = row_time(&row);
+    return row.err;
 }
 
 void training_runs_cancel_running(struct pg_batch *batch, int64_t now_ns)

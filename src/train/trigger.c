@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "alphaloop/base/rng.h"
+
 #define TRIGGER(name, summary) extern const struct trigger trigger_##name;
 #include "alphaloop/tbl/triggers.def"
 #undef TRIGGER
@@ -33,8 +35,11 @@ const struct trigger *trigger_at(size_t index)
 enum al_err trigger_init(struct trigger_state *state, const struct trigger_rule *rule)
 {
     assert(rule->window >= OUTCOMES_MIN && rule->window <= TRIGGER_WINDOW_MAX);
-    *state = (struct trigger_state){
-        .rule = *rule, .last_training_ns = TIMESTAMP_NONE, .next_scheduled_ns = TIMESTAMP_NONE};
+    assert(rule->max_per_day <= TRIGGER_STARTS_MAX);
+    *state = (struct trigger_state){.rule = *rule,
+                                    .last_training_ns = TIMESTAMP_NONE,
+                                    .next_scheduled_ns = TIMESTAMP_NONE,
+                                    .expires_ns = TIMESTAMP_NONE};
     state->outcomes = calloc(TRIGGER_WINDOW_MAX, sizeof(struct live_outcome));
     return state->outcomes == NULL ? err_set(AL_ENOMEM, "live outcomes") : AL_OK;
 }
@@ -43,6 +48,40 @@ void trigger_deinit(struct trigger_state *state)
 {
     free(state->outcomes);
     state->outcomes = NULL;
+}
+
+/* ---- the schedule ---- */
+
+static int64_t jittered(const struct trigger_rule *rule, int64_t time_ns)
+{
+    struct rng rng;
+    int64_t gap_ns = cron_next_after(&rule->schedule, time_ns) - time_ns;
+    int64_t most_ns = gap_ns / 10 < rule->jitter_ns ? gap_ns / 10 : rule->jitter_ns;
+    rng_seed(&rng, rule->jitter_seed ^ (uint64_t)time_ns);
+    return time_ns + (int64_t)((double)most_ns * rng_uniform(&rng));
+}
+
+/* The first jittered time after now_ns, be its own time before that. */
+static int64_t next_after(const struct trigger_rule *rule, int64_t now_ns)
+{
+    int64_t time_ns = cron_next_after(&rule->schedule, now_ns - rule->jitter_ns);
+    while (jittered(rule, time_ns) <= now_ns)
+        time_ns = cron_next_after(&rule->schedule, time_ns);
+    return jittered(rule, time_ns);
+}
+
+void trigger_restore_start(struct trigger_state *state, int64_t started_ns)
+{
+    state->starts_ns[state->n_starts++ % TRIGGER_STARTS_MAX] = started_ns;
+}
+
+static bool is_enough_for_a_day(const struct trigger_state *state, int64_t now_ns)
+{
+    uint32_t n_max = state->rule.max_per_day;
+    if (n_max == 0 || state->n_starts < n_max)
+        return false;
+    int64_t since_ns = now_ns - state->starts_ns[(state->n_starts - n_max) % TRIGGER_STARTS_MAX];
+    return since_ns >= 0 && since_ns < NS_PER_DAY; /* below 0: of another clock */
 }
 
 void trigger_restore(struct trigger_state *state,
@@ -54,8 +93,7 @@ void trigger_restore(struct trigger_state *state,
     if (!state->rule.has_schedule)
         return;
     bool missed = next_scheduled_ns != TIMESTAMP_NONE && next_scheduled_ns <= now_ns;
-    state->next_scheduled_ns =
-        missed ? next_scheduled_ns : cron_next_after(&state->rule.schedule, now_ns);
+    state->next_scheduled_ns = missed ? next_scheduled_ns : next_after(&state->rule, now_ns);
 }
 
 void trigger_change(struct trigger_state *state, const struct trigger_rule *rule, int64_t now_ns)
@@ -66,15 +104,15 @@ void trigger_change(struct trigger_state *state, const struct trigger_rule *rule
         memcmp(&rule->schedule, &state->rule.schedule, sizeof(rule->schedule)) == 0;
     state->rule = *rule;
     if (!same_schedule)
-        state->next_scheduled_ns =
-            rule->has_schedule ? cron_next_after(&rule->schedule, now_ns) : TIMESTAMP_NONE;
+        state->next_scheduled_ns = rule->has_schedule ? next_after(rule, now_ns) : TIMESTAMP_NONE;
 }
 
 const char *trigger_due(struct trigger_state *state, int64_t now_ns)
 {
     bool too_soon = state->last_training_ns != TIMESTAMP_NONE &&
                     now_ns - state->last_training_ns < state->rule.min_interval_ns;
-    if (too_soon || (state->is_running && (state->is_superseded || state->is_left_alone)))
+    if (too_soon || is_enough_for_a_day(state, now_ns) ||
+        (state->is_running && (state->is_superseded || state->is_left_alone)))
         return NULL;
     for (size_t i = 0; i < COUNT_OF(table); i++) {
         if ((state->is_running && !table[i]->supersedes) || !table[i]->is_due(state, now_ns))
@@ -91,9 +129,10 @@ void trigger_on_start(struct trigger_state *state, int64_t now_ns)
     state->is_left_alone = state->is_superseded;
     state->is_superseded = false;
     state->last_training_ns = now_ns;
+    trigger_restore_start(state, now_ns);
     state->degraded_told = trigger_degradation.is_due(state, now_ns);
     if (state->rule.has_schedule)
-        state->next_scheduled_ns = cron_next_after(&state->rule.schedule, now_ns);
+        state->next_scheduled_ns = next_after(&state->rule, now_ns);
 }
 
 static void forget_outcomes(struct trigger_state *state)

@@ -1984,6 +1984,51 @@ static void keep_runs(void *ctx, size_t index, const struct pg_result *result)
     }
 }
 
+struct starts {
+    size_t n;
+    struct training_start items[8];
+};
+
+static void collect_starts(void *ctx, size_t index, const struct pg_result *result)
+{
+    struct starts *got = ctx;
+    (void)index;
+    got->n = pg_result_n_rows(result);
+    assert_true(got->n <= COUNT_OF(got->items));
+    for (size_t i = 0; i < got->n; i++)
+        check_ok(training_runs_read_start(result, i, &got->items[i]));
+}
+
+/* The newest of each, oldest first, and none as old as the time asked for. */
+static void test_training_starts_of_a_day(void **state)
+{
+    static const char *const strategies[] = {"a", "b", "a", "a", "b"};
+    struct starts got;
+    (void)state;
+    for (int i = 0; i < 5; i++) {
+        struct training_run_row row = {.id = any_uuid(),
+                                       .trigger = "schedule",
+                                       .started_at_ns = NOON + i * NS_PER_H,
+                                       .finished_at_ns = TIMESTAMP_NONE,
+                                       .n_effective = (double)NAN};
+        strcpy(row.strategy_id.text, strategies[i]);
+        training_runs_insert(batch, &row);
+    }
+    run(NULL, NULL);
+    training_runs_load_starts(batch, NOON + NS_PER_H, 2);
+    run(collect_starts, &got);
+    check_i64((int64_t)got.n, 3);
+    for (int i = 0; i < 3; i++) {
+        check_str(got.items[i].strategy_id.text, strategies[i + 2]);
+        check_i64(got.items[i].started_at_ns, NOON + (i + 2) * NS_PER_H);
+    }
+    training_runs_load_starts(batch, NOON, 1);
+    run(collect_starts, &got);
+    check_i64((int64_t)got.n, 2);
+    check_i64(got.items[0].started_at_ns, NOON + 3 * NS_PER_H);
+    check_i64(got.items[1].started_at_ns, NOON + 4 * NS_PER_H);
+}
+
 static void test_training_runs_begin_and_end(void **state)
 {
     struct training_run_row row = {.id = any_uuid(),
@@ -2284,6 +2329,7 @@ int main(void)
         TEST(test_quality_metrics_become_series),
         TEST(test_a_classification_metric_outside_0_to_1_is_refused),
         TEST(test_performance_counts_own_settled_decisions),
+        TEST(test_training_starts_of_a_day),
         TEST(test_training_runs_begin_and_end),
         TEST(test_trials_of_a_run_come_back_in_order),
         TEST(test_the_training_schedule_is_kept_exactly),

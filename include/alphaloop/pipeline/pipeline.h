@@ -19,6 +19,7 @@
 #include "alphaloop/pipeline/rollout.h"
 #include "alphaloop/settings/settings.h"
 #include "alphaloop/settings/strategy_config.h"
+#include "alphaloop/train/trigger.h"
 
 #define EFFECTS_PER_CALL 512
 #define STRATEGIES_MAX   32
@@ -111,6 +112,8 @@ void pipeline_restore_order(struct pipeline *pipeline,
 struct restored_training {
     int64_t last_training_ns, next_training_ns; /* TIMESTAMP_NONE when none */
     uint64_t n_samples, n_samples_since_training, n_samples_needed;
+    uint64_t n_starts;
+    int64_t starts_ns[TRIGGER_STARTS_MAX]; /* of the newest trainings, oldest first */
 };
 void pipeline_restore_training(struct pipeline *pipeline,
                                const struct strategy_id *strategy_id,

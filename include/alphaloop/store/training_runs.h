@@ -37,6 +37,15 @@ void training_runs_list(struct pg_batch *batch,
                         size_t limit);
 /* The newest that ended, of every strategy. */
 void training_runs_load_last(struct pg_batch *batch);
+/* Start-up: when those began that did after a time, the newest `limit` of every strategy, oldest first. */
+struct training_start {
+    struct strategy_id strategy_id;
+    int64_t started_at_ns;
+};
+void training_runs_load_starts(struct pg_batch *batch, int64_t after_ns, size_t limit);
+MUST_CHECK enum al_err training_runs_read_start(const struct pg_result *result,
+                                                size_t row,
+                                                struct training_start *out);
 /* Start-up: what a program that is gone left running becomes cancelled. Changed rows: pg_result_n_affected(). */
 void training_runs_cancel_running(struct pg_batch *batch, int64_t now_ns);
 /* Slices borrow from the result. */

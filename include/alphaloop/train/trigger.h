@@ -12,6 +12,10 @@
  * one piece of news, not sixty. So an outcome weighs what it adds, w = the time since the decision before it as a share of
  * the horizon, at most 1; it depends on no outcome.
  *
+ * A schedule is jittered: the time that comes is that of the clock plus a share of jitter_ns (of a tenth of the way to the time
+ * after it, if that is less) which depends on seed and time alone, so that workers do not all train at the full hour. At most
+ * max_per_day trainings nobody asked for by hand begin while so many began within the last 24 hours, whoever asked for them.
+ *
  * One training runs at a time. A schedule or an alarm that falls due meanwhile supersedes it: the app cancels the run and
  * starts again with newer data. More new samples do not, for they always come while a run goes on; they count for the next.
  * A run that superseded another one is left alone, else a schedule faster than a training would never let one end.
@@ -28,6 +32,7 @@
 #include "alphaloop/settings/cron.h"
 
 #define TRIGGER_WINDOW_MAX 10000
+#define TRIGGER_STARTS_MAX 48
 
 struct trigger_rule {
     bool has_schedule;
@@ -36,6 +41,10 @@ struct trigger_rule {
     uint32_t window;         /* independent outcomes; 30..TRIGGER_WINDOW_MAX */
     double skill_min;        /* Brier skill below which the model is called degraded */
     int64_t min_interval_ns; /* between two trainings nobody asked for by hand */
+    uint32_t max_per_day;    /* of them; TRIGGER_STARTS_MAX at most; 0: any number */
+    int64_t jitter_ns;       /* most of it; 0: none */
+    uint64_t jitter_seed;
+    int64_t expiry_lead_ns; /* before the model expires, when a younger one is wanted */
 };
 
 struct live_outcome {
@@ -45,8 +54,11 @@ struct live_outcome {
 
 struct trigger_state {
     struct trigger_rule rule;
-    int64_t last_training_ns;  /* TIMESTAMP_NONE: never */
-    int64_t next_scheduled_ns; /* TIMESTAMP_NONE: no schedule */
+    int64_t last_training_ns;              /* TIMESTAMP_NONE: never */
+    int64_t next_scheduled_ns;             /* TIMESTAMP_NONE: no schedule */
+    int64_t starts_ns[TRIGGER_STARTS_MAX]; /* ring of the newest */
+    uint64_t n_starts;                     /* ever told */
+    int64_t expires_ns;                    /* when the serving model does; TIMESTAMP_NONE: never */
     uint64_t n_since,
         n_needed; /* own outcomes since the last training; for the next; n_needed 0: off */
     bool is_running;
@@ -74,10 +86,14 @@ void trigger_restore(struct trigger_state *state,
                      int64_t next_scheduled_ns,
                      int64_t now_ns);
 
+/* A training that began before the program did; oldest first. */
+void trigger_restore_start(struct trigger_state *state, int64_t started_ns);
+
 /* Another rule from now on. Another schedule counts from now_ns; outcomes and the time of the last training stay. */
 void trigger_change(struct trigger_state *state, const struct trigger_rule *rule, int64_t now_ns);
 
-/* Name of the first trigger that is due, or NULL. None within min_interval_ns of the last start or end; while a training runs
+/* Name of the first trigger that is due, or NULL. None within min_interval_ns of the last start or end, nor
+ * beyond max_per_day; while a training runs
  * only one that supersedes it, once. */
 const char *trigger_due(struct trigger_state *state, int64_t now_ns);
 void trigger_on_start(struct trigger_state *state, int64_t now_ns);

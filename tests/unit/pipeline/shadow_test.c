@@ -36,7 +36,7 @@ static struct world {
     int64_t now_ns;
     double mid, drift;
     struct rollout_step steps[64];
-    size_t n_steps, n_scores, n_signals, n_by_canary;
+    size_t n_steps, n_scores, n_signals, n_by_canary, n_expiry;
     double canary_propensity;
     struct shadow_scores scores;
     struct model_version_id canary;
@@ -159,12 +159,24 @@ static void on_decision(const struct decision *decision)
         w.canary_propensity = decision->propensity;
 }
 
+static void on_training(const char *trigger)
+{
+    const struct strategy_id *id = &w.strategy->strategy_id;
+    if (strcmp(trigger, "expiry") != 0)
+        return;
+    w.n_expiry++;
+    learn_on_training_start(w.pipeline, id, w.now_ns);
+    learn_on_training_end(w.pipeline, id, false, 0, w.now_ns);
+}
+
 static void perform(void)
 {
     struct effect effect;
     while (effects_take(&w.effects, &effect)) {
         if (effect.kind == EFFECT_store_decision)
             on_decision(effect.decision);
+        if (effect.kind == EFFECT_start_training)
+            on_training(effect.training.trigger);
         if (effect.kind == EFFECT_store_scores) {
             w.scores = *effect.scores;
             w.n_scores++;
@@ -386,6 +398,28 @@ static void test_expiry_falls_back_to_the_guard_then_to_warm_up(void **state)
     check_str(view().active.text, "");
 }
 
+/* Ten days are its life, so the last one is its tenth: a younger model is wanted then, and again a quarter of it later. */
+static void test_a_model_near_its_end_asks_for_a_training(void **state)
+{
+    (void)state;
+    const struct strategy_id *id = &w.strategy->strategy_id;
+    int64_t cut_ns = START_NS - 9 * NS_PER_DAY + NS_PER_H;
+    learn_activate(w.pipeline, id, model("v1", ABSTAINS, cut_ns), w.now_ns);
+    play(NS_PER_H / 2);
+    learn_watch(w.pipeline, id);
+    play(NS_PER_H / 2 - NS_PER_MIN);
+    check_i64((int64_t)w.n_expiry, 0);
+    play(2 * NS_PER_MIN);
+    check_i64((int64_t)w.n_expiry, 1);
+    play(5 * NS_PER_H);
+    check_i64((int64_t)w.n_expiry, 1);
+    play(2 * NS_PER_H);
+    check_i64((int64_t)w.n_expiry, 2);
+    learn_activate(w.pipeline, id, model("v2", ABSTAINS, cut_ns), w.now_ns);
+    play(12 * NS_PER_H);
+    check_i64((int64_t)w.n_expiry, 2); /* chosen by hand: it does not expire */
+}
+
 static void test_an_incumbent_that_drifts_need_only_be_equalled(void **state)
 {
     (void)state;
@@ -503,6 +537,7 @@ int main(void)
         CASE(test_a_regime_change_rolls_the_serving_model_back),
         CASE(test_a_choice_by_hand_is_neither_rolled_back_nor_expired),
         CASE(test_expiry_falls_back_to_the_guard_then_to_warm_up),
+        CASE(test_a_model_near_its_end_asks_for_a_training),
         CASE(test_an_incumbent_that_drifts_need_only_be_equalled),
         CASE(test_another_incumbent_begins_the_comparison_anew),
         CASE(test_restored_blocks_go_on_where_they_were),

@@ -135,6 +135,98 @@ static void test_an_alarm_supersedes_a_run_that_began_before_it(void **s)
     check_str(trigger_due(&state, 3 * NS_PER_DAY), NULL); /* answered */
 }
 
+static void run_once(int64_t now_ns)
+{
+    trigger_on_start(&state, now_ns);
+    trigger_on_end(&state, now_ns);
+}
+
+static void test_so_many_a_day_and_not_more(void **s)
+{
+    (void)s;
+    begin(NULL);
+    state.rule.max_per_day = 3;
+    state.n_needed = state.n_since = 1;
+    for (int hour = 1; hour <= 3; hour++) {
+        check_str(trigger_due(&state, hour * NS_PER_H), "new_samples");
+        run_once(hour * NS_PER_H);
+    }
+    check_str(trigger_due(&state, 4 * NS_PER_H), NULL);
+    check_str(trigger_due(&state, 25 * NS_PER_H - 1), NULL); /* the first was at one */
+    check_str(trigger_due(&state, 25 * NS_PER_H), "new_samples");
+    run_once(25 * NS_PER_H);
+    check_str(trigger_due(&state, 26 * NS_PER_H - 1), NULL);
+    check_str(trigger_due(&state, 26 * NS_PER_H), "new_samples");
+    state.rule.max_per_day = 0;
+    check_str(trigger_due(&state, 25 * NS_PER_H + 300 * NS_PER_S), "new_samples");
+}
+
+static void test_a_restart_does_not_begin_the_day_anew(void **s)
+{
+    (void)s;
+    begin(NULL);
+    state.rule.max_per_day = TRIGGER_STARTS_MAX;
+    state.n_needed = state.n_since = 1;
+    for (int i = 0; i < TRIGGER_STARTS_MAX; i++)
+        trigger_restore_start(&state, i * NS_PER_MIN);
+    trigger_restore(&state, NS_PER_H, TIMESTAMP_NONE, 2 * NS_PER_H);
+    check_str(trigger_due(&state, 2 * NS_PER_H), NULL);
+    check_str(trigger_due(&state, NS_PER_DAY), "new_samples");
+}
+
+/* Between the time and a tenth of the way to the next one, or jitter_ns; the same again after a restart. */
+static void test_scheduled_times_are_jittered(void **s)
+{
+    (void)s;
+    int64_t least_ns = INT64_MAX, most_ns = 0, sum_ns = 0;
+    begin("hourly");
+    state.rule.jitter_ns = NS_PER_H;
+    state.rule.jitter_seed = 7;
+    for (int64_t hour = 1; hour <= 1000; hour++) {
+        trigger_restore(&state, TIMESTAMP_NONE, TIMESTAMP_NONE, hour * NS_PER_H - 10 * NS_PER_MIN);
+        int64_t next_ns = state.next_scheduled_ns, late_ns = next_ns - hour * NS_PER_H;
+        least_ns = late_ns < least_ns ? late_ns : least_ns;
+        most_ns = late_ns > most_ns ? late_ns : most_ns;
+        sum_ns += late_ns / 1000;
+        check_str(trigger_due(&state, next_ns - 1), NULL);
+        trigger_restore(&state, TIMESTAMP_NONE, next_ns,
+                        next_ns - 1); /* past the hour, not past its time */
+        check_i64(state.next_scheduled_ns, next_ns);
+        trigger_restore(&state, TIMESTAMP_NONE, TIMESTAMP_NONE, next_ns);
+        assert_true(state.next_scheduled_ns >= (hour + 1) * NS_PER_H);
+    }
+    assert_true(least_ns >= 0 && most_ns < 6 * NS_PER_MIN);
+    check_near((double)sum_ns / (double)NS_PER_MIN, 3,
+               0.2); /* 5.8 standard errors of a uniform mean */
+    state.rule.jitter_ns = NS_PER_S;
+    trigger_restore(&state, TIMESTAMP_NONE, TIMESTAMP_NONE, NS_PER_MIN);
+    assert_true(state.next_scheduled_ns >= NS_PER_H &&
+                state.next_scheduled_ns < NS_PER_H + NS_PER_S);
+    int64_t ours_ns = state.next_scheduled_ns;
+    state.rule.jitter_seed = 8; /* of another strategy */
+    trigger_restore(&state, TIMESTAMP_NONE, TIMESTAMP_NONE, NS_PER_MIN);
+    assert_true(state.next_scheduled_ns != ours_ns);
+}
+
+static void test_a_model_near_its_end_is_relieved_in_time(void **s)
+{
+    (void)s;
+    begin(NULL);
+    state.rule.expiry_lead_ns = 8 * NS_PER_H;
+    check_str(trigger_due(&state, 100 * NS_PER_DAY), NULL); /* nothing expires */
+    state.expires_ns = 10 * NS_PER_DAY;
+    check_str(trigger_due(&state, 10 * NS_PER_DAY - 8 * NS_PER_H - 1), NULL);
+    check_str(trigger_due(&state, 10 * NS_PER_DAY - 8 * NS_PER_H), "expiry");
+    run_once(10 * NS_PER_DAY - 8 * NS_PER_H);
+    check_str(trigger_due(&state, 10 * NS_PER_DAY - 6 * NS_PER_H - 1),
+              NULL); /* refused: once more */
+    check_str(trigger_due(&state, 10 * NS_PER_DAY - 6 * NS_PER_H), "expiry");
+    state.expires_ns = 20 * NS_PER_DAY; /* a younger model serves */
+    check_str(trigger_due(&state, 11 * NS_PER_DAY), NULL);
+    state.rule.expiry_lead_ns = 0;
+    check_str(trigger_due(&state, 20 * NS_PER_DAY), NULL);
+}
+
 /* Brier score and skill of 40 outcomes by hand: 30 times q = 0.8 of which 24 won, 10 times q = 0.4 of which 2 won. */
 static void test_brier_of_the_window_by_hand(void **s)
 {
@@ -304,7 +396,7 @@ static void test_every_trigger_has_a_name_of_its_own(void **s)
         for (size_t k = 0; k < i; k++)
             assert_string_not_equal(trigger_at(i)->name, trigger_at(k)->name);
     }
-    assert_true(trigger_count() >= 3);
+    assert_true(trigger_count() >= 4);
 }
 
 #define TEST(name) cmocka_unit_test_teardown(name, teardown)
@@ -320,6 +412,10 @@ int main(void)
         TEST(test_another_schedule_than_before_counts_from_now),
         TEST(test_a_newer_schedule_supersedes_a_run_once),
         TEST(test_an_alarm_supersedes_a_run_that_began_before_it),
+        TEST(test_so_many_a_day_and_not_more),
+        TEST(test_a_restart_does_not_begin_the_day_anew),
+        TEST(test_scheduled_times_are_jittered),
+        TEST(test_a_model_near_its_end_is_relieved_in_time),
         TEST(test_brier_of_the_window_by_hand),
         TEST(test_only_the_newest_window_counts),
         TEST(test_honest_model_raises_few_alarms),
