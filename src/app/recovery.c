@@ -607,13 +607,13 @@ static void loaded_deinit(struct loaded *loaded)
         scorer_destroy(models[i].scorer);
     FOR_EACH (struct loaded_standing, standing, loaded->standing)
         scorer_destroy(standing->scorer);
-    struct rows *all[] = {
-        &loaded->pending,  &loaded->open,      &loaded->executions, &loaded->orders,
-        &loaded->costs,    &loaded->positions, &loaded->held,       &loaded->samples,
-        &loaded->schedule, &loaded->outcomes,  &loaded->runs,       &loaded->candles,
-        &loaded->models,   &loaded->versions,  &loaded->standing,   &loaded->rollbacks,
-        &loaded->scores,   &loaded->blocks,    &loaded->intervals,  &loaded->drifting,
-        &loaded->starts};
+    struct rows *all[] = {&loaded->pending,   &loaded->open,     &loaded->executions,
+                          &loaded->orders,    &loaded->costs,    &loaded->positions,
+                          &loaded->held,      &loaded->samples,  &loaded->schedule,
+                          &loaded->outcomes,  &loaded->runs,     &loaded->candles,
+                          &loaded->models,    &loaded->versions, &loaded->standing,
+                          &loaded->rollbacks, &loaded->scores,   &loaded->blocks,
+                          &loaded->intervals, &loaded->drifting, &loaded->starts};
     for (size_t i = 0; i < COUNT_OF(all); i++) {
         free(all[i]->items);
         all[i]->items = NULL;

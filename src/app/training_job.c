@@ -93,6 +93,7 @@ enum al_err training_fill_job(const struct settings *settings,
     job->weight_half_life_seconds = config->training.half_life_days * 86400;
     job->n_rows_max = config->training.max_rows;
     job->cpcv_rows_max = config->training.cpcv_max_rows;
+    job->return_attribution = config->training.return_attribution;
     job->canaries = config->training.canaries;
     job->use_market_evidence = config->training.use_market_evidence;
     job->deadline_seconds = settings->model_training_max_duration_seconds;

@@ -35,6 +35,7 @@ static const struct field fields[] = {
     JOB("barrier_up", label.barrier_up, FIELD_F64, 1e-6, 1e6),
     JOB("barrier_down", label.barrier_down, FIELD_F64, 1e-6, 1e6),
     JOB("settlement_lag_seconds", label.settlement_lag_seconds, FIELD_F64, 0, 1e9),
+    JOB("return_attribution", return_attribution, FIELD_BOOL, 0, 0),
     JOB("folds", n_folds, FIELD_U32, 2, 20),
     JOB("fold_rows_max", fold_rows_max, FIELD_U64, 1000, 1e8),
     JOB("holdout_fraction", holdout_fraction, FIELD_F64, 0.05, 0.5),
@@ -69,6 +70,7 @@ void train_job_default(struct train_job *job)
     snprintf(job->trigger, sizeof job->trigger, "person");
     snprintf(job->gate.rule, sizeof job->gate.rule, "evidence");
     job->n_rows_max = 1000000;
+    job->return_attribution = true;
     job->use_market_evidence = true;
     job->label = (struct manifest_label){60, 1, 1, 0};
     job->timeframe_ns = 60 * NS_PER_S;

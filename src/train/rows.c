@@ -217,7 +217,7 @@ static enum al_err weigh(struct train_table *table, const struct train_job *job)
             .propensity =
                 row->evidence == EVIDENCE_OWN_FILL && row->propensity > 0 ? row->propensity : 1.0F,
             .fill_fraction = row->fill_fraction,
-            .returns = row->span_returns,
+            .returns = job->return_attribution ? row->span_returns : NULL,
             .group = row->asset,
         };
     }

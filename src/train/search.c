@@ -41,6 +41,7 @@ static enum al_err find_key(const struct training *t, struct sha256 *key)
     json_w_str(&w, job->search.method);
     json_w_double(&w, job->label.horizon_seconds);
     json_w_double(&w, job->weight_half_life_seconds);
+    json_w_bool(&w, job->return_attribution);
     json_w_double(&w, job->holdout_fraction);
     json_w_i64(&w, job->n_folds);
     json_w_i64(&w, (int64_t)job->fold_rows_max);

@@ -43,6 +43,7 @@ struct train_job {
     int64_t timeframe_ns;
     struct sha256 schema_hash;
     struct manifest_label label;
+    bool return_attribution;  /* what teaches is weighted by it too (dataset/weight.h) */
     uint32_t n_folds;         /* walk-forward folds before the untouched block */
     uint64_t fold_rows_max;   /* the newest of a fold's teachers that are used */
     double holdout_fraction;  /* of the span, the untouched last block */

@@ -21,7 +21,8 @@ static const char strategy[] =
     "\"label\":{\"barrier_up\":1.5,\"barrier_down\":0.5,\"settlement_lag_seconds\":3},"
     "\"model\":{\"kind\":\"random_forest\",\"parameters\":{\"num_parallel_tree\":17}},"
     "\"training\":{\"window_days\":9,\"half_life_days\":2.5,\"max_rows\":4321,"
-    "\"use_market_evidence\":false,\"cpcv_max_rows\":7000,\"canaries\":false},"
+    "\"return_attribution\":false,\"use_market_evidence\":false,\"cpcv_max_rows\":7000,"
+    "\"canaries\":false},"
     "\"search\":{\"trials\":30,\"seconds\":500,\"method\":\"random\"}}";
 
 static const char *get(void *ctx, const char *name, const char **origin)
@@ -84,6 +85,7 @@ static void test_every_setting_reaches_the_job(void **state)
     check_i64((int64_t)w->job.n_rows_max, 4321);
     assert_false(w->job.use_market_evidence);
     check_i64((int64_t)w->job.cpcv_rows_max, 7000);
+    assert_false(w->job.return_attribution);
     assert_false(w->job.canaries);
     check_i64(w->job.search.trials, 30);
     check_i64(w->job.search.seconds, 38); /* half of the 77 there are */

@@ -98,7 +98,8 @@ static void test_file_wins_over_settings(void **state)
         "\"model\":{\"kind\":\"random_forest\",\"parameters\":{\"max_depth\":3}},\"decision\":{"
         "\"trigger\":\"candle\"},"
         "\"features\":[\"rsi_14\",\"rsi(period=21)@300\"],\"training\":{\"schedule\":\"daily\","
-        "\"use_market_evidence\":false,\"cpcv_max_rows\":7000,\"canaries\":false}}"));
+        "\"return_attribution\":false,\"use_market_evidence\":false,\"cpcv_max_rows\":7000,"
+        "\"canaries\":false}}"));
     check_i64((int64_t)config.n_assets, 1);
     check_str(config.assets[0].text, "SOLUSDT");
     check_i64(config.horizon_ns, 5 * NS_PER_S);
@@ -118,6 +119,7 @@ static void test_file_wins_over_settings(void **state)
     check_i64((int64_t)config.training.cron.minutes, 1);
     assert_false(config.training.use_market_evidence);
     check_i64(config.training.cpcv_max_rows, 7000);
+    assert_false(config.training.return_attribution);
     assert_false(config.training.canaries);
 }
 

@@ -297,6 +297,26 @@ static void test_the_untouched_block_is_untouched(void **state)
     end();
 }
 
+/* Turned off, what the price did in between is nothing to the model; turned on, it is. */
+static void test_attribution_of_returns_can_be_turned_off(void **state)
+{
+    struct sha256 hashes[2][2];
+    (void)state;
+    for (int on = 0; on < 2; on++) {
+        for (int moved = 0; moved < 2; moved++) {
+            begin(1500, 1, 4);
+            job.return_attribution = on == 1;
+            for (size_t i = 0; i < rows.n_rows && moved == 1; i++)
+                rows.rows[i].span_returns[0] = 0.01F * (float)(i % 7);
+            run();
+            sha256_of(result.model.ptr, result.model.len, &hashes[on][moved]);
+            end();
+        }
+    }
+    assert_true(sha256_eq(&hashes[0][0], &hashes[0][1]));
+    assert_false(sha256_eq(&hashes[1][0], &hashes[1][1]));
+}
+
 static void test_labels_not_available_at_the_cut_are_not_used(void **state)
 {
     struct train_result again;
@@ -640,6 +660,7 @@ int main(void)
         cmocka_unit_test(test_the_same_job_gives_the_same_bytes),
         cmocka_unit_test(test_the_order_of_reading_does_not_matter),
         cmocka_unit_test(test_the_untouched_block_is_untouched),
+        cmocka_unit_test(test_attribution_of_returns_can_be_turned_off),
         cmocka_unit_test(test_labels_not_available_at_the_cut_are_not_used),
         cmocka_unit_test(test_a_result_can_be_served),
         cmocka_unit_test(test_an_equal_incumbent_stays),
