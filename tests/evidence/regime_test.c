@@ -319,6 +319,17 @@ static bool take_step(struct effects *effects, struct rollout_step *step)
     return found;
 }
 
+struct restarted {
+    struct pipeline *pipeline;
+    struct effects effects;
+};
+
+static void on_market(void *ctx, const struct market_event *event)
+{
+    struct restarted *it = ctx;
+    act_on_market(it->pipeline, event, event->ts_event_ns, &it->effects);
+}
+
 /* Had it ended just before the rollback, another one begun with what was stored would come to the same. */
 static void test_what_was_stored_comes_to_the_same_after_a_restart(void **state)
 {
@@ -327,29 +338,29 @@ static void test_what_was_stored_comes_to_the_same_after_a_restart(void **state)
     struct pipeline_options core = {run.desk.settings, run.desk.strategy, 1, 99};
     const struct rollout_start guard = {
         .stage = ROLLOUT_guard, .attempt = 1, .stage_since_ns = run.second_ns};
-    struct pipeline *again;
-    struct effects effects;
+    struct restarted it;
     struct model_version_id ousted;
     struct rollout_step step;
     size_t n;
-    effects_init(&effects);
-    check_ok(pipeline_create(&core, &again));
-    learn_activate(again, id, desk_scorer(&run.desk, &run.second), run.second_ns);
-    learn_watch(again, id);
-    assert_true(learn_shadow(again, id, desk_scorer(&run.desk, &run.first), &guard, &ousted));
+    effects_init(&it.effects);
+    check_ok(pipeline_create(&core, &it.pipeline));
+    learn_activate(it.pipeline, id, desk_scorer(&run.desk, &run.second), run.second_ns);
+    learn_watch(it.pipeline, id);
+    assert_true(learn_shadow(it.pipeline, id, desk_scorer(&run.desk, &run.first), &guard, &ousted));
     struct joined *items = join(&n);
     for (size_t i = 0; i < n; i++)
-        pipeline_restore_block(again, id, &run.first.manifest->version, &items[i].asset,
+        pipeline_restore_block(it.pipeline, id, &run.first.manifest->version, &items[i].asset,
                                &items[i].block);
     free(items);
-    (void)pipeline_tick(again, run.back_ns, &effects);
-    assert_true(take_step(&effects, &step));
+    synthetic_step(run.desk.market, on_market, &it); /* nothing moves before it knows the time */
+    (void)pipeline_tick(it.pipeline, synthetic_now_ns(run.desk.market), &it.effects);
+    assert_true(take_step(&it.effects, &step));
     check_i64(step.to, ROLLOUT_rolled_back);
     check_str(step.target.text, "v1");
     check_i64((int64_t)step.n_blocks, (int64_t)run.step.n_blocks);
     check_near(step.cusum.level, run.step.cusum.level, 1e-9);
-    pipeline_destroy(again);
-    effects_deinit(&effects);
+    pipeline_destroy(it.pipeline);
+    effects_deinit(&it.effects);
 }
 
 int main(void)
