@@ -269,7 +269,7 @@ static void take_order_event(struct desk_run *desk, const struct exchange_messag
         fprintf(stderr, "desk: %s %s\n", refusal.field, refusal.detail);
         assert(!"the exchange speaks the contract");
     }
-    event.is_dry_run = desk->plays_half && (event.signal_id.bytes[0] & 1) != 0;
+    event.is_dry_run = desk->plays_half && (event.signal_id.bytes[15] & 1) != 0;
     struct order_state *state = state_of(desk, &event.order_id);
     struct execution execution;
     bool conflict = false;
