@@ -76,7 +76,14 @@ struct canary_rows {
     double n_independent; /* labels among the judges */
 };
 void canary_rows_deinit(struct canary_rows *rows);
+/* The last fold's rows with their own outcomes, and with those of the decisions after. */
+MUST_CHECK enum al_err canary_rows_choose(const struct training *t,
+                                          struct canary_rows *own,
+                                          struct canary_rows *next);
 
+/* AUC of `values` [n_teach + n_test] on the last n_test, each scored by the share of gains in its bin among the first. */
+MUST_CHECK enum al_err canary_values_auc(
+    const float *values, const float *labels, size_t n_teach, size_t n_test, double *auc);
 /* AUC of one column alone on the judges, as seen (`by_action` false) or times the action's sign; 0.5 where there is nothing
  * to rank. */
 MUST_CHECK enum al_err canary_column_auc(const struct canary_rows *rows,
