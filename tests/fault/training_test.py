@@ -237,7 +237,7 @@ def test_a_training_out_of_memory_changes_nothing(config):
 
 
 def test_a_hung_training_is_ended_by_its_deadline(config):
-    with harness.Worker(**config, MODEL_TRAINING_MAX_DURATION_SECONDS=5) as worker:
+    with harness.Worker(**config, MODEL_TRAINING_MAX_DURATION_SECONDS=15) as worker:
         worker.await_ready()
         serving = learnable.active_version(worker)
         learnable.trigger(worker)
