@@ -192,6 +192,14 @@ static int run_plan(struct run *run)
     return EXIT_FAILED;
 }
 
+static int fit_costs(const struct backtest_plan *plan, struct backtest_options *options)
+{
+    if (backtest_costs_fit(plan->settings, options) == AL_OK)
+        return EXIT_DONE;
+    fprintf(stderr, "alphaloop backtest: %s\n", err_text());
+    return EXIT_FAILED;
+}
+
 static void on_log(void *ctx, struct slice line)
 {
     (void)ctx;
@@ -211,6 +219,8 @@ int role_backtest(int argc, char **argv)
     run->plan = &plan;
     run->progress = (struct progress){
         .plan = &plan, .is_on = !options.is_quiet, .is_terminal = isatty(STDERR_FILENO) != 0};
+    if (code == EXIT_DONE && options.costs_of_ledger)
+        code = fit_costs(&plan, &options);
     if (code == EXIT_DONE)
         code = run_plan(run);
     backtest_pass_deinit(&run->main);

@@ -2,6 +2,7 @@
  * trainings of a pass, and what the report is made from.
  *
  *   backtest_options.c  the command line
+ *   backtest_costs.c    costs, when they are to be those of the ledger
  *   backtest_plan.c     files, settings and strategies
  *   backtest_pass.c     market -> pipeline -> simulated exchange -> pipeline, in market time
  *   backtest_train.c    trainings that the pipeline asks for, in memory
@@ -21,6 +22,27 @@
 
 /* ---- options ---- */
 
+/* A cost as the ledger has it, in its option's unit. */
+struct backtest_cost {
+    const char *name, *unit;
+    uint64_t n;          /* orders */
+    double value, error; /* standard error */
+};
+enum {
+    COST_fee,
+    COST_half_spread,
+    COST_slippage,
+    COST_latency,
+    COST_reject,
+    COST_partial,
+    COST_COUNT
+};
+struct backtest_costs {
+    bool is_dry_run;
+    struct backtest_cost items[COST_COUNT];
+    double latency_min_s;
+};
+
 struct backtest_options {
     const char *env_file, *json, *html; /* NULL: none; "-": standard output */
     const char *paths[SOURCE_FILES_MAX];
@@ -29,7 +51,10 @@ struct backtest_options {
     const char *strategies[STRATEGIES_MAX];
     size_t n_strategies; /* 0: those of TRADING_STRATEGIES */
     struct exchange_options exchange;
-    double half_spread_bps; /* of files that give none */
+    double half_spread_bps;      /* of files that give none */
+    bool has_costs;              /* given one by one */
+    bool costs_of_ledger;        /* exchange and half_spread_bps are fitted from the ledger, */
+    struct backtest_costs costs; /* and this is how well */
     uint64_t seed;
     double training_s; /* market seconds between a training's cut and its model's first decision */
     double horizon_s;  /* 0: the strategy's own, in candles of the data */
@@ -39,6 +64,13 @@ struct backtest_options {
 
 /* Exits by itself on --help (0) and on a bad option (2). */
 void backtest_options_parse(int argc, char **argv, struct backtest_options *options);
+
+/* ---- costs ---- */
+
+/* Fit the costs from the database of the settings, say them on standard error, and put them into the options. AL_ESHORT with
+ * what is missing when there are too few orders; what io/pg says. */
+MUST_CHECK enum al_err backtest_costs_fit(const struct settings *settings,
+                                          struct backtest_options *options);
 
 /* ---- plan ---- */
 

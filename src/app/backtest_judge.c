@@ -521,22 +521,37 @@ static enum al_err describe_strategies(const struct backtest_plan *plan,
     return AL_OK;
 }
 
+/* Which options were fitted, from how much and how well. */
+static void add_errors(const struct backtest_costs *costs, struct report *r)
+{
+    for (size_t i = 0; i < r->n_options; i++) {
+        for (size_t k = 0; k < COST_COUNT; k++) {
+            if (strcmp(r->options[i].name, costs->items[k].name) != 0)
+                continue;
+            r->options[i].error = costs->items[k].error;
+            r->options[i].n = costs->items[k].n;
+        }
+    }
+}
+
 static void describe_options(const struct backtest_options *o, struct report *r)
 {
     const struct report_option options[] = {
-        {"seed", "", (double)o->seed},
-        {"half_spread_bps", "bp", o->half_spread_bps},
-        {"fee_bps", "bp", o->exchange.fee_bps},
-        {"slippage_bps", "bp", o->exchange.slippage_bps},
-        {"latency_min_ms", "ms", (double)o->exchange.latency_min_ns / 1e6},
-        {"latency_mean_ms", "ms", (double)o->exchange.latency_mean_ns / 1e6},
-        {"reject_probability", "", o->exchange.reject_probability},
-        {"partial_probability", "", o->exchange.partial_probability},
-        {"training_seconds", "s", o->training_s},
+        {"seed", "", (double)o->seed, NAN, 0},
+        {"half_spread_bps", "bp", o->half_spread_bps, NAN, 0},
+        {"fee_bps", "bp", o->exchange.fee_bps, NAN, 0},
+        {"slippage_bps", "bp", o->exchange.slippage_bps, NAN, 0},
+        {"latency_min_ms", "ms", (double)o->exchange.latency_min_ns / 1e6, NAN, 0},
+        {"latency_mean_ms", "ms", (double)o->exchange.latency_mean_ns / 1e6, NAN, 0},
+        {"reject_probability", "", o->exchange.reject_probability, NAN, 0},
+        {"partial_probability", "", o->exchange.partial_probability, NAN, 0},
+        {"training_seconds", "s", o->training_s, NAN, 0},
     };
     _Static_assert(COUNT_OF(options) <= COUNT_OF(r->options), "room for all");
     memcpy(r->options, options, sizeof options);
     r->n_options = COUNT_OF(options);
+    if (o->costs_of_ledger)
+        add_errors(&o->costs, r);
 }
 
 static void describe_account(const struct backtest_pass *main, struct report_account *a)

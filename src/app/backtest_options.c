@@ -20,7 +20,8 @@ enum {
     KEY_PARTIAL,
     KEY_TRAINING,
     KEY_HORIZON,
-    KEY_CHECKS
+    KEY_CHECKS,
+    KEY_COSTS
 };
 
 static const struct argp_option rows[] = {
@@ -37,6 +38,10 @@ static const struct argp_option rows[] = {
     {"seed", 'r', "N", 0, "of every choice left to chance, default 1", 0},
     {"horizon", KEY_HORIZON, "SECONDS", 0,
      "how far ahead actions are judged; default: the strategy's, in candles of the data", 0},
+    {"costs", KEY_COSTS, "SOURCE", 0,
+     "fixed: by the options below, the default; ledger: fitted from the orders and fills in the "
+     "database of the settings",
+     0},
     {"half-spread-bps", KEY_SPREAD, "BPS", 0, "assumed where the data gives none, default 0.5", 0},
     {"fee-bps", KEY_FEE, "BPS", 0, "fee of a fill, default 1", 0},
     {"slippage-bps", KEY_SLIPPAGE, "BPS", 0, "mean slippage of a fill, default 0.2", 0},
@@ -135,6 +140,11 @@ static bool set_run(int key, char *arg, struct argp_state *state, struct backtes
     case KEY_HORIZON:
         o->horizon_s = argument_number(state, "horizon", arg, 1, 2592000);
         return true;
+    case KEY_COSTS:
+        o->costs_of_ledger = strcmp(arg, "ledger") == 0;
+        if (!o->costs_of_ledger && strcmp(arg, "fixed") != 0)
+            argp_error(state, "--costs=%s: allowed is fixed or ledger", arg);
+        return true;
     case KEY_CHECKS:
         o->n_checks = (uint32_t)argument_whole(state, "check", arg, REPORT_INSTANTS_MAX);
         return true;
@@ -172,6 +182,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     }
     if (key == ARGP_KEY_END && o->n_paths == 0)
         argp_error(state, "a FILE of candles, trades or quotes is expected (docs/backtest.md)");
+    o->has_costs |= key >= KEY_SPREAD && key <= KEY_PARTIAL;
+    if (key == ARGP_KEY_END && o->costs_of_ledger && o->has_costs)
+        argp_error(state, "--costs=ledger fits what --fee-bps and the like would fix");
     bool is_known =
         set_costs(key, arg, state, o) || set_run(key, arg, state, o) || set_output(key, arg, o);
     return is_known ? 0 : ARGP_ERR_UNKNOWN;

@@ -481,8 +481,11 @@ static void write_inputs(struct buf *out, const struct report *r)
     for (size_t i = 0; i < r->n_options; i++) {
         buf_printf(out, "<tr>");
         cell(out, r->options[i].name);
-        buf_printf(out, "<td class=\"n\">%.10g %s</td></tr>\n", r->options[i].value,
-                   r->options[i].unit);
+        buf_printf(out, "<td class=\"n\">%.10g %s", r->options[i].value, r->options[i].unit);
+        if (r->options[i].n > 0)
+            buf_printf(out, "<br><small>&plusmn; %.3g, from %llu orders of the ledger</small>",
+                       r->options[i].error, (unsigned long long)r->options[i].n);
+        buf_printf(out, "</td></tr>\n");
     }
     close_table(out);
 }

@@ -54,6 +54,23 @@ static void write_options(struct json_writer *w, const struct report *r)
     json_w_end_object(w);
 }
 
+/* Options that were fitted from the ledger. */
+static void write_fitted(struct json_writer *w, const struct report *r)
+{
+    json_w_key(w, "fitted_from_ledger");
+    json_w_object(w);
+    for (size_t i = 0; i < r->n_options; i++) {
+        if (r->options[i].n == 0)
+            continue;
+        json_w_key(w, r->options[i].name);
+        json_w_object(w);
+        json_m_number(w, "standard_error", r->options[i].error);
+        json_m_count(w, "orders", r->options[i].n);
+        json_w_end_object(w);
+    }
+    json_w_end_object(w);
+}
+
 static void write_strategies(struct json_writer *w, const struct report *r)
 {
     json_w_key(w, "strategies");
@@ -281,6 +298,7 @@ void report_write_json(const struct report *report, struct buf *out)
     json_m_str(&w, "alphaloop", report->version);
     write_data(&w, report);
     write_options(&w, report);
+    write_fitted(&w, report);
     write_strategies(&w, report);
     write_window(&w, report);
     write_edge(&w, report);

@@ -76,6 +76,8 @@ struct report_account { /* quote currency, of the simulated exchange */
 struct report_option {
     const char *name, *unit;
     double value;
+    double error; /* standard error of a value fitted from n orders; NaN: it was given */
+    uint64_t n;
 };
 
 struct report_reason {
