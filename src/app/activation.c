@@ -101,7 +101,7 @@ static void swap_in(struct activation *a)
     json_m_str(w, "reason", a->step != NULL ? a->step->verdict.text : NULL);
     json_w_key(w, "verdict");
     if (scorer != NULL)
-        training_write_verdict(w, &scorer_manifest(scorer)->gate);
+        training_write_verdict(w, &scorer_manifest(scorer)->gate, NULL);
     else
         json_w_null(w);
     events_send(worker->events);

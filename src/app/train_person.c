@@ -226,7 +226,15 @@ static enum al_err register_version(struct person *p)
         model_store_load(p->job->output, &p->end.manifest_hash, &p->job->schema_hash, &scorer);
     if (err != AL_OK)
         return err;
-    struct training_registration registration = {.manifest = scorer_manifest(scorer),
+    struct training_integrity integrity;
+    struct manifest *manifest = malloc(sizeof *manifest);
+    if (manifest == NULL) {
+        scorer_destroy(scorer);
+        return err_set(AL_ENOMEM, "a manifest");
+    }
+    training_check(scorer, SCORING_BUDGET_US, manifest, &p->end, &integrity);
+    struct training_registration registration = {.manifest = manifest,
+                                                 .integrity = &integrity,
                                                  .manifest_hash = p->end.manifest_hash,
                                                  .attempt = p->attempt,
                                                  .wall_ns = wall_ns()};
@@ -234,6 +242,7 @@ static enum al_err register_version(struct person *p)
     training_register(p->batch, &registration, &rng);
     err = pg_sync_run(p->sync, p->batch, NULL, NULL);
     scorer_destroy(scorer);
+    free(manifest);
     return err;
 }
 

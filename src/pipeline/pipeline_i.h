@@ -144,6 +144,10 @@ bool value_actions(const struct pair *pair,
                    const struct decision *decision,
                    struct action_value values[3],
                    struct interval intervals[3]);
+/* Whether the strategy has this version abstain because it has seen nothing like it. */
+bool must_abstain(const struct pair *pair,
+                  const struct scorer *scorer,
+                  const struct decision *decision);
 /* What came of a decision whose label is available. */
 void interval_settle(struct pair *pair, const struct decision *decision, double outcome);
 double interval_coverage_of(const struct pipeline *pipeline,

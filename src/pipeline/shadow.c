@@ -160,7 +160,8 @@ static bool score_one(const struct pair *pair,
     struct interval intervals[3];
     if (!value_actions(pair, scorer, decision, values, intervals))
         return false;
-    enum side side = entry_greedy(values);
+    bool is_novel = must_abstain(pair, scorer, decision);
+    enum side side = is_novel ? SIDE_NONE : entry_greedy(values);
     enum side better = values[SIDE_SELL].v > values[SIDE_BUY].v ? SIDE_SELL : SIDE_BUY;
     *out = (struct shadow_score){
         .version = *version_of(scorer),
@@ -169,7 +170,8 @@ static bool score_one(const struct pair *pair,
         .q = values[better].q,
         .v = values[better].v,
         .v_low = values[better].v_lower,
-        .propensity = propensity_of(side, side, pair->desk->config->epsilon),
+        .propensity = is_novel ? 1 : propensity_of(side, side, pair->desk->config->epsilon),
+        .is_novel = is_novel,
     };
     return true;
 }
@@ -205,6 +207,13 @@ struct shadow_scores *shadow_score(const struct pair *pair,
     return NULL;
 }
 
+static double propensity_in(const struct shadow_score *score, enum side side, double epsilon)
+{
+    if (score->is_novel)
+        return side == SIDE_NONE;
+    return propensity_of(score->side, side, epsilon);
+}
+
 double shadow_propensity(const struct desk *desk,
                          const struct shadow_scores *scores,
                          enum side side,
@@ -215,12 +224,12 @@ double shadow_propensity(const struct desk *desk,
         return alone;
     for (size_t i = 1; i < scores->n; i++) {
         double share = rollout_share(scores->items[i].stage);
-        sum += share * propensity_of(scores->items[i].side, side, epsilon);
+        sum += share * propensity_in(&scores->items[i], side, epsilon);
         rest -= share;
     }
     if (rest == 1)
         return alone;
-    return sum + rest * propensity_of(scores->items[0].side, side, epsilon);
+    return sum + rest * propensity_in(&scores->items[0], side, epsilon);
 }
 
 /* ---- settling ---- */

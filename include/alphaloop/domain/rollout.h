@@ -28,6 +28,8 @@ struct shadow_score {
     enum side side;           /* its choice, by the entry rule without chance; SIDE_NONE: abstain */
     double q, v, v_low;       /* of that side; of the better one when it abstains */
     double propensity;        /* with which it alone would have chosen that */
+    bool
+        is_novel; /* it has seen nothing like it and abstains, without chance; not kept in the table */
 };
 
 /* One decision, scored from the same frozen features. The first is the version that served; about 1 kB. */

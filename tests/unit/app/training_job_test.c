@@ -6,6 +6,7 @@
 
 #include "../../../src/app/training_job_i.h"
 #include "alphaloop/base/timestamp.h"
+#include "harness/model_folder.h"
 
 static const char *const values[][2] = {
     {"MODEL_STORAGE_PATH", "/models"},
@@ -23,6 +24,8 @@ static const char strategy[] =
     "\"training\":{\"window_days\":9,\"half_life_days\":2.5,\"max_rows\":4321,"
     "\"return_attribution\":false,\"use_market_evidence\":false,\"cpcv_max_rows\":7000,"
     "\"canaries\":false},"
+    "\"uncertainty\":{\"abstain_by\":\"outcome\",\"abstain_when_novel\":false},"
+    "\"gate\":{\"dsr_min\":0.9,\"pbo_max\":0.4},"
     "\"search\":{\"trials\":30,\"seconds\":500,\"method\":\"random\"}}";
 
 static const char *get(void *ctx, const char *name, const char **origin)
@@ -78,6 +81,9 @@ static void test_every_setting_reaches_the_job(void **state)
     check_str(w->job.trigger, "schedule");
     check_str(w->job.kind, "random_forest");
     check_near(w->job.params.values[0], 17, 0);
+    check_near(w->job.gate.dsr_min, 0.9, 0);
+    check_near(w->job.gate.pbo_max, 0.4, 0);
+    assert_true(w->job.abstain_by_outcome && !w->job.abstain_when_novel);
     check_i64((int64_t)w->job.seed, 99);
     check_i64(w->job.cut_ns, 5 * NS_PER_DAY);
     check_i64(w->job.window_ns, 9 * NS_PER_DAY);
@@ -121,11 +127,50 @@ static void test_without_a_word_samples_age(void **state)
     free(w);
 }
 
+static void test_what_would_be_promoted_and_is_too_slow_is_refused(void **state)
+{
+    struct model_folder folder;
+    struct scorer *scorer = NULL;
+    struct manifest *manifest = malloc(sizeof *manifest);
+    struct training_integrity integrity;
+    struct train_line *end = calloc(1, sizeof *end);
+    struct buf json = BUF_INIT(65536);
+    struct json_writer w;
+    (void)state;
+    model_folder_init(&folder, "xgboost");
+    folder.manifest->gate.promote = true;
+    model_folder_write_manifest(&folder);
+    const struct model_files files = model_folder_files(&folder);
+    check_ok(scorer_create(&files, NULL, &scorer));
+    end->verdict = TRAIN_PROMOTE;
+    training_check(scorer, 1e12, manifest, end, &integrity);
+    check_i64(end->verdict, TRAIN_PROMOTE);
+    assert_true(manifest->gate.promote && integrity.walker_agrees && integrity.score_p99_us > 0);
+    training_check(scorer, 0, manifest, end, &integrity);
+    check_i64(end->verdict, TRAIN_REFUSE);
+    assert_false(manifest->gate.promote);
+    check_has(end->reason, "refused: scoring a row takes");
+    check_str(manifest->gate.reason, end->reason);
+    json_w_init(&w, &json);
+    training_write_verdict(&w, &manifest->gate, &integrity);
+    check_has(buf_str(&json), "\"integrity\":{\"text\":\"canaries: ");
+    check_has(buf_str(&json),
+              "the walker gives the library's bits; files, hashes and feature schema "
+              "as registered; a row is scored in ");
+    check_has(buf_str(&json), "\"score_budget_us\":0");
+    buf_deinit(&json);
+    scorer_destroy(scorer);
+    model_folder_deinit(&folder);
+    free(manifest);
+    free(end);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_every_setting_reaches_the_job),
         cmocka_unit_test(test_without_a_word_samples_age),
+        cmocka_unit_test(test_what_would_be_promoted_and_is_too_slow_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

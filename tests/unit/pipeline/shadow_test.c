@@ -41,6 +41,8 @@ static struct world {
     struct shadow_scores scores;
     struct model_version_id canary;
     bool holds; /* steps are kept, not done */
+    bool watches_propensity;
+    double propensity[3]; /* of the newest decision for each side */
 } w;
 
 static const char *env_get(void *ctx, const char *name, const char **origin)
@@ -154,6 +156,10 @@ static void on_decision(const struct decision *decision)
     bool by_canary =
         w.canary.text[0] != '\0' && strcmp(decision->model_version.text, w.canary.text) == 0;
     w.n_signals += decision->side != SIDE_NONE;
+    bool model_spoke =
+        decision->reason == REASON_NONE || decision->reason == REASON_out_of_distribution;
+    if (w.watches_propensity && decision->n_features > 0 && model_spoke)
+        w.propensity[decision->side] = decision->propensity;
     w.n_by_canary += by_canary;
     if (by_canary && w.n_steps < 3 && decision->side != SIDE_NONE)
         w.canary_propensity = decision->propensity;
@@ -243,6 +249,64 @@ static void check_step(size_t index,
 }
 
 /* ---- the tests ---- */
+
+/* ---- novelty ---- */
+
+/* From now on models are made that have seen nothing like any market: novelty.bin's threshold is all but 0. */
+static void make_all_novel(bool all)
+{
+    static char kept[4];
+    static const char tiny[4] = {0, 0, (char)0x80, 0x0d}; /* 2^-100 */
+    char *threshold = w.folder.novelty.ptr + 16;
+    if (all)
+        memcpy(kept, threshold, 4);
+    memcpy(threshold, all ? tiny : kept, 4);
+}
+
+/* What it would have bought, it would not have bought live, whatever chance said. */
+static void test_a_shadow_abstains_where_it_has_seen_nothing_like_it(void **state)
+{
+    (void)state;
+    w.strategy->epsilon = 0.1;
+    serve("v1", BUYS);
+    make_all_novel(true);
+    begin_shadow("v2", BUYS);
+    make_all_novel(false);
+    play(NS_PER_H);
+    assert_true(w.n_scores > 0 && w.n_signals > 0);
+    check_i64(w.scores.items[0].side, SIDE_BUY);
+    assert_false(w.scores.items[0].is_novel);
+    check_near(w.scores.items[0].propensity, 0.95, 1e-12);
+    check_i64(w.scores.items[1].side, SIDE_NONE);
+    assert_true(w.scores.items[1].is_novel);
+    check_near(w.scores.items[1].propensity, 1, 0);
+    check_near(w.scores.items[1].v, BUYS, 1e-12); /* what it thought is kept */
+    w.strategy->uncertainty.abstain_when_novel = false;
+    play(NS_PER_H);
+    check_i64(w.scores.items[1].side, SIDE_BUY);
+    check_near(w.scores.items[1].propensity, 0.95, 1e-12);
+}
+
+/* The policy as a whole buys where the serving version does, explores where that one may, and a canary that must abstain
+ * takes its share of neither. */
+static void test_a_canary_that_must_abstain_is_part_of_the_propensity(void **state)
+{
+    const struct rollout_start start = {
+        .stage = ROLLOUT_canary_25, .attempt = 1, .stage_since_ns = START_NS};
+    struct model_version_id ousted;
+    (void)state;
+    w.strategy->epsilon = 0.1;
+    serve("v1", BUYS);
+    make_all_novel(true);
+    assert_true(learn_shadow(w.pipeline, &w.strategy->strategy_id, model("v2", BUYS, w.now_ns),
+                             &start, &ousted));
+    make_all_novel(false);
+    w.watches_propensity = true;
+    play(2 * NS_PER_H);
+    check_near(w.propensity[SIDE_BUY], 0.75 * 0.95, 1e-12);
+    check_near(w.propensity[SIDE_SELL], 0.75 * 0.05, 1e-12);
+    check_near(w.propensity[SIDE_NONE], 0.25, 1e-12);
+}
 
 static void test_one_version_alone_is_not_scored_twice(void **state)
 {
@@ -529,6 +593,8 @@ static void test_places_are_bounded_and_the_worst_makes_room(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        CASE(test_a_shadow_abstains_where_it_has_seen_nothing_like_it),
+        CASE(test_a_canary_that_must_abstain_is_part_of_the_propensity),
         CASE(test_one_version_alone_is_not_scored_twice),
         CASE(test_a_better_challenger_goes_all_the_way),
         CASE(test_only_one_canary_at_a_time),
