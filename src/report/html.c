@@ -32,7 +32,8 @@ static const char style[] =
     "td.n,th.n{text-align:right}td.n,td.t{white-space:nowrap}"
     "small,.soft{color:var(--soft);font-size:.875rem;font-weight:normal}"
     "tbody th{min-width:13rem;position:sticky;left:0;background:var(--back)}"
-    "caption{text-align:left;max-width:calc(100vw - 2rem)}@media(max-width:40rem){tbody th{min-"
+    "caption{text-align:left;max-width:min(70rem,100vw - 2rem)}@media(max-width:40rem){tbody "
+    "th{min-"
     "width:9rem}}"
     "svg{display:block;width:100%;height:auto;max-width:48rem}"
     "svg text{fill:var(--soft);font:12px system-ui,sans-serif}"
@@ -93,7 +94,7 @@ static void value_cell(struct buf *out, struct report_value v, enum report_unit 
     report_number(v.high, unit, high);
     buf_printf(out, "<td class=\"n\">%s", value);
     if (isfinite(v.low))
-        buf_printf(out, "<br><small>%s to %s</small>", low, high);
+        buf_printf(out, "<br><small>%s<br>to %s</small>", low, high);
     buf_printf(out, "</td>");
 }
 

@@ -267,7 +267,7 @@ static void take_order_event(struct desk_run *desk, const struct exchange_messag
     if (!order_event_parse(desk->reader, message->body, slice_of(message->trace_id), message->ts_ns,
                            &event, &doc, &refusal)) {
         fprintf(stderr, "desk: %s %s\n", refusal.field, refusal.detail);
-        assert(!"the exchange speaks the contract");
+        assert(0 && "the exchange speaks the contract");
     }
     event.is_dry_run = desk->plays_half && (event.signal_id.bytes[15] & 1) != 0;
     struct order_state *state = state_of(desk, &event.order_id);

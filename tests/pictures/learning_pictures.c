@@ -47,7 +47,7 @@ static const struct sample *choose_label(const struct story *story)
             s->barrier == BARRIER_UPPER && seconds > 25 && seconds < 50)
             return s;
     }
-    assert(!"a touch in twenty minutes");
+    assert(0 && "a touch in twenty minutes");
     return NULL;
 }
 
@@ -131,8 +131,8 @@ static void draw_label(struct story *story, struct buf *out)
                   "through the upper "
                   "barrier, which ends the label.");
     picture_text(out, 20, 52, ANCHOR_START, "soft",
-                 "Touched after %.0f s: %+.1f bp, less %.1f bp for fees and half the spread: r = "
-                 "%+.1f bp, so z = 1.",
+                 "Touched after %.0f s: %+.2f bp, less %.2f bp for fees and half the spread: r = "
+                 "%+.2f bp, z = 1.",
                  f.touched_s, f.gross, f.cost, f.net);
     draw_barriers(&p, &f, out);
     plot_line(&p, x, y, n, "line c0", out);
