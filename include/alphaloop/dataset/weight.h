@@ -6,9 +6,9 @@
  *     f_i  ~ u_i  exp(-age_i / tau)  min(1 / pi_i, cap)  q_i       age from the decision to the cut, fill fraction q
  *     w_i  ~ a_i  f_i
  *
- * both scaled to mean 1. What teaches is w: a row says as much as the market moved in it. What is measured and calibrated is
- * f: a probability is how often something happens, and w would count each outcome by its own size. Where no price moved at
- * all there is nothing to attribute, and w is f.
+ * both scaled to mean 1. What teaches is w: a row says as much as the market moved in it. What
+ * is measured and calibrated is f: a probability is how often something happens, and w would count each outcome by its own
+ * size. Without returns, or where no price moved at all, there is nothing to attribute, and w is f.
  *
  * The path of the price inside a span is known by its log return in each of SPAN_PIECES equal parts, so the sum becomes
  * sum_k ret_k (mean of 1 / c(t) over part k): exact when c changes only between parts or the price moves evenly inside one.
