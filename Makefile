@@ -8,6 +8,7 @@
 #   make build           build/alphaloop alone
 #   make lint            clang-tidy, cppcheck, shellcheck: two minutes of one core, and a part of make test
 #   make bench           every figure beside its limit, into docs/benchmarks.md
+#   make real-data       a back-test of every file of real market data, into docs/real-data.md (half an hour of one core)
 #   make stack-up        a private broker and database, settings in var/stack.env;  make stack-down
 #   make cover           line coverage of the unit, contract and scenario tests
 #
@@ -54,7 +55,7 @@ tests_in   = $(foreach d,$(1),$(patsubst %.c,$(B)/%,$(sort $(shell find tests/$(
 QUICK     := unit contract scenario
 
 .PHONY: build lib unit contract scenario evidence check check-rooms check-headers check-symbols check-format check-stale check-asan check-ubsan \
-        check-tsan check-integration check-fault fuzz fuzzers test test-programs bench bench-programs pictures demo cover lint format generate \
+        check-tsan check-integration check-fault fuzz fuzzers test test-programs bench bench-programs real-data pictures demo cover lint format generate \
         longest stack-up stack-down clean \
         lint-tidy lint-cppcheck lint-shell
 
@@ -168,6 +169,8 @@ bench:
 bench-programs: $(PROGRAM) $(patsubst %.c,$(B)/%,$(filter-out bench/bench.c,$(wildcard bench/*.c)))
 pictures:
 	@tools/setup build run test && $(MAKE) -s $(PICTURES) && mkdir -p docs/pictures && $(PICTURES) docs/pictures
+real-data:
+	@tools/setup build run && $(MAKE) -s $(PROGRAM) && BUILD_DIR=$(B) tools/real-data
 demo:
 	@tools/setup build run && $(MAKE) -s $(PROGRAM) && DATA="$(DATA)" tools/demo
 stack-up:
