@@ -167,7 +167,7 @@ static enum al_err measure_ece(
     const struct scored *order, const float *r, const float *w, size_t n, double total, double *ece)
 {
     double gaps[EVALUATION_ECE_BINS] = {0}, error = 0;
-    uint8_t *bins = malloc(n * sizeof *bins);
+    uint8_t *bins = malloc(n + 1);
     if (bins == NULL)
         return err_set(AL_ENOMEM, "evaluation of %zu rows", n);
     fill_bins(order, w, n, total, bins);
