@@ -206,7 +206,7 @@ void figure_calibration(const struct figure_text *text,
     char low[32], high[32];
     begin(text, HEIGHT, out);
     write_grid(&s, 100, " %", out);
-    buf_printf(out, "<path class=\"line l4\" d=\"M%d %dL%d %d\"/>\n", LEFT, BOTTOM, RIGHT, TOP);
+    buf_printf(out, "<path class=\"line l5\" d=\"M%d %dL%d %d\"/>\n", LEFT, BOTTOM, RIGHT, TOP);
     for (size_t i = 0; i < n_bins; i++) {
         double x = place_x((bins[i].q - s.low) / (s.high - s.low));
         buf_printf(out,

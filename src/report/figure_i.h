@@ -12,7 +12,7 @@ struct figure_text {
 struct figure_line {
     const char *name;
     const double *y; /* [n] fraction, shown in per cent; NaN is a hole */
-    int style;       /* 0..4: colour and dash */
+    int style;       /* 0..5: colour and dash */
 };
 
 /* Lines over time; a legend under it. */
