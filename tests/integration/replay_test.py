@@ -139,7 +139,11 @@ def test_a_day_with_a_reload_replays_whole(day, tmp_path):
     del settings["WARMUP_SIGNAL_FREQUENCY"]
     with harness.Worker("--journal", str(journal), "--env-file", str(now), **settings) as worker:
         worker.await_ready()
+        with harness.db() as db:
+            query(db, "DELETE FROM trading_signals")
         simulate(900, "2024-01-02T00:00:00Z", 4)
+        with harness.db() as db:
+            eventually(lambda: query(db, "SELECT count(*) FROM trading_signals")[0][0] > 20, "signals of the old settings")
         now.write_text("WARMUP_SIGNAL_FREQUENCY=60\nWARMUP_MAX_AMOUNT=400\nWARMUP_MIN_AMOUNT=100\n")
         (tmp_path / "strategies").unlink()
         (tmp_path / "strategies").symlink_to("new")

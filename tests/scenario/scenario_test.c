@@ -7,7 +7,9 @@
 #include <string.h>
 
 #include "alphaloop/pipeline/pipeline.h"
+#include "alphaloop/feature/feature_set.h"
 #include "harness/check.h"
+#include "harness/model_folder.h"
 
 #define START_NS   (1769853600LL * NS_PER_S) /* 2026-01-31T10:00:00Z */
 #define TICK_NS    (100 * NS_PER_MS)         /* while nothing arrives */
@@ -15,14 +17,23 @@
 #define ORDERS_MAX 256
 #define WALKS_MAX  8
 #define STRATEGIES 4
+#define MODELS_MAX 8
 
-enum seen_kind { SEEN_SIGNAL, SEEN_ABSTAIN, SEEN_SAMPLE, SEEN_DROP, SEEN_TRAINING, SEEN_COUNT };
-static const char *const seen_names[SEEN_COUNT] = {"signal", "abstain", "sample", "drop",
-                                                   "training"};
+enum seen_kind {
+    SEEN_SIGNAL,
+    SEEN_ABSTAIN,
+    SEEN_SAMPLE,
+    SEEN_DROP,
+    SEEN_TRAINING,
+    SEEN_ROLLOUT,
+    SEEN_COUNT
+};
+static const char *const seen_names[SEEN_COUNT] = {"signal", "abstain",  "sample",
+                                                   "drop",   "training", "rollout"};
 
 struct seen {
     enum seen_kind kind;
-    char *text; /* signal and sample: JSON; else the reason or trigger */
+    char *text; /* signal and sample: JSON; rollout: VERSION FROM TO; else the reason or trigger */
 };
 
 struct walk {
@@ -53,6 +64,12 @@ static struct world {
     struct known_order known_orders[8];
     struct known_position positions[8];
     char *last_signal; /* its JSON */
+    struct model_folder folder;
+    struct {
+        char version[16];
+        double value; /* that it sees in any action */
+    } models[MODELS_MAX];
+    size_t n_models;
 } world;
 
 #define fail_here(...)                                                                             \
@@ -137,6 +154,50 @@ static void world_end(void)
     free(world.settings);
     free(world.last_signal);
     json_reader_destroy(world.reader);
+    if (world.n_models > 0)
+        model_folder_deinit(&world.folder);
+}
+
+/* ---- models ---- */
+
+/* To one that sees value in both actions buying wins the tie. */
+static struct scorer *model(const char *version)
+{
+    struct manifest *manifest = world.folder.manifest;
+    const struct sha256 *hash = pipeline_schema_hash(pipeline(), &world.strategies[0].strategy_id);
+    struct scorer *scorer = NULL;
+    size_t i = 0;
+    while (i < world.n_models && strcmp(world.models[i].version, version) != 0)
+        i++;
+    if (i == world.n_models)
+        fail_here("no model is called %s", version);
+    (void)chars_set(manifest->version.text, sizeof(manifest->version.text), version);
+    manifest->schema_hash = *hash;
+    manifest->data.cut_ns = world.now_ns;
+    manifest->calibration.value =
+        (struct value_line){.alpha = world.models[i].value, .z = 1, .q_max = 1};
+    model_folder_write_manifest(&world.folder);
+    const struct model_files files = model_folder_files(&world.folder);
+    if (scorer_create(&files, hash, &scorer) != AL_OK)
+        fail_here("model %s: %s", version, err_text());
+    return scorer;
+}
+
+/* What the app does, but for its rows: the step is done at once. */
+static void do_step(const struct rollout_step *step)
+{
+    const struct strategy_id *id = &step->strategy_id;
+    const char *target = step->target.text;
+    if (step->to == ROLLOUT_active) {
+        learn_promote(pipeline(), id, model(step->version.text), world.now_ns);
+    } else if (step->from == ROLLOUT_active) {
+        learn_activate(pipeline(), id, target[0] == '\0' ? NULL : model(target), world.now_ns);
+        learn_watch(pipeline(), id);
+    }
+    learn_rollout_done(pipeline(), step, true, world.now_ns);
+    double cooldown_s = world.strategies[0].rollout.cooldown_hours * 3600;
+    if (step->to == ROLLOUT_rolled_back)
+        learn_cool_down(pipeline(), id, world.now_ns + (int64_t)(cooldown_s * 1e9));
 }
 
 /* ---- effects ---- */
@@ -177,6 +238,15 @@ static void see_sample(const struct sample *sample)
     see(SEEN_SAMPLE, text);
 }
 
+static void see_step(const struct rollout_step *step)
+{
+    char text[128];
+    snprintf(text, sizeof text, "%s %s %s", step->version.text, rollout_stage_name(step->from),
+             rollout_stage_name(step->to));
+    see(SEEN_ROLLOUT, text);
+    do_step(step);
+}
+
 static void drain(void)
 {
     struct effect effect;
@@ -189,6 +259,8 @@ static void drain(void)
             see(SEEN_DROP, reason_name(effect.drop.reason));
         else if (effect.kind == EFFECT_start_training)
             see(SEEN_TRAINING, effect.training.trigger);
+        else if (effect.kind == EFFECT_rollout_step)
+            see_step(effect.rollout);
         effect_deinit(&effect);
     }
 }
@@ -659,6 +731,53 @@ static void do_table(char *words)
     tell_neighbours();
 }
 
+/* "VERSION buys|abstains" becomes one of the models. */
+static const char *add_model(char *words)
+{
+    const char *version = strsep(&words, " ");
+    bool buys = words != NULL && strcmp(words, "buys") == 0;
+    if (!buys && (words == NULL || strcmp(words, "abstains") != 0))
+        fail_here("VERSION buys or VERSION abstains");
+    if (world.n_models == MODELS_MAX)
+        fail_here("more than %d models", MODELS_MAX);
+    if (world.n_models == 0)
+        model_folder_init(&world.folder, "xgboost");
+    (void)chars_set(world.models[world.n_models].version, sizeof(world.models[0].version), version);
+    world.models[world.n_models++].value = buys ? 0.001 : -0.001;
+    return version;
+}
+
+static void do_serve(char *words)
+{
+    const struct strategy_id *id = &world.strategies[0].strategy_id;
+    learn_activate(pipeline(), id, model(add_model(words)), world.now_ns);
+    learn_watch(pipeline(), id);
+}
+
+static void do_shadow(char *words)
+{
+    const struct rollout_start start = {
+        .stage = ROLLOUT_shadow, .attempt = 1, .stage_since_ns = world.now_ns};
+    struct model_version_id ousted;
+    if (!learn_shadow(pipeline(), &world.strategies[0].strategy_id, model(add_model(words)), &start,
+                      &ousted))
+        fail_here("no room for a shadow");
+}
+
+/* "ASSET N": what the market tells of actions not taken is believed once fills were seen to cost what was expected. */
+static void do_costs(char *words)
+{
+    struct execution fill = {.price = decimal_from_int(1), .quantity = decimal_from_int(1)};
+    const char *asset = strsep(&words, " ");
+    if (words == NULL || !asset_parse(slice_of(asset), &fill.asset))
+        fail_here("costs ASSET N");
+    for (long i = 0, n = strtol(words, NULL, 10); i < n; i++) {
+        fill.side = i % 2 == 0 ? SIDE_BUY : SIDE_SELL;
+        fill.executed_at_ns = world.now_ns;
+        pipeline_restore_cost(pipeline(), &fill, 1, world.now_ns);
+    }
+}
+
 static void do_forget(char *words)
 {
     (void)words;
@@ -675,7 +794,8 @@ static const struct {
     {"order", do_order_words}, {"fill", do_fill},         {"reject", do_reject},
     {"cancel", do_cancel},     {"wait", do_wait},         {"pause", do_pause},
     {"resume", do_resume},     {"balance", do_balance},   {"expect", do_expect},
-    {"table", do_table},       {"forget", do_forget},
+    {"table", do_table},       {"forget", do_forget},     {"serve", do_serve},
+    {"shadow", do_shadow},     {"costs", do_costs},
 };
 
 static void run_line(char *line)
