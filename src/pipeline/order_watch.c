@@ -1,5 +1,6 @@
-/* One list an asset, oldest first, is both the queue of positions that a fill on the other side closes and what the tick goes
- * through. Which fills are ours is known by their signal: an open decision's, one that is watched, or the exit that is out. */
+/* One list an asset, oldest first, is what the tick goes through. Within it those that hold something make one list a side, in the
+ * same order: the queue of positions that a fill on the other side closes, so that a fill looks at no more orders than it
+ * closes, and one. Which fills are ours is known by their signal: an open decision's, one that is watched, or the exit that is out. */
 #include "order_watch_i.h"
 
 #include <assert.h>
@@ -40,10 +41,46 @@ void order_watch_price(struct market_desk *market, const struct market_quote *qu
 
 /* ---- the list ---- */
 
+static void held_remove(struct market_orders *orders, struct watched_order *order)
+{
+    enum side side = order->outcome.side;
+    struct watched_order *before = order->held_before, *after = order->held_after;
+    *(before != NULL ? &before->held_after : &orders->held_oldest[side]) = after;
+    *(after != NULL ? &after->held_before : &orders->held_newest[side]) = before;
+    order->is_held = false;
+}
+
+/* Mostly the newest; one that was closed and fills once more goes back to its place. */
+static void held_add(struct market_orders *orders, struct watched_order *order)
+{
+    enum side side = order->outcome.side;
+    struct watched_order *before = orders->held_newest[side];
+    while (before != NULL && before->number > order->number)
+        before = before->held_before;
+    struct watched_order *after = before != NULL ? before->held_after : orders->held_oldest[side];
+    order->held_before = before;
+    order->held_after = after;
+    *(before != NULL ? &before->held_after : &orders->held_oldest[side]) = order;
+    *(after != NULL ? &after->held_before : &orders->held_newest[side]) = order;
+    order->is_held = true;
+}
+
+/* After each change of what the order holds. */
+static void held_update(struct watched_order *order)
+{
+    bool holds = order_outcome_held(&order->outcome) != 0;
+    if (holds && !order->is_held)
+        held_add(&order->market->orders, order);
+    else if (!holds && order->is_held)
+        held_remove(&order->market->orders, order);
+}
+
 static void forget(struct pipeline *pipeline, struct watched_order *order)
 {
     struct market_orders *orders = &order->market->orders;
     assert(orders->oldest != NULL && orders->newest != NULL);
+    if (order->is_held)
+        held_remove(orders, order);
     *(order->before != NULL ? &order->before->after : &orders->oldest) = order->after;
     *(order->after != NULL ? &order->after->before : &orders->newest) = order->before;
     void *removed = map_remove(&pipeline->watched_orders, &order->outcome.signal_id);
@@ -62,8 +99,10 @@ static struct watched_order *watch(struct pipeline *pipeline,
     struct watched_order *order = calloc(1, sizeof(*order));
     if (order == NULL)
         return NULL;
-    *order =
-        (struct watched_order){.outcome = *outcome, .before = orders->newest, .market = market};
+    *order = (struct watched_order){.outcome = *outcome,
+                                    .before = orders->newest,
+                                    .market = market,
+                                    .number = ++orders->n_ever};
     if (map_put(&pipeline->watched_orders, &outcome->signal_id, order) != AL_OK) {
         free(order);
         return NULL;
@@ -93,16 +132,17 @@ static double close_open(struct market_orders *orders,
                          double fee_rate)
 {
     double left = quantity;
-    for (struct watched_order *order = orders->oldest; order != NULL && left > 0;
-         order = order->after) {
-        double held = order_outcome_held(&order->outcome);
-        if (order->outcome.side == fill->side || held == 0 ||
-            order->outcome.is_dry_run != fill->is_dry_run)
+    enum side other = fill->side == SIDE_BUY ? SIDE_SELL : SIDE_BUY;
+    for (struct watched_order *order = orders->held_oldest[other], *after;
+         order != NULL && left > 0; order = after) {
+        after = order->held_after;
+        if (order->outcome.is_dry_run != fill->is_dry_run)
             continue;
-        double part = fmin(left, held);
+        double part = fmin(left, order_outcome_held(&order->outcome));
         order_outcome_close(&order->outcome, part, price, fee_rate, fill->executed_at_ns,
                             EXIT_FILLS);
         order->is_changed |= order->outcome.exited_at_ns != TIMESTAMP_NONE;
+        held_update(order);
         left -= part;
     }
     return quantity - left;
@@ -123,6 +163,7 @@ static void take_fill(struct watched_order *order,
         return; /* an exit: it opens nothing */
     order->outcome.netted += closed;
     order_outcome_fill(&order->outcome, quantity, price, fees, execution->executed_at_ns);
+    held_update(order);
     order->has_marks = false;
 }
 
@@ -190,6 +231,7 @@ static void close_gone(struct market_orders *orders, int64_t now_ns)
         order_outcome_close(outcome, held, orders->flat_price,
                             outcome->fee_rate + orders->flat_half_spread / orders->flat_price,
                             orders->flat_ns, EXIT_POSITION);
+        held_update(order);
         order->is_changed = true;
     }
     orders->flat_ns = TIMESTAMP_NONE;
@@ -294,10 +336,12 @@ void pipeline_restore_order_outcome(struct pipeline *pipeline, const struct orde
         return;
     order->ended = item == NULL || item->order_ended;
     order->has_marks = !isnan(outcome->markouts[MARKOUT_COUNT - 1]);
+    held_update(order);
     if (item == NULL || !(item->filled_quantity > outcome->quantity))
         return;
     order->outcome.quantity = item->filled_quantity;
     order->outcome.price = item->filled_notional / item->filled_quantity;
     order->outcome.fee_rate = item->fees / item->filled_notional;
     order->outcome.last_fill_ns = item->last_fill_ns;
+    held_update(order);
 }

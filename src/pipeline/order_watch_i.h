@@ -22,7 +22,10 @@ struct order_fact;
 
 struct watched_order {
     struct order_outcome outcome;
-    struct watched_order *before, *after; /* of the asset, oldest first */
+    struct watched_order *before, *after;           /* of the asset, oldest first */
+    struct watched_order *held_before, *held_after; /* of those that hold something on its side */
+    bool is_held;                                   /* it is in that list */
+    uint64_t number;                                /* in the order in which they came */
     struct market_desk *market;
     bool ended;      /* nothing more will fill */
     bool has_marks;  /* its markouts are settled */
@@ -32,6 +35,8 @@ struct watched_order {
 /* The orders of one asset. */
 struct market_orders {
     struct watched_order *oldest, *newest;
+    struct watched_order *held_oldest[3], *held_newest[3]; /* by side: what a fill may close */
+    uint64_t n_ever;
     struct price_path prices; /* mids of the last minutes, finer than those of labels */
     int64_t
         flat_ns; /* event time at which the position was gone; TIMESTAMP_NONE: nothing to explain */
