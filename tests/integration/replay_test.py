@@ -2,7 +2,6 @@
 import json
 import os
 import shutil
-import signal
 
 import harness
 import load
@@ -124,42 +123,6 @@ def test_a_killed_worker_leaves_what_can_be_replayed(day):
     os.truncate(path, os.stat(journal).st_size * 2 // 3)
     done = replay(path, settings)
     assert "breaks off" in done.stdout and "the same byte for byte" in done.stdout
-
-
-def test_a_day_with_a_reload_replays_whole(day, tmp_path):
-    """Settings and a strategy change under the worker; the replay begins with what there was at the start."""
-    journal, before, now = tmp_path / "journal.jsonl", tmp_path / "before.env", tmp_path / "now.env"
-    for folder, coverage in (("old", 0.9), ("new", 0.5)):
-        (tmp_path / folder).mkdir()
-        (tmp_path / folder / "momentum_v1.json").write_text(json.dumps({"uncertainty": {"coverage": coverage}, "limits": {"cooldown_seconds": 5}}))
-    (tmp_path / "strategies").symlink_to("old")
-    before.write_text("WARMUP_SIGNAL_FREQUENCY=20\nWARMUP_MAX_AMOUNT=1000\nWARMUP_MIN_AMOUNT=500\n")
-    shutil.copy(before, now)
-    settings = dict(MARKET, MODEL_STORAGE_PATH=str(tmp_path / "models"), STRATEGY_CONFIG_DIR=str(tmp_path / "strategies"))
-    del settings["WARMUP_SIGNAL_FREQUENCY"]
-    with harness.Worker("--journal", str(journal), "--env-file", str(now), **settings) as worker:
-        worker.await_ready()
-        with harness.db() as db:
-            query(db, "DELETE FROM trading_signals")
-        simulate(900, "2024-01-02T00:00:00Z", 4)
-        with harness.db() as db:
-            eventually(lambda: query(db, "SELECT count(*) FROM trading_signals")[0][0] > 20, "signals of the old settings")
-        now.write_text("WARMUP_SIGNAL_FREQUENCY=60\nWARMUP_MAX_AMOUNT=400\nWARMUP_MIN_AMOUNT=100\n")
-        (tmp_path / "strategies").unlink()
-        (tmp_path / "strategies").symlink_to("new")
-        worker.process.send_signal(signal.SIGHUP)
-        worker.await_log(event="settings_reloaded")
-        simulate(900, "2024-01-02T00:15:00Z", 5)
-        with harness.db() as db:
-            eventually(lambda: query(db, "SELECT count(*) FROM trading_signals WHERE amount <= 400")[0][0] > 20, "signals of the new settings")
-        assert worker.stop() == 0
-    done = replay(journal, dict(settings, STRATEGY_CONFIG_DIR=str(tmp_path / "old")), "--print", "--env-file", str(before))
-    amounts = [float(json.loads(line)["amount"]) for line in done.stdout.splitlines()]
-    lines = lines_of(journal)
-    n_before = len([line for line in lines[:nth(lines, "reload", 0)] if line["call"] == "decision" and "number" in line])
-    assert n_before > 10 and min(amounts[:n_before]) >= 500
-    assert len(amounts) > n_before + 10 and max(amounts[n_before:]) <= 400
-    assert "the same byte for byte" in done.stderr and "breaks off" not in done.stderr
 
 
 def test_a_full_disk_ends_the_recording_not_the_worker():

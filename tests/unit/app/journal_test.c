@@ -201,11 +201,59 @@ static void test_nothing_is_recorded_without_a_path(void **state)
     journal_close(journal);
 }
 
+static const char *frequency; /* WARMUP_SIGNAL_FREQUENCY */
+
+static const char *env_get(void *ctx, const char *name, const char **origin)
+{
+    (void)ctx;
+    *origin = "test";
+    return strcmp(name, "WARMUP_SIGNAL_FREQUENCY") == 0 ? frequency : NULL;
+}
+
+static void settings_with(const char *value, struct settings *out)
+{
+    const struct settings_source source = {.get = env_get};
+    frequency = value;
+    check_ok(settings_read(&source, 0, out, NULL));
+}
+
+/* What a reload says makes of the settings and strategies of before those of after; a changed line is noticed. */
+static void test_a_reload_is_taken_over(void **state)
+{
+    struct settings *before = calloc(1, sizeof(*before)), *after = calloc(1, sizeof(*after));
+    struct strategy_config *old = calloc(2, sizeof(*old)), *now = calloc(2, sizeof(*now));
+    struct journal_settings told;
+    struct journal_line line = {.call = JOURNAL_reload, .n_texts = 1, .n_bytes = 2};
+    (void)state;
+    settings_with("20", before);
+    settings_with("60", after);
+    now[1].epsilon = 0.25;
+    journal_settings_of(after, &told);
+    check_has(buf_str(&told.text), "WARMUP_SIGNAL_FREQUENCY=60\n");
+    line.texts[0] = buf_slice(&told.text);
+    line.bytes[0] = (struct slice){(const char *)&told.hash, sizeof(told.hash)};
+    line.bytes[1] = (struct slice){(const char *)now, 2 * sizeof(*now)};
+    assert_int_equal(journal_reload_read(&line, before, old, 1), AL_EPARSE);
+    check_i64(before->warmup_signal_frequency, 20);
+    check_ok(journal_reload_read(&line, before, old, 2));
+    check_i64(before->warmup_signal_frequency, 60);
+    check_near(old[1].epsilon, 0.25, 0);
+    settings_with("20", before);
+    strstr(told.text.ptr, "FREQUENCY=60")[10] = '7';
+    assert_int_equal(journal_reload_read(&line, before, old, 2), AL_EVERIFY);
+    buf_deinit(&told.text);
+    free(before);
+    free(after);
+    free(old);
+    free(now);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_line_survives),
         cmocka_unit_test(test_every_call_has_its_name),
+        cmocka_unit_test(test_a_reload_is_taken_over),
         cmocka_unit_test(test_what_is_no_line_is_refused),
         cmocka_unit_test(test_start_survives),
         cmocka_unit_test(test_recording_keeps_every_line),
