@@ -14,6 +14,7 @@
 #include "events_i.h"
 #include "view_i.h"
 #include "journal_i.h"
+#include "rollout_honest_i.h"
 #include "worker_i.h"
 
 #define NUMBERS_BYTES_MAX 8192
@@ -38,6 +39,13 @@ static void write_verdict(struct json_writer *w, const struct rollout_step *step
     json_m_number(w, "trades", (double)v->n_trades);
     json_m_number(w, "trades_incumbent", (double)v->n_trades_incumbent);
     json_m_number(w, "symbol_share", v->symbol_share);
+    if (v->honesty.n == 0)
+        return;
+    json_m_number(w, "ece", v->honesty.ece);
+    json_m_number(w, "ece_surely", v->honesty.ece_low);
+    json_m_number(w, "interval_coverage", v->honesty.coverage);
+    json_m_number(w, "interval_off_surely", v->honesty.coverage_off_low);
+    json_m_number(w, "brier_skill", v->honesty.brier_skill);
 }
 
 static void write_numbers(struct buf *out, const struct rollout_step *step)
@@ -234,11 +242,27 @@ static void move_challenger(struct worker *worker, struct rollout_step *step)
         move_end(move, false);
 }
 
+/* Up to more decisions only goes a version that has kept its word. */
+static void on_asked(struct worker *worker, struct rollout_step *step, bool may_step)
+{
+    if (may_step && step->to == ROLLOUT_active) {
+        activation_step(worker, step, "evidence");
+    } else if (may_step) {
+        move_challenger(worker, step);
+    } else {
+        log_info("app", "gate", NULL, EV("rollout_waits"),
+                 F_STR("strategy_id", step->strategy_id.text), F_STR("version", step->version.text),
+                 F_STR("stage", rollout_stage_name(step->from)), F_STR("why", step->verdict.text));
+        rollout_stepped(worker, step, false);
+        free(step);
+    }
+}
+
 void rollout_perform(struct worker *worker, struct rollout_step *step)
 {
     step->at_ns = decision_time_ns(worker);
-    if (step->to == ROLLOUT_active)
-        activation_step(worker, step, "evidence");
+    if (rollout_share(step->to) > 0)
+        rollout_ask_honesty(worker, step, on_asked);
     else if (step->to == ROLLOUT_rolled_back)
         activation_step(worker, step, "guard");
     else if (step->from == ROLLOUT_active)

@@ -525,6 +525,8 @@ void learn_rollout_done(struct pipeline *pipeline,
     if (shadow == NULL || shadow->stage != step->from)
         return; /* it has left meanwhile, or begins again */
     shadow->is_asked = false;
+    if (!done)
+        (void)chars_set(shadow->verdict.text, sizeof(shadow->verdict.text), step->verdict.text);
     if (done && !rollout_is_shadow(step->to)) {
         shadow_clear(shadow);
     } else if (done) {
@@ -576,6 +578,22 @@ void pipeline_restore_block(struct pipeline *pipeline,
 }
 
 /* ---- what there is to see ---- */
+
+const struct manifest *pipeline_shadow_manifest(const struct pipeline *pipeline,
+                                                const struct strategy_id *strategy_id,
+                                                const struct model_version_id *version)
+{
+    for (size_t i = 0; i < pipeline->n_desks; i++) {
+        const struct desk *desk = &pipeline->desks[i];
+        if (!strategy_id_eq(&desk->config->strategy_id, strategy_id))
+            continue;
+        for (size_t k = 0; k < SHADOWS_MAX; k++) {
+            if (is_version(desk->shadows.items[k].scorer, version))
+                return scorer_manifest(desk->shadows.items[k].scorer);
+        }
+    }
+    return NULL;
+}
 
 void pipeline_rollout_view(const struct pipeline *pipeline,
                            size_t index,

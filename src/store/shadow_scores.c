@@ -57,6 +57,13 @@ static const struct pg_statement prune_statement = {
     " AND decided_at_ns < u.before_ns ORDER BY decided_at_ns LIMIT $3) s LIMIT $3)",
 };
 
+static const struct pg_statement load_claims_statement = {
+    "shadow_scores_load_claims",
+    "SELECT b.block, b.q, b.v, s.net_return, s.sigma_h FROM shadow_scores b"
+    " JOIN samples s ON s.decision_id = b.decision_id AND s.action = b.side"
+    " WHERE b.version = $1 ORDER BY b.decided_at_ns DESC LIMIT $2",
+};
+
 /* One array a column, over the versions of all rows. */
 #define PUT_SCORES(batch, type, put)                                                               \
     do {                                                                                           \
@@ -167,4 +174,26 @@ void shadow_scores_prune(struct pg_batch *batch,
     PUT_COLUMN(batch, PG_TEXT, n, pg_put_str(batch, strategies[i].text));
     PUT_COLUMN(batch, PG_I64, n, pg_put_i64(batch, before_ns[i]));
     store_put_limit(batch, limit);
+}
+
+void shadow_scores_load_claims(struct pg_batch *batch,
+                               const struct model_version_id *version,
+                               size_t n)
+{
+    pg_batch_statement(batch, &load_claims_statement);
+    pg_put_str(batch, version->text);
+    store_put_limit(batch, n);
+}
+
+enum al_err shadow_scores_read_claim(const struct pg_result *result,
+                                     size_t index,
+                                     struct shadow_claim_row *out)
+{
+    struct row row = row_at(result, index);
+    out->block = row_i64(&row);
+    out->q = row_double(&row);
+    out->v = row_double(&row);
+    out->net_return = row_double(&row);
+    out->sigma_h = row_double(&row);
+    return row.err;
 }

@@ -64,14 +64,16 @@ def stand(version, state, stage, against, why, at_ns=0):
               " VALUES ('often', %s, %s, %s, %s, 'as the test wants it', 0, %s, now())", version, stage, against, why, at_ns)
 
 
-def settle(serving, beside, stage, outcomes):
-    """One settled decision a block: the serving version takes the side, or the one beside it; the other abstains."""
+def settle(serving, beside, stage, outcomes, q=None):
+    """One settled decision a block: the serving version takes the side, or the one beside it; the other abstains. What they say is
+    q, or how often such trades won."""
+    q = sum(net > 0 for _, net in outcomes) / len(outcomes) if q is None else q
     with db() as connection:
         for block, (who, net) in enumerate(outcomes, FIRST_BLOCK):
             decision, t0 = str(uuid.uuid4()), block * BLOCK_NS + 10**9
             for version, place in ((serving, "active"), (beside, stage)):
-                query(connection, "INSERT INTO shadow_scores VALUES (%s, %s, 'often', 'BTCUSDT', %s, %s, 0.5, 0, 0, 1, %s, %s)",
-                      decision, version, place, "buy" if version == who else None, t0, block)
+                query(connection, "INSERT INTO shadow_scores VALUES (%s, %s, 'often', 'BTCUSDT', %s, %s, %s, 0, 0, 1, %s, %s)",
+                      decision, version, place, "buy" if version == who else None, q, t0, block)
             query(connection, f"INSERT INTO samples ({learnable.COLUMNS}) VALUES (%s, 'buy', 'often', 'BTCUSDT', 2, %s, %s, %s, %s, 0,"
                   " %s, 1, 1, 1, false, false, false, '\\x00', '\\x00')", decision, t0, t0 + 10**9, t0 + 10**9, net, net)
 
@@ -118,7 +120,8 @@ def test_a_shadow_steps_up_on_what_the_tables_say_and_a_restart_keeps_it(config,
         step = story["items"][-1]
         assert (step["why"], step["against"], step["blocks"]) == ("evidence", v1, 58)
         assert step["numbers"]["evidence_better"] >= step["numbers"]["evidence_needed"] > 1
-        assert "better than the incumbent" in step["verdict"]
+        assert "better than the incumbent" in step["verdict"] and "; of 60 trades ECE" in step["verdict"]
+        assert step["numbers"]["ece_surely"] <= 0.05 and step["numbers"]["interval_coverage"] is None
         before = state(worker)
         worker.kill()
     with serve(config) as worker:
@@ -127,6 +130,20 @@ def test_a_shadow_steps_up_on_what_the_tables_say_and_a_restart_keeps_it(config,
         assert [again[key] for key in ("version", "stage", "blocks")] == [v2, "canary_5", 58]
         eventually(lambda: state(worker) == before, "the same state as before it was killed")
         assert len(verdicts(worker, v2)["items"]) == 3  # it does not step twice on the same blocks
+        assert worker.stop() == 0
+
+
+def test_a_shadow_that_earns_more_and_does_not_keep_its_word_waits(config, versions):
+    v1, v2 = versions
+    stand(v1, "active", "active", None, "gate")
+    stand(v2, "candidate", "shadow", v1, "gate")
+    settle(v1, v2, "shadow", [(v2, net) for net in earnings(60, 0.001, 1)], q=0.2)
+    with serve(config) as worker:
+        worker.await_ready()
+        eventually(lambda: "waits: " in (shadow(worker)["verdict"] or ""), "the step is asked for")
+        now = shadow(worker)
+        assert now["stage"] == "shadow" and "surely off by more than 0.05; of 60 trades ECE" in now["verdict"], now
+        assert [item["stage"] for item in verdicts(worker, v2)["items"]] == ["rejected", "shadow"]
         assert worker.stop() == 0
 
 

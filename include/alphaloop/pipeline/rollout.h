@@ -51,7 +51,8 @@ void learn_watch(struct pipeline *pipeline, const struct strategy_id *strategy_i
 /* The serving version's live outcomes have rung the alarm: not being worse is enough to replace it. */
 void learn_drifting(struct pipeline *pipeline, const struct strategy_id *strategy_id);
 
-/* The app did what was asked (done), or could not: it is asked again later. */
+/* The app did what was asked (done), or could not: it is asked again later, and a challenger's verdict says what the step's
+ * does. */
 void learn_rollout_done(struct pipeline *pipeline,
                         const struct rollout_step *step,
                         bool done,
@@ -77,6 +78,10 @@ void pipeline_restore_block(struct pipeline *pipeline,
 
 /* ---- what there is to see ---- */
 
+/* Of a version beside the serving one; NULL when there is no such. Borrowed until the pipeline is next called. */
+const struct manifest *pipeline_shadow_manifest(const struct pipeline *pipeline,
+                                                const struct strategy_id *strategy_id,
+                                                const struct model_version_id *version);
 /* index < pipeline_n_strategies() */
 void pipeline_rollout_view(const struct pipeline *pipeline,
                            size_t index,

@@ -38,6 +38,7 @@
 #include "alphaloop/base/err.h"
 #include "alphaloop/base/rng.h"
 #include "alphaloop/domain/rollout.h"
+#include "alphaloop/train/honest.h"
 
 #define ROLLOUT_BLOCK_SPANS     2    /* horizons in a block */
 #define ROLLOUT_BLOCKS_MIN      20   /* before the first step */
@@ -123,6 +124,8 @@ struct rollout_verdict {
     double drawdown, drawdown_incumbent;   /* NaN: not asked */
     uint64_t n_trades, n_trades_incumbent;
     double symbol_share; /* of the profit, the largest; NaN with one symbol or no profit */
+    struct honesty
+        honesty; /* n 0: not asked; the app does that before a step (app/rollout_honest_i.h) */
     char text[ROLLOUT_TEXT_MAX];
 };
 
