@@ -78,7 +78,7 @@ def test_every_row_has_every_column(tool):
 def test_cells_say_numbers_with_intervals(tool):
     assert row_of(tool.probability_table(REPORTS, "newest_challenger"), "a_1h") == [
         "1000", "1", "100", "0.6900 / 0.6920", "+0.0020 (+0.0010 to +0.0030)", "+0.0100 (+0.0050 to +0.0150)",
-        "+0.0400 (-0.0100 to +0.0900)"]
+        "+0.0400 (-0.0100 to +0.0900)", "+0.0200 (+0.0000 to +0.0400)", "+0.0300 (+0.0100 to +0.0500)"]
     assert row_of(tool.utility_table(REPORTS), "a_1h") == [
         "44", "+2.00 (+1.00 to +3.00)", "+2.00 (+1.00 to +3.00), 30 trades of +4.00", "0, no trade", "-1.00 (-2.00 to -0.50)",
         "+0.10 (-1.00 to +1.00)", "+0.00", "1", "**yes**"]
@@ -102,10 +102,10 @@ def test_words_count_what_the_intervals_say(tool):
     text = " ".join(tool.summary(REPORTS).split())
     assert "An edge after costs is shown on 1 of the 2 files** a model could be made of: 1 (`a_1h`)." in text
     assert "The gate promoted a model on 1 (`a_1h`)." in text
-    assert "Trees, of 2 files: Brier skill surely above 0 on 2 (`a_1h`, `b_1d`), surely below on 0;" in text
-    assert "a sure gain after costs on 1 (`a_1h`), a sure loss on 0, and not one trade on 0." in text
-    assert "Linear, of 2 files: Brier skill surely above 0 on 0, surely below on 2 (`a_1h`, `b_1d`);" in text
-    assert "and not one trade on 2." in text
+    assert "Trees, of 2 files: Brier skill surely above 0 on 2 (`a_1h`, `b_1d`), below on 0." in text
+    assert "a sure gain after costs on 1 (`a_1h`), a sure loss on 0, not one trade on 0." in text
+    assert "Linear, of 2 files: Brier skill surely above 0 on 0, below on 2 (`a_1h`, `b_1d`)." in text
+    assert "not one trade on 2." in text
     assert "a trade in basis points: `a_1h` trees +4.00. A trade was taken to cost 3.4 there and back" in text
     assert "Warm-up alone surely loses on 2 of 2" in text and "Buy-and-hold surely gains on 0" in text
     assert "| trees | 3 | 1 | 0 | 0 | 0 | 1 (`a_1h`) | 1 (`a_1h`) | 0 |" in tool.horizon_summary(HORIZONS)
