@@ -13,6 +13,7 @@
 #include "alphaloop/base/decimal.h"
 #include "alphaloop/base/json.h"
 #include "alphaloop/settings/cron.h"
+#include "problems_i.h"
 
 #define FILE_SUFFIX     "_FILE"
 #define NAME_MAX_BYTES  64
@@ -243,22 +244,9 @@ static void set_default(const struct row *row, struct settings *out)
 struct reading {
     const struct settings_source *source;
     struct settings *out;
-    struct buf *problems;
-    size_t n_problems;
+    struct problems problems;
     bool is_bad[SETTING_COUNT];
 };
-
-static void PRINTF(2, 3) problem(struct reading *r, const char *format, ...)
-{
-    va_list args;
-    r->n_problems++;
-    if (r->problems == NULL)
-        return;
-    va_start(args, format);
-    buf_vprintf(r->problems, format, args);
-    va_end(args);
-    buf_putc(r->problems, '\n');
-}
 
 static void refuse_value(struct reading *r, const struct row *row, const char *text)
 {
@@ -266,9 +254,9 @@ static void refuse_value(struct reading *r, const struct row *row, const char *t
     describe_range(row, range);
     bool describes = row->kind == KIND_u32 || row->kind == KIND_f64 || row->kind == KIND_list ||
                      row->kind == KIND_text;
-    problem(r, "%s=%.*s: allowed is %s%s%s", row->name, VALUE_SHOWN_MAX,
-            row->kind == KIND_secret ? "(secret)" : text, range,
-            describes && row->unit[0] != '\0' ? ", " : "", describes ? row->unit : "");
+    problems_add(&r->problems, "%s=%.*s: allowed is %s%s%s", row->name, VALUE_SHOWN_MAX,
+                 row->kind == KIND_secret ? "(secret)" : text, range,
+                 describes && row->unit[0] != '\0' ? ", " : "", describes ? row->unit : "");
 }
 
 static const char *ask(const struct reading *r, const char *name, const char **origin)
@@ -297,17 +285,18 @@ static void take_file(struct reading *r, const struct row *row, const char *path
     snprintf(shown, sizeof shown, "%s", path);
     if (r->source->read_file == NULL ||
         r->source->read_file(r->source->ctx, path, &bytes) != AL_OK || !buf_ok(&bytes)) {
-        problem(r, "%s%s=%s: cannot be read: %s", row->name, FILE_SUFFIX, shown,
-                r->source->read_file == NULL ? "not supported here"
-                : !buf_ok(&bytes)            ? "longer than 4096 bytes"
-                                             : err_text());
+        problems_add(&r->problems, "%s%s=%s: cannot be read: %s", row->name, FILE_SUFFIX, shown,
+                     r->source->read_file == NULL ? "not supported here"
+                     : !buf_ok(&bytes)            ? "longer than 4096 bytes"
+                                                  : err_text());
     } else {
         if (bytes.len > 0 && bytes.ptr[bytes.len - 1] == '\n')
             bytes.ptr[--bytes.len] = '\0';
         if (bytes.len > 0 && bytes.ptr[bytes.len - 1] == '\r')
             bytes.ptr[--bytes.len] = '\0';
         if (strlen(buf_str(&bytes)) != bytes.len)
-            problem(r, "%s%s=%s: the file holds a NUL byte", row->name, FILE_SUFFIX, shown);
+            problems_add(&r->problems, "%s%s=%s: the file holds a NUL byte", row->name, FILE_SUFFIX,
+                         shown);
         else if (bytes.len > 0)
             take_value(r, row, buf_str(&bytes), "file");
     }
@@ -320,19 +309,20 @@ static void read_row(struct reading *r, const struct row *row)
 {
     char file_name[NAME_MAX_BYTES + sizeof FILE_SUFFIX];
     const char *origin = "", *file_origin = "";
-    size_t n_before = r->n_problems;
+    size_t n_before = r->problems.n;
     r->out->origins[row - rows] = "default";
     set_default(row, r->out);
     snprintf(file_name, sizeof file_name, "%s%s", row->name, FILE_SUFFIX);
     bool has_file = ask(r, file_name, &file_origin) != NULL;
     bool has_text = ask(r, row->name, &origin) != NULL;
     if (has_file && has_text)
-        problem(r, "%s: given together with %s; only one may be set", file_name, row->name);
+        problems_add(&r->problems, "%s: given together with %s; only one may be set", file_name,
+                     row->name);
     else if (has_file)
         take_file(r, row, ask(r, file_name, &file_origin));
     else if (has_text)
         take_value(r, row, ask(r, row->name, &origin), origin);
-    r->is_bad[row - rows] = r->n_problems > n_before;
+    r->is_bad[row - rows] = r->problems.n > n_before;
 }
 
 static bool is_made_of(const char *text, const char *allowed)
@@ -350,16 +340,18 @@ static void check_lists(struct reading *r)
     for (size_t i = 0; i < assets->count; i++) {
         size_t len = strlen(assets->items[i]);
         if (len < 4 || len > 20 || !is_made_of(assets->items[i], UPPER DIGIT))
-            problem(r, "TRADING_ASSETS=...%s...: a traded symbol is 4 to 20 of A-Z0-9",
-                    assets->items[i]);
+            problems_add(&r->problems,
+                         "TRADING_ASSETS=...%s...: a traded symbol is 4 to 20 of A-Z0-9",
+                         assets->items[i]);
     }
     for (size_t i = 0; i < ids->count; i++) {
         if (strlen(ids->items[i]) > 100 || ids->items[i][0] == '.' ||
             !is_made_of(ids->items[i], UPPER LOWER DIGIT "_.-"))
-            problem(r,
-                    "TRADING_STRATEGIES=...%s...: an id is 1 to 100 of A-Za-z0-9_.- and starts "
-                    "with no dot",
-                    ids->items[i]);
+            problems_add(
+                &r->problems,
+                "TRADING_STRATEGIES=...%s...: an id is 1 to 100 of A-Za-z0-9_.- and starts "
+                "with no dot",
+                ids->items[i]);
     }
 }
 
@@ -377,23 +369,25 @@ static void check_together(struct reading *r, unsigned needs)
     const struct settings *s = r->out;
     if ((needs & SETTINGS_NEED_API_KEY) != 0 && s->model_service_api_key[0] == '\0' &&
         !r->is_bad[SETTING_ID_model_service_api_key])
-        problem(r, "MODEL_SERVICE_API_KEY is not set: it is required, at least 16 characters");
+        problems_add(&r->problems,
+                     "MODEL_SERVICE_API_KEY is not set: it is required, at least 16 characters");
     if (!is_address(s->model_service_host))
-        problem(r, "MODEL_SERVICE_HOST=%.*s: allowed is an IPv4 or IPv6 address, or localhost",
-                VALUE_SHOWN_MAX, s->model_service_host);
+        problems_add(&r->problems,
+                     "MODEL_SERVICE_HOST=%.*s: allowed is an IPv4 or IPv6 address, or localhost",
+                     VALUE_SHOWN_MAX, s->model_service_host);
     if (s->warmup_min_amount > s->warmup_max_amount)
-        problem(r, "WARMUP_MIN_AMOUNT=%g: must not be above WARMUP_MAX_AMOUNT=%g",
-                s->warmup_min_amount, s->warmup_max_amount);
+        problems_add(&r->problems, "WARMUP_MIN_AMOUNT=%g: must not be above WARMUP_MAX_AMOUNT=%g",
+                     s->warmup_min_amount, s->warmup_max_amount);
     if (s->model_retraining_schedule[0] != '\0' &&
         cron_parse(slice_of(s->model_retraining_schedule), &cron) != AL_OK)
-        problem(r,
-                "MODEL_RETRAINING_SCHEDULE=%.*s: %s; allowed is hourly, daily, weekly or "
-                "five-field cron, UTC",
-                VALUE_SHOWN_MAX, s->model_retraining_schedule, err_text());
+        problems_add(&r->problems,
+                     "MODEL_RETRAINING_SCHEDULE=%.*s: %s; allowed is hourly, daily, weekly or "
+                     "five-field cron, UTC",
+                     VALUE_SHOWN_MAX, s->model_retraining_schedule, err_text());
     if (!is_made_of(s->postgres_schema, LOWER DIGIT "_") ||
         strchr(DIGIT, s->postgres_schema[0]) != NULL)
-        problem(r, "POSTGRES_SCHEMA=%s: allowed is a-z, 0-9 and _, no digit first",
-                s->postgres_schema);
+        problems_add(&r->problems, "POSTGRES_SCHEMA=%s: allowed is a-z, 0-9 and _, no digit first",
+                     s->postgres_schema);
     check_lists(r);
 }
 
@@ -402,7 +396,7 @@ enum al_err settings_read(const struct settings_source *source,
                           struct settings *out,
                           struct buf *problems)
 {
-    struct reading r = {.source = source, .out = out, .problems = problems};
+    struct reading r = {.source = source, .out = out, .problems = {.text = problems}};
     memset(out, 0, sizeof *out);
     for (size_t i = 0; i < SETTING_COUNT; i++)
         read_row(&r, &rows[i]);
@@ -410,7 +404,7 @@ enum al_err settings_read(const struct settings_source *source,
         snprintf(out->model_service_host, sizeof out->model_service_host, "%s",
                  source->in_container ? "0.0.0.0" : "127.0.0.1");
     check_together(&r, needs);
-    return r.n_problems == 0 ? AL_OK : err_set(AL_EINVAL, "%zu settings are wrong", r.n_problems);
+    return r.problems.n == 0 ? AL_OK : err_set(AL_EINVAL, "%zu settings are wrong", r.problems.n);
 }
 
 /* ---- reloading ---- */

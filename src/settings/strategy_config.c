@@ -9,6 +9,7 @@
 #include <strings.h>
 
 #include "alphaloop/base/timestamp.h"
+#include "problems_i.h"
 
 #define PATH_TEXT_MAX  128
 #define VALUE_TEXT_MAX 64 /* of a bad value in a problem */
@@ -105,21 +106,8 @@ static void fall_back(const struct settings *s, struct strategy_config *out)
 
 struct reading {
     struct strategy_config *out;
-    struct buf *problems;
-    size_t n_problems;
+    struct problems problems;
 };
-
-static void PRINTF(2, 3) problem(struct reading *r, const char *format, ...)
-{
-    va_list args;
-    r->n_problems++;
-    if (r->problems == NULL)
-        return;
-    va_start(args, format);
-    buf_vprintf(r->problems, format, args);
-    va_end(args);
-    buf_putc(r->problems, '\n');
-}
 
 static const char *path_of(const struct strategy_row *row)
 {
@@ -147,8 +135,9 @@ static void refuse_number(struct reading *r,
                           struct json_node *value,
                           const char *what)
 {
-    problem(r, "%s: %s is not %s in %.15g..%.15g%s%s", path_of(row), value_text(value), what,
-            row->min, row->max, row->unit[0] == '\0' ? "" : ", ", row->unit);
+    problems_add(&r->problems, "%s: %s is not %s in %.15g..%.15g%s%s", path_of(row),
+                 value_text(value), what, row->min, row->max, row->unit[0] == '\0' ? "" : ", ",
+                 row->unit);
 }
 
 static bool number_in_range(const struct strategy_row *row, struct json_node *value, double *out)
@@ -197,7 +186,8 @@ static void read_choice(struct reading *r,
             return;
         }
     }
-    problem(r, "%s: %s is not one of %s", path_of(row), value_text(value), row->unit);
+    problems_add(&r->problems, "%s: %s is not one of %s", path_of(row), value_text(value),
+                 row->unit);
 }
 
 static void read_assets(struct reading *r,
@@ -211,13 +201,14 @@ static void read_assets(struct reading *r,
         struct slice text =
             json_is_string(json_at(value, i)) ? json_text(json_at(value, i)) : SLICE("");
         if (text.len < TRADED_ASSET_LEN_MIN || !asset_parse(text, &asset)) {
-            problem(r, "%s[%zu]: %s is not 4 to 20 of A-Z0-9", path_of(row), i,
-                    value_text(json_at(value, i)));
+            problems_add(&r->problems, "%s[%zu]: %s is not 4 to 20 of A-Z0-9", path_of(row), i,
+                         value_text(json_at(value, i)));
             continue;
         }
         for (size_t k = 0; k < out->n_assets; k++) {
             if (asset_eq(&out->assets[k], &asset))
-                problem(r, "%s[%zu]: %s is there twice", path_of(row), i, asset.text);
+                problems_add(&r->problems, "%s[%zu]: %s is there twice", path_of(row), i,
+                             asset.text);
         }
         out->assets[out->n_assets++] = asset;
     }
@@ -243,13 +234,14 @@ static void read_features(struct reading *r,
     for (size_t i = 0; i < json_length(value) && i < STRATEGY_FEATURES_MAX; i++) {
         struct slice text = json_text(json_at(value, i));
         if (!json_is_string(json_at(value, i)) || !is_feature_text(text)) {
-            problem(r, "%s[%zu]: %s is not a name of 1 to 63 characters", path_of(row), i,
-                    value_text(json_at(value, i)));
+            problems_add(&r->problems, "%s[%zu]: %s is not a name of 1 to 63 characters",
+                         path_of(row), i, value_text(json_at(value, i)));
             continue;
         }
         for (size_t k = 0; k < out->n_features; k++) {
             if (slice_is(text, out->features[k]))
-                problem(r, "%s[%zu]: %s is there twice", path_of(row), i, out->features[k]);
+                problems_add(&r->problems, "%s[%zu]: %s is there twice", path_of(row), i,
+                             out->features[k]);
         }
         char *to = out->features[out->n_features++];
         memset(to, 0, STRATEGY_FEATURE_TEXT_MAX);
@@ -261,8 +253,8 @@ static void read_array(struct reading *r, const struct strategy_row *row, struct
 {
     size_t count = json_length(value);
     if (!json_is_array(value) || (double)count < row->min || (double)count > row->max) {
-        problem(r, "%s: %s is not an array of %.0f to %.0f %s", path_of(row), value_text(value),
-                row->min, row->max, row->unit);
+        problems_add(&r->problems, "%s: %s is not an array of %.0f to %.0f %s", path_of(row),
+                     value_text(value), row->min, row->max, row->unit);
         return;
     }
     if (row->kind == KIND_assets)
@@ -280,19 +272,19 @@ static void read_weight(struct reading *r,
         if (strcmp(name, strategy_heuristics[i]) != 0)
             continue;
         if (!number_in_range(row, value, &r->out->heuristic_weights[i]))
-            problem(r, "%s.%s: %s is not a number in %g..%g", row->name, name, value_text(value),
-                    row->min, row->max);
+            problems_add(&r->problems, "%s.%s: %s is not a number in %g..%g", row->name, name,
+                         value_text(value), row->min, row->max);
         return;
     }
-    problem(r, "%s.%.40s: no such heuristic", row->name, name);
+    problems_add(&r->problems, "%s.%.40s: no such heuristic", row->name, name);
 }
 
 static void read_weights(struct reading *r, const struct strategy_row *row, struct json_node *value)
 {
     struct json_cursor cursor = {0};
     if (!json_is_object(value)) {
-        problem(r, "%s: %s is not an object of heuristics and weights", path_of(row),
-                value_text(value));
+        problems_add(&r->problems, "%s: %s is not an object of heuristics and weights",
+                     path_of(row), value_text(value));
         return;
     }
     for (size_t i = 0; i < STRATEGY_HEURISTICS; i++)
@@ -312,8 +304,8 @@ static void read_object(struct reading *r,
     if (json_is_object(value))
         json_w_node(&w, value);
     if (!json_is_object(value) || !buf_ok(&text))
-        problem(r, "%s: %s is not an object of less than %d bytes", path_of(row), value_text(value),
-                STRATEGY_PARAMETERS_MAX);
+        problems_add(&r->problems, "%s: %s is not an object of less than %d bytes", path_of(row),
+                     value_text(value), STRATEGY_PARAMETERS_MAX);
     else
         memcpy(to, buf_str(&text), text.len + 1);
     buf_deinit(&text);
@@ -327,8 +319,8 @@ static void read_schedule(struct reading *r,
     struct slice text = json_text(value);
     if (!json_is_string(value) || (double)text.len > row->max ||
         memchr(text.ptr, '\0', text.len) != NULL) {
-        problem(r, "%s: %s is not a text of at most %.0f characters", path_of(row),
-                value_text(value), row->max);
+        problems_add(&r->problems, "%s: %s is not a text of at most %.0f characters", path_of(row),
+                     value_text(value), row->max);
         return;
     }
     memcpy(to, text.ptr, text.len);
@@ -351,7 +343,8 @@ static void read_field(struct reading *r, const struct strategy_row *row, struct
         if (json_is_bool(value))
             *(bool *)to = json_is_true(value);
         else
-            problem(r, "%s: %s is neither true nor false", path_of(row), value_text(value));
+            problems_add(&r->problems, "%s: %s is neither true nor false", path_of(row),
+                         value_text(value));
         break;
     case KIND_choice:
         read_choice(r, row, value, to);
@@ -410,10 +403,11 @@ static void read_members(struct reading *r, const char *object, struct json_node
         else if (object[0] == '\0' && is_object_name(cursor.key) && json_is_object(cursor.value))
             read_members(r, cursor.key, cursor.value);
         else if (object[0] == '\0' && is_object_name(cursor.key))
-            problem(r, "%s: %s is not an object", cursor.key, value_text(cursor.value));
+            problems_add(&r->problems, "%s: %s is not an object", cursor.key,
+                         value_text(cursor.value));
         else if (object[0] != '\0' || !is_remark(cursor.key))
-            problem(r, "%s%s%.40s: unknown field", object, object[0] == '\0' ? "" : ".",
-                    cursor.key);
+            problems_add(&r->problems, "%s%s%.40s: unknown field", object,
+                         object[0] == '\0' ? "" : ".", cursor.key);
     }
 }
 
@@ -421,14 +415,15 @@ static void check_together(struct reading *r)
 {
     struct strategy_config *out = r->out;
     if (out->sizing.min_amount > out->sizing.max_amount)
-        problem(r, "sizing.min_amount: %g is above sizing.max_amount, %g", out->sizing.min_amount,
-                out->sizing.max_amount);
+        problems_add(&r->problems, "sizing.min_amount: %g is above sizing.max_amount, %g",
+                     out->sizing.min_amount, out->sizing.max_amount);
     out->training.has_schedule = out->training.schedule[0] != '\0';
     if (out->training.has_schedule &&
         cron_parse(slice_of(out->training.schedule), &out->training.cron) != AL_OK)
-        problem(r, "training.schedule: \"%.40s\": %s", out->training.schedule, err_text());
+        problems_add(&r->problems, "training.schedule: \"%.40s\": %s", out->training.schedule,
+                     err_text());
     if (out->n_assets == 0)
-        problem(r, "assets: there are none, and no TRADING_ASSETS to fall back to");
+        problems_add(&r->problems, "assets: there are none, and no TRADING_ASSETS to fall back to");
 }
 
 enum al_err strategy_config_parse(struct json_reader *reader,
@@ -438,7 +433,7 @@ enum al_err strategy_config_parse(struct json_reader *reader,
                                   struct strategy_config *out,
                                   struct buf *problems)
 {
-    struct reading r = {out, problems, 0};
+    struct reading r = {out, {problems, 0}};
     struct json_node *node = NULL;
     memset(out, 0, sizeof *out);
     out->strategy_id = *strategy_id;
@@ -452,11 +447,11 @@ enum al_err strategy_config_parse(struct json_reader *reader,
         if (json_is_object(node))
             read_members(&r, "", node);
         else
-            problem(&r, "the document is not an object");
+            problems_add(&r.problems, "the document is not an object");
         json_put(node);
     }
     check_together(&r);
-    return r.n_problems == 0 ? AL_OK : err_set(AL_EINVAL, "%zu fields are wrong", r.n_problems);
+    return r.problems.n == 0 ? AL_OK : err_set(AL_EINVAL, "%zu fields are wrong", r.problems.n);
 }
 
 /* ---- changing while it runs ---- */
