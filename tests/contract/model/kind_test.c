@@ -278,6 +278,27 @@ static void test_cancel_stops_between_rounds(const struct model_kind *kind)
     assert_null(model);
 }
 
+static bool look(void *ctx, const struct model_round *round)
+{
+    *(struct model_round *)ctx = *round;
+    return false;
+}
+
+/* Patience runs out behind the best round; what came after it is not kept. */
+static void test_the_best_round_is_kept(const struct model_kind *kind)
+{
+    struct model_params params;
+    struct model_fit fit = fit_of(kind, &params);
+    struct model_round last = {0};
+    struct model *model = NULL;
+    fit.on_round = look;
+    fit.ctx = &last;
+    check_ok(kind->fit(&fit, &model));
+    assert_true(kind->n_rounds(model) == last.best_round);
+    assert_true(last.n_rounds_max == 1 || last.round > last.best_round);
+    kind->destroy(model);
+}
+
 static void test_outcomes_all_alike_are_refused(const struct model_kind *kind)
 {
     struct model_params params;
@@ -350,13 +371,21 @@ static void test_parameters_are_checked_by_name_and_range(const struct model_kin
 }
 
 static void (*const contract[])(const struct model_kind *kind) = {
-    test_ranges_lie_within_what_is_allowed,     test_same_data_and_seed_give_the_same_bytes,
-    test_a_loaded_model_predicts_the_same_bits, test_it_finds_the_edge,
-    test_missing_is_a_value_of_its_own,         test_the_walker_gives_the_same_bits,
-    test_contributions_are_the_librarys,        test_importance_finds_what_means_something,
-    test_cancel_stops_between_rounds,           test_outcomes_all_alike_are_refused,
-    test_infinite_features_are_refused,         test_a_wrong_number_of_columns_is_refused,
-    test_bytes_that_are_no_model_are_refused,   test_parameters_are_checked_by_name_and_range,
+    test_ranges_lie_within_what_is_allowed,
+    test_same_data_and_seed_give_the_same_bytes,
+    test_a_loaded_model_predicts_the_same_bits,
+    test_it_finds_the_edge,
+    test_missing_is_a_value_of_its_own,
+    test_the_walker_gives_the_same_bits,
+    test_contributions_are_the_librarys,
+    test_importance_finds_what_means_something,
+    test_the_best_round_is_kept,
+    test_cancel_stops_between_rounds,
+    test_outcomes_all_alike_are_refused,
+    test_infinite_features_are_refused,
+    test_a_wrong_number_of_columns_is_refused,
+    test_bytes_that_are_no_model_are_refused,
+    test_parameters_are_checked_by_name_and_range,
 };
 
 static void test_every_kind_keeps_the_contract(void **state)
