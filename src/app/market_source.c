@@ -1,5 +1,6 @@
-/* Market sources. Each stream (a file, or the made-up market) keeps a short queue of events; the source
- * hands out the earliest head. Reading blocks, for the short time a chunk of a local file takes.
+/* Market sources. Each stream (the files of one asset, or the made-up market) keeps a short queue of events; the source hands out
+ * the earliest head. The rows of an asset's files meet in one replay, in order of time: its books are those of the quotes and its
+ * trades those of the trades. Reading blocks, for the short time a chunk of a local file takes.
  *
  * Invariant: a stream's queue is empty only when the stream has ended, after fill().
  */
@@ -17,12 +18,20 @@
 
 enum { CHUNK = 65536, QUEUE_MAX = 4096, QUEUE_FIRST = 64 };
 
-struct stream {
-    const char *path; /* NULL: the made-up market */
+struct lane { /* one file */
+    const char *path;
     gzFile file;
     struct csv_reader *reader;
-    struct replay *replay;
-    struct synthetic *synthetic;
+    bool has_row, has_ended;
+    struct csv_row row; /* the next one */
+};
+
+struct stream {
+    struct asset asset;
+    struct lane *lanes[SOURCE_FILES_MAX]; /* the source's */
+    size_t n_lanes;
+    struct replay *replay;       /* of the lanes */
+    struct synthetic *synthetic; /* the made-up market, which has no lanes */
     bool has_ended, has_failed;
     struct market_event *events;
     size_t at, n_events, n_slots;
@@ -36,10 +45,72 @@ struct poison {
 
 struct source {
     struct poison poison;
+    struct lane lanes[SOURCE_FILES_MAX];
+    size_t n_lanes;
     struct stream streams[SOURCE_FILES_MAX];
     size_t n_streams;
     struct stream *head; /* whose event was peeked */
 };
+
+/* ---- one file ---- */
+
+static enum al_err feed(struct lane *lane)
+{
+    char chunk[CHUNK];
+    int code;
+    int n = gzread(lane->file, chunk, sizeof(chunk));
+    if (n > 0)
+        return csv_reader_feed(lane->reader, (struct slice){chunk, (size_t)n});
+    const char *why = gzerror(lane->file, &code); /* also for a file that was cut off */
+    if (n < 0 || code < 0)
+        return err_set(AL_EIO, "%s: %s", lane->path, why);
+    csv_reader_end(lane->reader);
+    return AL_OK;
+}
+
+/* Make the lane have a row, unless its file has ended. Refused rows are counted by the reader. */
+static enum al_err lane_fill(struct lane *lane)
+{
+    enum al_err err = AL_OK;
+    while (err == AL_OK && !lane->has_row && !lane->has_ended) {
+        switch (csv_reader_next(lane->reader, &lane->row)) {
+        case CSV_ROW:
+            lane->has_row = true;
+            break;
+        case CSV_REFUSED:
+            break;
+        case CSV_HUNGRY:
+            err = feed(lane);
+            break;
+        case CSV_FAILED:
+            err = err_add(AL_EPARSE, "%s", lane->path);
+            break;
+        case CSV_DONE:
+            lane->has_ended = true;
+            break;
+        }
+    }
+    return err;
+}
+
+static enum al_err lane_open(struct lane *lane, const char *path)
+{
+    lane->path = path;
+    lane->file = gzopen(path, "rb"); /* reads plain files too */
+    if (lane->file == NULL)
+        return err_set(AL_ENOTFOUND, "%s: %s", path,
+                       errno != 0 ? strerror(errno) : "out of memory");
+    lane->reader = csv_reader_create();
+    return lane->reader != NULL ? AL_OK : err_set(AL_ENOMEM, "CSV reader");
+}
+
+static void lane_close(struct lane *lane)
+{
+    if (lane->file != NULL)
+        gzclose(lane->file);
+    if (lane->reader != NULL)
+        csv_reader_destroy(lane->reader);
+}
 
 /* ---- one stream ---- */
 
@@ -58,20 +129,6 @@ static void on_event(void *ctx, const struct market_event *event)
         s->n_slots = n_slots;
     }
     s->events[s->n_events++] = *event;
-}
-
-static enum al_err feed(struct stream *s)
-{
-    char chunk[CHUNK];
-    int code;
-    int n = gzread(s->file, chunk, sizeof(chunk));
-    if (n > 0)
-        return csv_reader_feed(s->reader, (struct slice){chunk, (size_t)n});
-    const char *why = gzerror(s->file, &code); /* also for a file that was cut off */
-    if (n < 0 || code < 0)
-        return err_set(AL_EIO, "%s: %s", s->path, why);
-    csv_reader_end(s->reader);
-    return AL_OK;
 }
 
 /* ---- poison ---- */
@@ -109,26 +166,48 @@ static bool is_later(const struct csv_row *row, int64_t from_ns)
     return row->kind == CSV_CANDLES ? row->ts_ns >= from_ns : row->ts_ns > from_ns;
 }
 
+/* Of two rows of one instant a quote comes first. */
+static bool is_before(const struct csv_row *a, const struct csv_row *b)
+{
+    return a->ts_ns != b->ts_ns ? a->ts_ns < b->ts_ns
+                                : a->kind == CSV_QUOTES && b->kind != CSV_QUOTES;
+}
+
+/* The lane with the earliest row; NULL at the end. A candle is walked as a whole, so nothing can come in between. */
+static enum al_err choose_lane(struct stream *s, struct lane **out)
+{
+    *out = NULL;
+    for (size_t i = 0; i < s->n_lanes; i++) {
+        struct lane *lane = s->lanes[i];
+        enum al_err err = lane_fill(lane);
+        if (err != AL_OK)
+            return err;
+        if (!lane->has_row)
+            continue;
+        if (*out != NULL && (lane->row.kind == CSV_CANDLES) != ((*out)->row.kind == CSV_CANDLES))
+            return err_set(AL_EINVAL, "%s and %s: candles of an asset beside its trades or quotes",
+                           (*out)->path, lane->path);
+        if (*out == NULL || is_before(&lane->row, &(*out)->row))
+            *out = lane;
+    }
+    return AL_OK;
+}
+
 static enum al_err read_row(struct stream *s, struct poison *poison)
 {
-    struct csv_row row;
-    switch (csv_reader_next(s->reader, &row)) {
-    case CSV_ROW:
-        if (poison->is_on && is_later(&row, poison->from_ns))
-            spoil(poison, &row);
-        replay_row(s->replay, &row, on_event, s);
-        return AL_OK;
-    case CSV_REFUSED:
-        return AL_OK; /* counted by the reader */
-    case CSV_HUNGRY:
-        return feed(s);
-    case CSV_FAILED:
-        return err_add(AL_EPARSE, "%s", s->path);
-    case CSV_DONE:
+    struct lane *lane;
+    enum al_err err = choose_lane(s, &lane);
+    if (err != AL_OK)
+        return err;
+    if (lane == NULL) {
         replay_end(s->replay, on_event, s);
         s->has_ended = true;
         return AL_OK;
     }
+    lane->has_row = false;
+    if (poison->is_on && is_later(&lane->row, poison->from_ns))
+        spoil(poison, &lane->row);
+    replay_row(s->replay, &lane->row, on_event, s);
     return AL_OK;
 }
 
@@ -140,7 +219,7 @@ static enum al_err fill(struct stream *s, struct poison *poison)
     s->at = s->n_events = 0;
     enum al_err err = AL_OK;
     while (err == AL_OK && s->n_events == 0 && !s->has_ended) {
-        if (s->path != NULL)
+        if (s->n_lanes > 0)
             err = read_row(s, poison);
         else
             synthetic_step(s->synthetic, on_event, s);
@@ -150,29 +229,8 @@ static enum al_err fill(struct stream *s, struct poison *poison)
     return err;
 }
 
-static enum al_err open_file(struct stream *s,
-                             const char *path,
-                             const struct asset *asset,
-                             double half_spread_bps)
-{
-    s->path = path;
-    s->file = gzopen(path, "rb"); /* reads plain files too */
-    if (s->file == NULL)
-        return err_set(AL_ENOTFOUND, "%s: %s", path,
-                       errno != 0 ? strerror(errno) : "out of memory");
-    s->reader = csv_reader_create();
-    if (s->reader == NULL)
-        return err_set(AL_ENOMEM, "CSV reader");
-    struct replay_options options = {.asset = *asset, .half_spread_bps = half_spread_bps};
-    return replay_create(&options, &s->replay);
-}
-
 static void close_stream(struct stream *s)
 {
-    if (s->file != NULL)
-        gzclose(s->file);
-    if (s->reader != NULL)
-        csv_reader_destroy(s->reader);
     if (s->replay != NULL)
         replay_destroy(s->replay);
     if (s->synthetic != NULL)
@@ -197,6 +255,38 @@ enum al_err source_open_synthetic(const struct synthetic_options *options, struc
     return AL_OK;
 }
 
+/* The stream of the asset, a new one for its first file. */
+static enum al_err stream_of(struct source *source,
+                             const struct asset *asset,
+                             double half_spread_bps,
+                             struct stream **out)
+{
+    const struct replay_options options = {.asset = *asset, .half_spread_bps = half_spread_bps};
+    for (size_t i = 0; i < source->n_streams; i++) {
+        *out = &source->streams[i];
+        if (asset_eq(&(*out)->asset, asset))
+            return AL_OK;
+    }
+    *out = &source->streams[source->n_streams++];
+    (*out)->asset = *asset;
+    return replay_create(&options, &(*out)->replay);
+}
+
+static enum al_err open_file(struct source *source,
+                             const char *path,
+                             const struct asset *asset,
+                             double half_spread_bps)
+{
+    struct lane *lane = &source->lanes[source->n_lanes++];
+    struct stream *stream;
+    enum al_err err = lane_open(lane, path);
+    if (err == AL_OK)
+        err = stream_of(source, asset, half_spread_bps, &stream);
+    if (err == AL_OK)
+        stream->lanes[stream->n_lanes++] = lane;
+    return err;
+}
+
 enum al_err source_open_files(const char *const *paths,
                               const struct asset *assets,
                               size_t n_files,
@@ -209,10 +299,8 @@ enum al_err source_open_files(const char *const *paths,
     enum al_err err = n_files <= SOURCE_FILES_MAX
                           ? AL_OK
                           : err_set(AL_EFULL, "at most %d files", SOURCE_FILES_MAX);
-    for (size_t i = 0; err == AL_OK && i < n_files; i++) {
-        source->n_streams++;
-        err = open_file(&source->streams[i], paths[i], &assets[i], half_spread_bps);
-    }
+    for (size_t i = 0; err == AL_OK && i < n_files; i++)
+        err = open_file(source, paths[i], &assets[i], half_spread_bps);
     if (err != AL_OK) {
         source_close(source);
         return err;
@@ -227,6 +315,8 @@ void source_close(struct source *source)
         return;
     for (size_t i = 0; i < source->n_streams; i++)
         close_stream(&source->streams[i]);
+    for (size_t i = 0; i < source->n_lanes; i++)
+        lane_close(&source->lanes[i]);
     free(source);
 }
 
@@ -281,56 +371,41 @@ static void sum_row(struct summing *sum, const struct csv_row *row)
     out->n_rows++;
 }
 
-static enum al_err sum_rows(struct stream *s, struct summing *sum)
+static enum al_err sum_rows(struct lane *lane, struct summing *sum)
 {
     for (;;) {
-        struct csv_row row;
-        enum al_err err = AL_OK;
-        switch (csv_reader_next(s->reader, &row)) {
-        case CSV_ROW:
-            sum_row(sum, &row);
-            break;
-        case CSV_REFUSED:
-            break;
-        case CSV_HUNGRY:
-            err = feed(s);
-            break;
-        case CSV_FAILED:
-            return err_add(AL_EPARSE, "%s", s->path);
-        case CSV_DONE:
-            return AL_OK;
-        }
-        if (err != AL_OK)
+        enum al_err err = lane_fill(lane);
+        if (err != AL_OK || !lane->has_row)
             return err;
+        sum_row(sum, &lane->row);
+        lane->has_row = false;
     }
 }
 
 enum al_err source_summarize(const char *path, struct source_summary *out)
 {
-    struct stream s = {0};
+    struct lane lane = {0};
     struct summing sum = {.out = out, .smallest_ns = INT64_MAX};
     *out = (struct source_summary){0};
-    enum al_err err = open_file(&s, path, &(struct asset){"BTCUSDT"}, 1);
+    enum al_err err = lane_open(&lane, path);
     if (err == AL_OK)
-        err = sum_rows(&s, &sum);
+        err = sum_rows(&lane, &sum);
     if (err == AL_OK && out->n_rows == 0)
         err = err_set(AL_ESHORT, "%s: no row of market data", path);
     if (err == AL_OK) {
-        out->n_refused = csv_reader_refused(s.reader);
+        out->n_refused = csv_reader_refused(lane.reader);
         if (out->kind == CSV_CANDLES)
             out->interval_ns = sum.smallest_ns == INT64_MAX ? NS_PER_MIN : sum.smallest_ns;
     }
-    close_stream(&s);
+    lane_close(&lane);
     return err;
 }
 
 uint64_t source_n_refused(const struct source *source)
 {
     uint64_t n = 0;
-    for (size_t i = 0; i < source->n_streams; i++) {
-        if (source->streams[i].reader != NULL)
-            n += csv_reader_refused(source->streams[i].reader);
-    }
+    for (size_t i = 0; i < source->n_lanes; i++)
+        n += csv_reader_refused(source->lanes[i].reader);
     return n;
 }
 

@@ -11,7 +11,8 @@ struct source;
 
 MUST_CHECK enum al_err source_open_synthetic(const struct synthetic_options *options,
                                              struct source **out);
-/* Files may be gzipped. assets[i] belongs to paths[i]. */
+/* Files may be gzipped. assets[i] belongs to paths[i]; the files of one asset are one market: trades and quotes, or parts of the
+ * same; candles beside another kind are refused when they meet. */
 MUST_CHECK enum al_err source_open_files(const char *const *paths,
                                          const struct asset *assets,
                                          size_t n_files,

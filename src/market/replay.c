@@ -29,6 +29,8 @@ struct replay {
     struct bar candle; /* of trades and quotes */
     int64_t candle_open_ns;
     int64_t last_book_ns;
+    bool has_quotes;           /* there was one: no book is made up any more */
+    double last_price;         /* of the trades; 0: none yet, candles are of the mid */
     int64_t now_ns;            /* of the last event */
     struct market_event event; /* scratch */
     market_event_fn emit;      /* of the call under way */
@@ -220,6 +222,9 @@ static void take_trade(struct replay *r, const struct csv_row *row)
     candle_add(r, row->ts_ns, row->trade.price, row->trade.qty);
     day_add(&r->day, row->ts_ns, row->trade.qty);
     emit_trade(r, row->ts_ns, &row->trade);
+    r->last_price = row->trade.price;
+    if (r->has_quotes)
+        return;
     if (r->last_book_ns == INT64_MIN || row->ts_ns - r->last_book_ns >= QUIET_NS)
         emit_around(r, row->ts_ns, row->trade.price, row->trade.qty);
 }
@@ -227,8 +232,11 @@ static void take_trade(struct replay *r, const struct csv_row *row)
 static void take_quote(struct replay *r, const struct csv_row *row)
 {
     double mid = (row->quote.bid + row->quote.ask) / 2;
-    candle_add(r, row->ts_ns, mid, 0);
-    emit_book_and_ticker(r, row->ts_ns, mid, &row->quote);
+    bool has_trades = r->last_price > 0;
+    r->has_quotes = true;
+    if (!has_trades)
+        candle_add(r, row->ts_ns, mid, 0);
+    emit_book_and_ticker(r, row->ts_ns, has_trades ? r->last_price : mid, &row->quote);
 }
 
 void replay_row(struct replay *replay, const struct csv_row *row, market_event_fn emit, void *ctx)

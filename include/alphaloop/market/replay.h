@@ -10,6 +10,9 @@
  *
  * Quotes. Each quote is a book of one level and a ticker whose last price is the mid; one-minute candles of the mid.
  *
+ * Trades and quotes of one asset. From the first quote on books are those of the quotes alone, none is made up around trades;
+ * from the first trade on the last price, the volume and the candles are those of the trades.
+ *
  * Where the file gives no spread, half_spread_bps is assumed. volume_24h is the sum over the last 24 hours of what was
  * replayed, so it grows during the first day. Event times never go back.
  */
@@ -32,7 +35,7 @@ struct replay;
 MUST_CHECK enum al_err replay_create(const struct replay_options *options, struct replay **out);
 void replay_destroy(struct replay *replay);
 
-/* Rows must be of one kind and in time order (the CSV reader sees to that). Emits zero or more events. */
+/* Rows must be in time order, and of one kind or trades and quotes. Emits zero or more events. */
 void replay_row(struct replay *replay, const struct csv_row *row, market_event_fn emit, void *ctx);
 void replay_end(struct replay *replay,
                 market_event_fn emit,

@@ -96,6 +96,68 @@ static void test_source_merges_files_by_time(void **state)
     source_close(source);
 }
 
+static struct source *open_same(struct files *f)
+{
+    const char *paths[] = {f->paths[0], f->paths[1]};
+    struct asset assets[2] = {{"BTCUSDT"}, {"BTCUSDT"}};
+    struct source *source;
+    check_ok(source_open_files(paths, assets, 2, 0.5, &source));
+    return source;
+}
+
+/* Rows in order: trade 100 at 0 s (a book around it), quote at 0.5 s, trade 101 at 1 s, quote at 3 s, trade 102 at 5 s. */
+static void test_source_joins_trades_and_quotes_of_one_asset(void **state)
+{
+    static const struct {
+        enum market_kind kind;
+        int64_t at_ms;
+        double price; /* of the trade, or the last of the ticker */
+    } expected[] = {
+        {MARKET_TRADES, 0, 100}, {MARKET_BOOK, 0, 0},        {MARKET_TICKER, 0, 100},
+        {MARKET_BOOK, 500, 0},   {MARKET_TICKER, 500, 100},  {MARKET_TRADES, 1000, 101},
+        {MARKET_BOOK, 3000, 0},  {MARKET_TICKER, 3000, 101}, {MARKET_TRADES, 5000, 102},
+    };
+    struct files *f = *state;
+    write_plain(f, 0, "venue_btcusdt_trades.csv", trades_csv);
+    write_gzip(f, 1, "venue_btcusdt_quotes.csv.gz", quotes_csv);
+    for (size_t order = 0; order < 2; order++) {
+        struct source *source = open_same(f);
+        const struct market_event *event;
+        for (size_t i = 0; i < COUNT_OF(expected); i++) {
+            check_ok(source_peek(source, &event));
+            assert_non_null(event);
+            assert_int_equal(event->kind, expected[i].kind);
+            check_i64(event->ts_event_ns, (1700000000000 + expected[i].at_ms) * NS_PER_MS);
+            if (event->kind == MARKET_TRADES)
+                check_near(event->trades.trades[0].price, expected[i].price, 0);
+            if (event->kind == MARKET_TICKER)
+                check_near(event->ticker.last_price, expected[i].price, 0);
+            source_take(source);
+        }
+        check_ok(source_peek(source, &event));
+        assert_null(event);
+        assert_int_equal(source_n_refused(source), 1);
+        source_close(source);
+        char held[sizeof f->paths[0]]; /* the other way round gives the same */
+        memcpy(held, f->paths[0], sizeof held);
+        memcpy(f->paths[0], f->paths[1], sizeof held);
+        memcpy(f->paths[1], held, sizeof held);
+    }
+}
+
+static void test_source_refuses_candles_beside_trades(void **state)
+{
+    struct files *f = *state;
+    write_plain(f, 0, "venue_btcusdt_trades.csv", trades_csv);
+    write_plain(f, 1, "venue_btcusdt_1m.csv",
+                "ts_ms,open,high,low,close,volume\n1700000000000,1,2,1,2,1\n");
+    struct source *source = open_same(f);
+    const struct market_event *event;
+    check_err(source_peek(source, &event), AL_EINVAL);
+    check_has(err_text(), "candles of an asset beside its trades or quotes");
+    source_close(source);
+}
+
 static void test_source_peeks_the_same_event_until_it_is_taken(void **state)
 {
     struct files *f = *state;
@@ -278,6 +340,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
         TEST(test_source_merges_files_by_time),
+        TEST(test_source_joins_trades_and_quotes_of_one_asset),
+        TEST(test_source_refuses_candles_beside_trades),
         TEST(test_source_peeks_the_same_event_until_it_is_taken),
         TEST(test_source_names_a_missing_file),
         TEST(test_source_names_a_file_that_is_no_market_data),

@@ -213,6 +213,46 @@ static void test_replay_passes_quotes_on(void **state)
     replay_destroy(replay);
 }
 
+/* Q: quote, T: trade. What each row becomes, by hand: a trade makes up a book until there is a quote; the last price of a ticker
+ * is the trade's once there is one; the candle of the minute is that of the trades, 10 up to 12, and not the mid of 50. */
+static void test_replay_takes_books_from_quotes_and_the_rest_from_trades(void **state)
+{
+    static struct log log;
+    static struct heard found[EVENTS_MAX];
+    const struct csv_row rows[] = {
+        {.kind = CSV_TRADES, .ts_ns = T0, .trade = {T0, 10, 1, SIDE_BUY}},
+        {.kind = CSV_QUOTES, .ts_ns = T0 + NS_PER_S, .quote = {49, 51, 2, 2}},
+        {.kind = CSV_TRADES,
+         .ts_ns = T0 + 2 * NS_PER_S,
+         .trade = {T0 + 2 * NS_PER_S, 12, 3, SIDE_SELL}},
+        {.kind = CSV_QUOTES, .ts_ns = T0 + 3 * NS_PER_S, .quote = {49, 51, 2, 2}},
+        {.kind = CSV_TRADES,
+         .ts_ns = T0 + 61 * NS_PER_S,
+         .trade = {T0 + 61 * NS_PER_S, 11, 1, SIDE_BUY}},
+    };
+    struct replay *replay = create(0);
+    (void)state;
+    memset(&log, 0, sizeof log);
+    for (size_t i = 0; i < COUNT_OF(rows); i++)
+        replay_row(replay, &rows[i], hear, &log);
+    assert_int_equal(pick(&log, MARKET_BOOK, found), 3);
+    check_near(found[0].price, 10, 1e-9);
+    check_near(found[1].price, 50, 0);
+    check_near(found[2].price, 50, 0);
+    assert_int_equal(pick(&log, MARKET_TICKER, found), 3);
+    check_near(found[1].price, 10, 0);
+    check_near(found[2].price, 12, 0);
+    check_near(found[2].volume_24h, 4, 0);
+    assert_int_equal(pick(&log, MARKET_TRADES, found), 3);
+    assert_int_equal(pick(&log, MARKET_KLINE, found), 1);
+    check_near(found[0].candle.open, 10, 0);
+    check_near(found[0].candle.high, 12, 0);
+    check_near(found[0].candle.low, 10, 0);
+    check_near(found[0].candle.close, 12, 0);
+    check_near(found[0].candle.volume, 4, 0);
+    replay_destroy(replay);
+}
+
 static void test_replay_names_the_bad_option(void **state)
 {
     (void)state;
@@ -234,6 +274,7 @@ int main(void)
         cmocka_unit_test(test_replay_forgets_volume_after_a_day),
         cmocka_unit_test(test_replay_makes_books_and_candles_around_trades),
         cmocka_unit_test(test_replay_passes_quotes_on),
+        cmocka_unit_test(test_replay_takes_books_from_quotes_and_the_rest_from_trades),
         cmocka_unit_test(test_replay_names_the_bad_option),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
