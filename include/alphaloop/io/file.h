@@ -18,6 +18,7 @@ MUST_CHECK enum al_err file_join(const char *dir, const char *name, char out[FIL
 
 /* The whole file, appended to *out; AL_ERANGE when it is longer than max_bytes. Regular files only. */
 MUST_CHECK enum al_err file_read(const char *path, size_t max_bytes, struct buf *out);
+/* A device, a pipe or a link that is there is written to and stays. */
 MUST_CHECK enum al_err file_write_whole(const char *path, struct slice bytes);
 
 /* Make a directory and its parents; fine when it exists. */

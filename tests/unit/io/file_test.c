@@ -1,5 +1,6 @@
 #include "harness/check.h"
 
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -43,6 +44,26 @@ static void test_a_file_is_replaced_whole(void **state)
     check_ok(file_write_whole(in_root("a"), SLICE("2nd")));
     check_content(in_root("a"), "2nd");
     check_i64((int64_t)count_names(), 1);
+}
+
+static void test_what_is_no_plain_file_is_written_to_and_stays(void **state)
+{
+    struct stat about;
+    (void)state;
+    check_ok(file_write_whole(in_root("a"), SLICE("long ago")));
+    assert_int_equal(symlink("a", in_root("link")), 0);
+    check_ok(file_write_whole(in_root("link"), SLICE("now")));
+    assert_int_equal(lstat(in_root("link"), &about), 0);
+    assert_true(S_ISLNK(about.st_mode));
+    check_content(in_root("a"), "now");
+
+    assert_int_equal(mkfifo(in_root("pipe"), 0600), 0);
+    int fd = open(in_root("pipe"), O_RDWR | O_NONBLOCK | O_CLOEXEC);
+    char got[4] = "";
+    check_ok(file_write_whole(in_root("pipe"), SLICE("abc")));
+    assert_int_equal(read(fd, got, 3), 3);
+    assert_string_equal(got, "abc");
+    close(fd);
 }
 
 static void test_a_failed_write_leaves_what_was_there(void **state)
@@ -166,6 +187,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(test_a_file_is_replaced_whole),
+        TEST(test_what_is_no_plain_file_is_written_to_and_stays),
         TEST(test_a_failed_write_leaves_what_was_there),
         TEST(test_reads_are_bounded),
         TEST(test_a_file_may_fill_its_buffer_and_no_more),
