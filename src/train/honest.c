@@ -181,8 +181,8 @@ const char *honesty_against(const struct honesty *h)
 {
     if (h->ece_low > HONEST_ECE_MAX)
         return "its probabilities are surely off by more than 0.05";
-    if (h->coverage_off_low > HONEST_COVERAGE_MAX)
-        return "its intervals surely hold more than two points too often or too rarely";
+    if (h->coverage < h->nominal && h->coverage_off_low > HONEST_COVERAGE_MAX)
+        return "its intervals surely hold more than two points too rarely";
     if (h->brier_loss_low > 0)
         return "its probabilities surely say less than the base rate";
     return NULL;

@@ -128,7 +128,7 @@ def test_sighup_changes_what_is_decided_from_now_on(tmp_path):
     env_file = tmp_path / "env"
 
     def write(amount, horizon):
-        env_file.write_text(f"WARMUP_MIN_AMOUNT={amount}\nWARMUP_MAX_AMOUNT={amount}\nMODEL_RETRAINING_SCHEDULE=daily\n"
+        env_file.write_text(f"WARMUP_MIN_AMOUNT={amount}\nWARMUP_MAX_AMOUNT={amount}\nMODEL_RETRAINING_SCHEDULE=daily\nRETRAIN_JITTER_SECONDS=0\n"
                             f"SIGNAL_GENERATION_RATE_LIMIT={amount}\n")
         return load.market_settings(tmp_path, SPEED, limits={"burst": 1000}, horizon_seconds=horizon)
 

@@ -210,8 +210,10 @@ static void test_each_lie_has_its_words(void **state)
     (void)state;
     struct honesty h = {.ece_low = 0.051};
     check_has(honesty_against(&h), "off by more than 0.05");
-    h = (struct honesty){.coverage_off_low = 0.021};
-    check_has(honesty_against(&h), "more than two points");
+    h = (struct honesty){.coverage = 0.85, .nominal = 0.9, .coverage_off_low = 0.021};
+    check_has(honesty_against(&h), "more than two points too rarely");
+    h.coverage = 0.95; /* too wide is no lie that costs anybody money */
+    assert_null(honesty_against(&h));
     h = (struct honesty){.brier_loss_low = 1e-6};
     check_has(honesty_against(&h), "less than the base rate");
 }
