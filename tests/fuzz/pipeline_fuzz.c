@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "alphaloop/pipeline/pipeline.h"
+#include "fuzz/source.h"
 #include "harness/model_folder.h"
 
 #define START_NS   (INT64_C(1700000000) * NS_PER_S)
@@ -19,11 +20,6 @@
 #define WALK_S_MAX 900 /* all together */
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n_bytes);
-
-struct script {
-    const uint8_t *bytes;
-    size_t n_left;
-};
 
 static struct world {
     struct settings *settings;
@@ -58,15 +54,7 @@ static const double shares[] = {0, 1, 0.1, 0.5, 0.999999, 1.000001, 2, 1e6};
 static const double lapses_s[] = {0,  0.001, 0.5, 1,   5,    30,   61,    299,
                                   -1, -5,    -61, 600, 7200, -600, -7200, 86400};
 
-static uint8_t next(struct script *script)
-{
-    if (script->n_left == 0)
-        return 0;
-    script->n_left--;
-    return *script->bytes++;
-}
-
-#define PICK(table, script) ((table)[next(script) % (sizeof(table) / sizeof(*(table)))])
+#define PICK(table, script) ((table)[any_byte(script) % (sizeof(table) / sizeof(*(table)))])
 
 /* ---- models ---- */
 
@@ -84,13 +72,13 @@ static struct scorer *scorer_of(const char *version)
     return scorer;
 }
 
-static void model(struct script *script)
+static void model(struct source *script)
 {
     const struct strategy_id *id = &world.strategy->strategy_id;
     struct rollout_start start = {ROLLOUT_shadow, 1, world.now_ns, 0};
     struct model_version_id ousted;
     char version[16];
-    uint8_t what = next(script) % 8;
+    uint8_t what = any_byte(script) % 8;
     snprintf(version, sizeof version, "v%u", ++world.n_versions);
     if (what == 0)
         learn_activate(world.pipeline, id, NULL, world.now_ns);
@@ -208,10 +196,10 @@ static void on_trade(const char *asset, double price, double quantity, double la
 }
 
 /* Seconds of an ordinary market with a drift. */
-static void walk(struct script *script)
+static void walk(struct source *script)
 {
-    int n_seconds = next(script) % 64 + 1;
-    double drift = (next(script) - 128) / 1e5;
+    int n_seconds = any_byte(script) % 64 + 1;
+    double drift = (any_byte(script) - 128) / 1e5;
     for (int i = 0; i < n_seconds && world.n_seconds++ < WALK_S_MAX; i++) {
         world.now_ns += NS_PER_S;
         world.price *= 1 + drift + 2e-4 * sin(i);
@@ -221,11 +209,11 @@ static void walk(struct script *script)
     }
 }
 
-static void odd_market(struct script *script)
+static void odd_market(struct source *script)
 {
-    const char *asset = asset_name(next(script));
+    const char *asset = asset_name(any_byte(script));
     double price = world.price * PICK(factors, script), lapse_s = PICK(lapses_s, script);
-    uint8_t what = next(script);
+    uint8_t what = any_byte(script);
     if (what % 2 == 0)
         on_trade(asset, price, PICK(shares, script), lapse_s);
     else
@@ -263,7 +251,7 @@ static void on_order(const char *text)
     json_put(doc);
 }
 
-static void order(struct script *script)
+static void order(struct source *script)
 {
     static const char *const types[] = {"created", "filled",    "partially_filled", "filled",
                                         "filled",  "cancelled", "rejected",         "failed"};
@@ -271,7 +259,7 @@ static void order(struct script *script)
     if (world.n_signals == 0)
         return;
     size_t kept = world.n_signals < SIGNALS ? world.n_signals : SIGNALS;
-    const struct decision *signal = &world.signals[next(script) % kept];
+    const struct decision *signal = &world.signals[any_byte(script) % kept];
     double price = signal->snapshot.mid * PICK(factors, script);
     double quantity =
         decimal_to_double(signal->amount) / signal->snapshot.mid * PICK(shares, script);
@@ -284,19 +272,19 @@ static void order(struct script *script)
              "\"timestamp\":\"%s\",\"order\":{\"order_id\":\"%s-%d\",\"signal_id\":\"%s\","
              "\"asset\":\"%s\",\"side\":\"%s\",\"filled_quantity\":\"%.10f\",\"average_price\":"
              "\"%.10f\",\"fees\":\"%.8f\",\"executed_at\":\"%s\"}}",
-             ++world.n_events, type, done_at, signal_id, next(script) % 2, signal_id,
+             ++world.n_events, type, done_at, signal_id, any_byte(script) % 2, signal_id,
              signal->asset.text, side_name(signal->side), quantity, quantity > 0 ? price : 0, fees,
              done_at);
     on_order(text);
 }
 
-static void position(struct script *script)
+static void position(struct source *script)
 {
     struct position_update update;
     struct order_event_refusal refusal;
     char text[512], at[TIMESTAMP_TEXT_MAX];
-    const char *asset = asset_name(next(script));
-    double size = PICK(shares, script) * (next(script) % 2 == 0 ? 1 : -1);
+    const char *asset = asset_name(any_byte(script));
+    double size = PICK(shares, script) * (any_byte(script) % 2 == 0 ? 1 : -1);
     double entry = world.price * PICK(factors, script);
     timestamp_format(world.now_ns + (int64_t)(PICK(lapses_s, script) * 1e9), at);
     snprintf(text, sizeof text,
@@ -309,30 +297,30 @@ static void position(struct script *script)
     drain();
 }
 
-static void neighbours(struct script *script)
+static void neighbours(struct source *script)
 {
     struct known_balance balance = {{"USDT"}, 100 * PICK(shares, script)};
     struct known_position known = {{"BTCUSDT"}, PICK(shares, script)};
     struct neighbours neighbours = {
         .balances = &balance,
         .positions = &known,
-        .n_balances = next(script) % 2,
-        .n_positions = next(script) % 2,
-        .positions_known = next(script) % 2,
+        .n_balances = any_byte(script) % 2,
+        .n_positions = any_byte(script) % 2,
+        .positions_known = any_byte(script) % 2,
     };
     pipeline_on_neighbours(world.pipeline, &neighbours);
 }
 
-static void training(struct script *script)
+static void training(struct source *script)
 {
     const struct strategy_id *id = &world.strategy->strategy_id;
     learn_on_training_start(world.pipeline, id, world.now_ns);
-    learn_on_training_end(world.pipeline, id, next(script) % 2, next(script), world.now_ns);
+    learn_on_training_end(world.pipeline, id, any_byte(script) % 2, any_byte(script), world.now_ns);
 }
 
-static void step(struct script *script)
+static void step(struct source *script)
 {
-    uint8_t what = next(script) % 17;
+    uint8_t what = any_byte(script) % 17;
     if (what < 5)
         walk(script);
     else if (what < 7)
@@ -342,7 +330,7 @@ static void step(struct script *script)
     else if (what == 11)
         position(script);
     else if (what == 12)
-        act_pause(world.pipeline, next(script) % 2);
+        act_pause(world.pipeline, any_byte(script) % 2);
     else if (what == 13)
         neighbours(script);
     else if (what == 14)
@@ -385,7 +373,7 @@ static void prepare(void)
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n_bytes)
 {
-    struct script script = {bytes, n_bytes};
+    struct source script = {bytes, n_bytes};
     if (world.reader == NULL)
         prepare();
     struct pipeline_options options = {world.settings, world.strategy, 1, 1};
