@@ -336,6 +336,18 @@ static void test_labels_not_available_at_the_cut_are_not_used(void **state)
     end();
 }
 
+/* The version that run() made, as it would be loaded. */
+static struct scorer *scorer_of_result(void)
+{
+    struct scorer *scorer = NULL;
+    check_ok(train_result_seal(&result, NS_PER_DAY, 2));
+    struct model_files files = {buf_slice(&result.manifest_json), buf_slice(&result.trees),
+                                buf_slice(&result.probe), buf_slice(&result.model),
+                                buf_slice(&result.novelty)};
+    check_ok(scorer_create(&files, &market.set.schema_hash, &scorer));
+    return scorer;
+}
+
 static void test_a_result_can_be_served(void **state)
 {
     struct scorer *scorer = NULL;
@@ -344,11 +356,7 @@ static void test_a_result_can_be_served(void **state)
     (void)state;
     begin(N, 1, 7);
     run();
-    check_ok(train_result_seal(&result, NS_PER_DAY, 2));
-    struct model_files files = {buf_slice(&result.manifest_json), buf_slice(&result.trees),
-                                buf_slice(&result.probe), buf_slice(&result.model),
-                                buf_slice(&result.novelty)};
-    check_ok(scorer_create(&files, &market.set.schema_hash, &scorer));
+    scorer = scorer_of_result();
     assert_true(scorer_uses_walker(scorer));
     for (size_t k = 0; k < market.set.n_columns; k++)
         x[k] = market.set.columns[k].neutral;
@@ -375,16 +383,11 @@ static void test_a_result_can_be_served(void **state)
 
 static void test_an_equal_incumbent_stays(void **state)
 {
-    struct scorer *scorer = NULL;
     struct train_result again;
     (void)state;
     begin(N, 1, 8);
     run();
-    check_ok(train_result_seal(&result, NS_PER_DAY, 2));
-    struct model_files files = {buf_slice(&result.manifest_json), buf_slice(&result.trees),
-                                buf_slice(&result.probe), buf_slice(&result.model),
-                                buf_slice(&result.novelty)};
-    check_ok(scorer_create(&files, &market.set.schema_hash, &scorer));
+    struct scorer *scorer = scorer_of_result();
     check_ok(train_run(&job, &market.set, &rows, scorer, NULL, &again));
     check_i64(again.end.verdict, TRAIN_REFUSE);
     printf("against itself: %s\n", again.end.reason);
@@ -447,16 +450,11 @@ static void test_the_trial_abstains_as_the_policy_would(void **state)
 /* The incumbent is played by the same rule: what is novel to it alone counts against it alone. */
 static void test_the_incumbent_abstains_as_the_policy_would(void **state)
 {
-    struct scorer *scorer = NULL;
     struct train_result again;
     (void)state;
     begin(N, 1, 8);
     run();
-    check_ok(train_result_seal(&result, NS_PER_DAY, 2));
-    struct model_files files = {buf_slice(&result.manifest_json), buf_slice(&result.trees),
-                                buf_slice(&result.probe), buf_slice(&result.model),
-                                buf_slice(&result.novelty)};
-    check_ok(scorer_create(&files, &market.set.schema_hash, &scorer));
+    struct scorer *scorer = scorer_of_result();
     for (size_t i = 0; i < rows.n_rows; i++)
         for (size_t k = 0; k < rows.n_cols; k++)
             rows.x[i * rows.n_cols + k] *= 1000;
