@@ -29,6 +29,18 @@ static const struct pg_statement load_last_statement = {
     " ORDER BY 1, 2, 3",
 };
 
+static const struct pg_statement load_range_statement = {
+    "candles_load_range",
+    "SELECT * FROM (SELECT " COLUMNS " FROM candles WHERE asset = $1 AND interval_seconds = $2"
+    " AND ts_open >= coalesce($3, '-infinity') AND ts_open < coalesce($4, 'infinity')"
+    " ORDER BY ts_open DESC LIMIT $5) AS newest ORDER BY ts_open",
+};
+
+static const struct pg_statement find_newest_statement = {
+    "candles_find_newest",
+    "SELECT max(ts_open) FROM candles WHERE asset = $1 AND interval_seconds = $2",
+};
+
 static const struct pg_statement prune_statement = {
     "candles_prune",
     "DELETE FROM candles WHERE interval_seconds = $1 AND ts_open < $2",
@@ -62,6 +74,35 @@ void candles_load_last(struct pg_batch *batch,
     store_put_limit(batch, n_each);
 }
 
+/* A bound between two microseconds: times in the table are whole ones, so it is rounded up. */
+static int64_t bound_up(int64_t ts_ns)
+{
+    bool is_open = ts_ns == TIMESTAMP_NONE || ts_ns > INT64_MAX - NS_PER_US;
+    return is_open ? ts_ns : ts_ns + (NS_PER_US - 1);
+}
+
+void candles_load_range(struct pg_batch *batch, const struct candles_query *query)
+{
+    pg_batch_statement(batch, &load_range_statement);
+    pg_put_str(batch, query->asset.text);
+    pg_put_i32(batch, (int32_t)(query->interval_ns / NS_PER_S));
+    pg_put_time(batch, bound_up(query->from_ns));
+    pg_put_time(batch, bound_up(query->to_ns));
+    store_put_limit(batch, query->rows_max);
+}
+
+void candles_find_newest(struct pg_batch *batch, const struct asset *asset, int64_t interval_ns)
+{
+    pg_batch_statement(batch, &find_newest_statement);
+    pg_put_str(batch, asset->text);
+    pg_put_i32(batch, (int32_t)(interval_ns / NS_PER_S));
+}
+
+int64_t candles_read_newest(const struct pg_result *result)
+{
+    return pg_result_n_rows(result) == 0 ? TIMESTAMP_NONE : pg_result_time(result, 0, 0);
+}
+
 enum al_err candles_read(const struct pg_result *result, size_t index, struct candle_row *out)
 {
     struct row row = row_at(result, index);
@@ -81,4 +122,62 @@ void candles_prune(struct pg_batch *batch, int64_t interval_ns, int64_t before_n
     pg_batch_statement(batch, &prune_statement);
     pg_put_i32(batch, (int32_t)(interval_ns / NS_PER_S));
     pg_put_time(batch, before_ns);
+}
+
+/* ---- copying out ---- */
+
+struct copy {
+    int64_t interval_ns;
+    bool (*on_candle)(void *ctx, const struct candle *candle);
+    void *ctx;
+};
+
+static bool on_copied(void *ctx, const struct pg_copy_row *row)
+{
+    const struct copy *copy = ctx;
+    struct candle candle = {
+        .ts_open_ns = pg_copy_time(row, 0),
+        .interval_ns = copy->interval_ns,
+        .open = pg_copy_double(row, 1),
+        .high = pg_copy_double(row, 2),
+        .low = pg_copy_double(row, 3),
+        .close = pg_copy_double(row, 4),
+        .volume = pg_copy_double(row, 5),
+    };
+    return copy->on_candle(copy->ctx, &candle);
+}
+
+static void put_bound(struct buf *sql, const char *comparison, int64_t ts_ns)
+{
+    char text[TIMESTAMP_TEXT_MAX];
+    if (ts_ns == TIMESTAMP_NONE)
+        return;
+    timestamp_format(bound_up(ts_ns) / NS_PER_US * NS_PER_US, text);
+    buf_printf(sql, " AND ts_open %s '%s'", comparison, text);
+}
+
+static void put_select(struct buf *sql, const struct candles_query *query)
+{
+    buf_puts(sql, "SELECT * FROM (SELECT ts_open, open, high, low, close, volume FROM candles"
+                  " WHERE asset = ");
+    pg_quote_literal(sql, slice_of(query->asset.text));
+    buf_printf(sql, " AND interval_seconds = %lld", (long long)(query->interval_ns / NS_PER_S));
+    put_bound(sql, ">=", query->from_ns);
+    put_bound(sql, "<", query->to_ns);
+    buf_printf(sql, " ORDER BY ts_open DESC LIMIT %zu) AS newest ORDER BY ts_open",
+               query->rows_max);
+}
+
+enum al_err candles_copy(struct pg_sync *sync,
+                         const struct candles_query *query,
+                         bool (*on_candle)(void *ctx, const struct candle *candle),
+                         void *ctx)
+{
+    struct copy copy = {query->interval_ns, on_candle, ctx};
+    struct buf sql = BUF_INIT(1024);
+    put_select(&sql, query);
+    enum al_err err = buf_ok(&sql) ? pg_copy_out(sync, buf_str(&sql), on_copied, &copy)
+                                   : err_set(AL_ERANGE, "a statement");
+    buf_deinit(&sql);
+    return err == AL_OK ? AL_OK : err_add(err, "read candles of %s", query->asset.text);
 }

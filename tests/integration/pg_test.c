@@ -261,6 +261,29 @@ static void test_copy_reads_every_row(void **state)
     pg_sync_close(sync);
 }
 
+static bool on_times(void *ctx, const struct pg_copy_row *row)
+{
+    int64_t *times_ns = ctx;
+    for (size_t i = 0; i < 3; i++)
+        times_ns[i] = pg_copy_time(row, i);
+    return true;
+}
+
+static void test_copy_reads_times(void **state)
+{
+    struct pg_sync *sync = database_open(schema, true);
+    int64_t times_ns[3] = {0};
+    (void)state;
+    check_ok(pg_copy_out(sync,
+                         "SELECT timestamptz '1999-12-31T23:59:59.000001Z', 'infinity'::timestamptz"
+                         ", NULL::timestamptz",
+                         on_times, times_ns));
+    check_i64(times_ns[0], 946684799000001000);
+    check_i64(times_ns[1], TIMESTAMP_NONE);
+    check_i64(times_ns[2], TIMESTAMP_NONE);
+    pg_sync_close(sync);
+}
+
 static void test_copy_stops_early_and_the_connection_lives(void **state)
 {
     struct pg_sync *sync = database_open(schema, true);
@@ -1005,6 +1028,7 @@ int main(void)
         cmocka_unit_test(test_every_type_survives_the_server),
         cmocka_unit_test(test_arrays_survive_the_server),
         cmocka_unit_test(test_copy_reads_every_row),
+        cmocka_unit_test(test_copy_reads_times),
         cmocka_unit_test(test_copy_stops_early_and_the_connection_lives),
         cmocka_unit_test(test_copy_reports_a_refused_query),
         cmocka_unit_test(test_quoted_literals_mean_themselves),

@@ -1470,6 +1470,88 @@ static void test_the_last_candles_of_each_series_are_loaded(void **state)
     check_str(database_text(db, "SELECT count(*) FROM candles"), "9");
 }
 
+static bool keep_candle(void *ctx, const struct candle *candle)
+{
+    struct candles *got = ctx;
+    got->items[got->n++].candle = *candle;
+    return true;
+}
+
+/* Ask by both doors: the nth to be found are rows[first] and those after it. */
+static void check_range(const struct candles_query *query,
+                        const struct candle_row *rows,
+                        size_t n_rows)
+{
+    struct candles by_batch = {.n = 99}, by_copy = {.n = 0};
+    candles_load_range(batch, query);
+    run(keep_candles, &by_batch);
+    check_ok(candles_copy(db, query, keep_candle, &by_copy));
+    assert_int_equal(by_batch.n, n_rows);
+    assert_int_equal(by_copy.n, n_rows);
+    for (size_t i = 0; i < n_rows; i++) {
+        check_str(by_batch.items[i].asset.text, query->asset.text);
+        assert_memory_equal(&by_batch.items[i].candle, &rows[i].candle, sizeof(struct candle));
+        assert_memory_equal(&by_copy.items[i].candle, &rows[i].candle, sizeof(struct candle));
+    }
+}
+
+static void test_a_range_of_candles_is_the_newest_of_it_oldest_first(void **state)
+{
+    struct candle_row rows[8];
+    struct candles_query query = {{"O'BTC"}, NS_PER_H, TIMESTAMP_NONE, TIMESTAMP_NONE, 16};
+    (void)state;
+    check_range(&query, NULL, 0);
+    for (size_t i = 0; i < 6; i++)
+        rows[i] = any_candle("O'BTC", NS_PER_H, (int64_t)i * 2); /* every second hour */
+    rows[6] = any_candle("O'BTC", NS_PER_MIN, 0);
+    rows[7] = any_candle("ETHUSDT", NS_PER_H, 3);
+    candles_upsert(batch, rows, COUNT_OF(rows));
+    run(NULL, NULL);
+    check_range(&query, rows, 6);
+    query.rows_max = 2;
+    check_range(&query, &rows[4], 2);
+    query.to_ns = NOON + 8 * NS_PER_H; /* not the one that opens then */
+    check_range(&query, &rows[2], 2);
+    query.to_ns += 1; /* now that one too */
+    check_range(&query, &rows[3], 2);
+    query.rows_max = 16;
+    query.from_ns = NOON + 4 * NS_PER_H;
+    check_range(&query, &rows[2], 3);
+    query.from_ns += 1;
+    check_range(&query, &rows[3], 2);
+    query.to_ns = INT64_MAX;
+    check_range(&query, &rows[3], 3);
+}
+
+static void keep_newest(void *ctx, size_t index, const struct pg_result *result)
+{
+    (void)index;
+    *(int64_t *)ctx = candles_read_newest(result);
+}
+
+static int64_t newest_candle(const char *asset, int64_t interval_ns)
+{
+    struct asset name = {""};
+    int64_t newest_ns = 0;
+    snprintf(name.text, sizeof(name.text), "%s", asset);
+    candles_find_newest(batch, &name, interval_ns);
+    run(keep_newest, &newest_ns);
+    return newest_ns;
+}
+
+static void test_the_newest_candle_is_found(void **state)
+{
+    struct candle_row rows[] = {any_candle("BTCUSDT", NS_PER_H, 7),
+                                any_candle("BTCUSDT", NS_PER_H, 3),
+                                any_candle("BTCUSDT", NS_PER_DAY, 9)};
+    (void)state;
+    candles_upsert(batch, rows, COUNT_OF(rows));
+    run(NULL, NULL);
+    check_i64(newest_candle("BTCUSDT", NS_PER_H), NOON + 7 * NS_PER_H);
+    check_i64(newest_candle("BTCUSDT", NS_PER_MIN), TIMESTAMP_NONE);
+    check_i64(newest_candle("ETHUSDT", NS_PER_H), TIMESTAMP_NONE);
+}
+
 /* ---- position_states ---- */
 
 struct positions {
@@ -2317,6 +2399,8 @@ int main(void)
         TEST(test_quarantine_keeps_whole_messages),
         TEST(test_quarantine_is_listed_marked_and_counted),
         TEST(test_the_last_candles_of_each_series_are_loaded),
+        TEST(test_a_range_of_candles_is_the_newest_of_it_oldest_first),
+        TEST(test_the_newest_candle_is_found),
         TEST(test_the_newest_state_of_a_position_stays),
         TEST(test_versions_come_back),
         TEST(test_activation_retires_the_one_before),

@@ -37,6 +37,8 @@ struct pg_copy_row {
 
 int64_t pg_copy_i64(const struct pg_copy_row *row,
                     size_t field); /* bigint, integer, smallint; null: 0 */
+int64_t pg_copy_time(const struct pg_copy_row *row,
+                     size_t field); /* timestamptz: ns; null, infinite: TIMESTAMP_NONE */
 double pg_copy_double(const struct pg_copy_row *row,
                       size_t field); /* real, double precision; null: NaN */
 bool pg_copy_bool(const struct pg_copy_row *row, size_t field);

@@ -4,6 +4,7 @@
 
 #include "alphaloop/domain/market.h"
 #include "alphaloop/io/pg.h"
+#include "alphaloop/io/pg_sync.h"
 
 struct candle_row {
     struct asset asset;
@@ -22,6 +23,26 @@ void candles_load_last(struct pg_batch *batch,
 MUST_CHECK enum al_err candles_read(const struct pg_result *result,
                                     size_t row,
                                     struct candle_row *out);
+
+/* The newest rows_max bars of one asset and interval that opened in [from_ns, to_ns), oldest first. Whoever may only know
+ * what was over at t asks with to_ns = t - interval_ns + 1. */
+struct candles_query {
+    struct asset asset;
+    int64_t interval_ns;    /* whole seconds */
+    int64_t from_ns, to_ns; /* TIMESTAMP_NONE: no bound on that side */
+    size_t rows_max;        /* above 0 */
+};
+void candles_load_range(struct pg_batch *batch, const struct candles_query *query);
+/* The same without a loop, by COPY, for what a training child reads. `on_candle` returns false to stop early. */
+MUST_CHECK enum al_err candles_copy(struct pg_sync *sync,
+                                    const struct candles_query *query,
+                                    bool (*on_candle)(void *ctx, const struct candle *candle),
+                                    void *ctx);
+
+/* When the newest bar of one asset and interval opened: always one row, TIMESTAMP_NONE when there is no bar. */
+void candles_find_newest(struct pg_batch *batch, const struct asset *asset, int64_t interval_ns);
+int64_t candles_read_newest(const struct pg_result *result);
+
 /* Forget candles of one interval that opened before before_ns. */
 void candles_prune(struct pg_batch *batch, int64_t interval_ns, int64_t before_ns);
 

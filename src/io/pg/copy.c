@@ -155,6 +155,12 @@ int64_t pg_copy_i64(const struct pg_copy_row *row, size_t field)
     }
 }
 
+int64_t pg_copy_time(const struct pg_copy_row *row, size_t field)
+{
+    bool is_time = row->len[field] == sizeof(int64_t);
+    return is_time ? pg_time_ns((int64_t)wire_u64(row->field[field])) : TIMESTAMP_NONE;
+}
+
 double pg_copy_double(const struct pg_copy_row *row, size_t field)
 {
     switch (row->len[field]) {

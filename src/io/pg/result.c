@@ -118,11 +118,7 @@ int64_t pg_result_time(const struct pg_result *result, size_t row, size_t column
     assert(field.oid == PG_TIME_OID);
     if (field.len != sizeof(int64_t))
         return TIMESTAMP_NONE;
-    int64_t us = (int64_t)wire_u64(field.bytes);
-    int64_t ns;
-    if (__builtin_add_overflow(us, PG_EPOCH_US, &us) || __builtin_mul_overflow(us, NS_PER_US, &ns))
-        return TIMESTAMP_NONE;
-    return ns;
+    return pg_time_ns((int64_t)wire_u64(field.bytes));
 }
 
 enum al_err pg_result_decimal(const struct pg_result *result,

@@ -3,6 +3,8 @@
 #ifndef ALPHALOOP_IO_PG_TYPES_I_H
 #define ALPHALOOP_IO_PG_TYPES_I_H
 
+#include "alphaloop/base/timestamp.h"
+
 #define PG_TYPES                                                                                   \
     PG_TYPE(PG_BOOL, 16, 1000)                                                                     \
     PG_TYPE(PG_I64, 20, 1016)                                                                      \
@@ -33,5 +35,14 @@ enum {
 
 /* timestamptz counts microseconds from 2000-01-01T00:00:00Z. */
 #define PG_EPOCH_US 946684800000000LL
+
+/* In ns since 1970; TIMESTAMP_NONE when infinite or past what ns can say. */
+static inline int64_t pg_time_ns(int64_t us)
+{
+    int64_t ns;
+    if (__builtin_add_overflow(us, PG_EPOCH_US, &us) || __builtin_mul_overflow(us, NS_PER_US, &ns))
+        return TIMESTAMP_NONE;
+    return ns;
+}
 
 #endif
