@@ -20,6 +20,7 @@
 #include "alphaloop/observe/log.h"
 #include "alphaloop/store/migrate.h"
 
+#include "asset_names_i.h"
 #include "strategies_i.h"
 
 #define BROKER_WAIT_MS   5000
@@ -397,6 +398,22 @@ static void check_strategies(struct doctor *doctor)
     free(strategies);
 }
 
+static void check_asset_names(struct doctor *doctor)
+{
+    struct asset_names *names;
+    struct buf problems = BUF_INIT(SETTINGS_PROBLEMS_MAX);
+    const char *path = doctor->settings->asset_names_file;
+    if (asset_names_load(doctor->settings, &names, &problems) != AL_OK)
+        bad(doctor, "asset names", "correct the file; docs/fetch.md describes it", "%s",
+            buf_str(&problems));
+    else if (file_exists(path))
+        good("asset names", "%s: %zu assets", path, names->n);
+    else
+        note("asset names", "%s is not there: every asset goes by its own name", path);
+    buf_deinit(&problems);
+    free(names);
+}
+
 /* ---- the role ---- */
 
 static const struct argp_option options[] = {
@@ -443,6 +460,7 @@ int role_doctor(int argc, char **argv)
     if (check_settings(&doctor)) {
         struct pg_options database = database_from_settings(doctor.settings, "doctor");
         check_strategies(&doctor);
+        check_asset_names(&doctor);
         check_database(&doctor, &database);
         check_broker(&doctor);
         check_models(&doctor);

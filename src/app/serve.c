@@ -11,6 +11,7 @@
 #include "alphaloop/observe/log.h"
 #include "alphaloop/observe/metric.h"
 
+#include "asset_names_i.h"
 #include "journal_i.h"
 #include "strategies_i.h"
 #include "worker_i.h"
@@ -174,7 +175,8 @@ int role_serve(int argc, char **argv)
     struct buf problems = BUF_INIT(SETTINGS_PROBLEMS_MAX);
     if (environment_settings(arguments.env_file, SETTINGS_NEED_API_KEY, worker.settings) == AL_OK &&
         strategies_load(worker.settings, &worker.strategies, &worker.n_strategies, &problems) ==
-            AL_OK) {
+            AL_OK &&
+        asset_names_load(worker.settings, &worker.asset_names, &problems) == AL_OK) {
         if (arguments.journal != NULL &&
             !chars_set(worker.settings->journal_path, sizeof(worker.settings->journal_path),
                        arguments.journal))
@@ -190,6 +192,7 @@ int role_serve(int argc, char **argv)
     }
     fputs(buf_str(&problems), stderr);
     buf_deinit(&problems);
+    free(worker.asset_names);
     free(worker.strategies);
     free(worker.settings);
     return code;

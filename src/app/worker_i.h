@@ -29,6 +29,7 @@
 #include "alphaloop/io/pg.h"
 #include "alphaloop/pipeline/market_clock.h"
 #include "alphaloop/pipeline/pipeline.h"
+#include "alphaloop/settings/asset_names.h"
 #include "alphaloop/settings/settings.h"
 #include "alphaloop/settings/strategy_config.h"
 
@@ -60,6 +61,7 @@ struct worker {
     struct settings *settings; /* written by SIGHUP only */
     struct strategy_config *strategies;
     size_t n_strategies;
+    struct asset_names *asset_names; /* as read at the start */
     enum worker_state state;
     bool publishes; /* false: --no-publish */
     int exit_code;
