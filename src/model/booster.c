@@ -196,6 +196,25 @@ static enum al_err teachers_create(const struct xgb *xgb,
     return err;
 }
 
+static enum al_err check_features(const struct model_rows *rows, const char *which)
+{
+    for (size_t i = 0; i < rows->n_rows * rows->n_cols; i++) {
+        if (isinf(rows->x[i]))
+            return err_set(AL_EINVAL, "%s row %zu column %zu is infinite", which, i / rows->n_cols,
+                           i % rows->n_cols);
+    }
+    return AL_OK;
+}
+
+static enum al_err check_numbers(const struct model_rows *rows, const char *which)
+{
+    for (size_t i = 0; i < rows->n_rows; i++) {
+        if (!isfinite(rows->labels[i]))
+            return err_set(AL_EINVAL, "%s row %zu: its outcome is not finite", which, i);
+    }
+    return check_features(rows, which);
+}
+
 static enum al_err check_rows(const struct model_rows *rows, const char *which)
 {
     double weight[2] = {0, 0};
@@ -210,12 +229,7 @@ static enum al_err check_rows(const struct model_rows *rows, const char *which)
     if (!(weight[0] > 0 && weight[1] > 0))
         return err_set(AL_EINVAL,
                        "%s rows: all outcomes are the same, there is nothing to tell apart", which);
-    for (size_t i = 0; i < rows->n_rows * rows->n_cols; i++) {
-        if (isinf(rows->x[i]))
-            return err_set(AL_EINVAL, "%s row %zu column %zu is infinite", which, i / rows->n_cols,
-                           i % rows->n_cols);
-    }
-    return AL_OK;
+    return check_features(rows, which);
 }
 
 /* ---- one fit ---- */
@@ -223,6 +237,7 @@ static enum al_err check_rows(const struct model_rows *rows, const char *which)
 struct fitting {
     const struct xgb *xgb;
     const struct model_fit *fit;
+    bool is_regression;
     struct scaler *scaler;    /* of the teachers; NULL when it is not linear */
     void *train, *validation; /* DMatrix, the first in bins unless it is linear */
     void *booster;
@@ -323,7 +338,8 @@ static enum al_err attach_scaler(const struct fitting *f)
 static enum al_err fitting_begin(struct fitting *f, const struct booster_recipe *recipe)
 {
     const struct model_fit *fit = f->fit;
-    enum al_err err = check_rows(&fit->train, "training");
+    enum al_err err = recipe->is_regression ? check_numbers(&fit->train, "training")
+                                            : check_rows(&fit->train, "training");
     if (err == AL_OK)
         err = fitting_teachers(f, recipe);
     if (err == AL_OK && fit->validation.n_rows > 0) {
@@ -381,6 +397,18 @@ static double log_loss(const struct model_rows *rows, const float *margins)
     return weight > 0 ? sum / weight : NAN;
 }
 
+static double squared_loss(const struct model_rows *rows, const float *margins)
+{
+    double sum = 0, weight = 0;
+    for (size_t i = 0; i < rows->n_rows; i++) {
+        double w = rows->weights == NULL ? 1.0 : (double)rows->weights[i];
+        double d = (double)rows->labels[i] - (double)margins[i];
+        sum += w * d * d;
+        weight += w;
+    }
+    return weight > 0 ? sum / weight : NAN;
+}
+
 static enum al_err judge_round(struct fitting *f, size_t round)
 {
     struct model_round *r = &f->round;
@@ -394,7 +422,8 @@ static enum al_err judge_round(struct fitting *f, size_t round)
         booster_margins(f->xgb, f->booster, f->validation, f->fit->validation.n_rows, &margins);
     if (err != AL_OK)
         return err;
-    r->loss = log_loss(&f->fit->validation, margins);
+    r->loss = f->is_regression ? squared_loss(&f->fit->validation, margins)
+                               : log_loss(&f->fit->validation, margins);
     if (r->best_round == 0 || r->loss < r->best_loss) {
         r->best_round = round;
         r->best_loss = r->loss;
@@ -478,7 +507,8 @@ enum al_err booster_fit(const struct booster_recipe *recipe,
                         const struct model_fit *fit,
                         struct model **out)
 {
-    struct fitting f = {.fit = fit, .best = BUF_INIT(MODEL_BYTES_MAX)};
+    struct fitting f = {
+        .fit = fit, .is_regression = recipe->is_regression, .best = BUF_INIT(MODEL_BYTES_MAX)};
     if (fit->train.n_rows == 0 || fit->train.n_cols == 0)
         return err_set(AL_EINVAL, "no rows to learn from");
     enum al_err err = xgb_load(&f.xgb);
@@ -493,6 +523,18 @@ enum al_err booster_fit(const struct booster_recipe *recipe,
     if (err == AL_OK)
         err = keep_best(&f, out);
     fitting_end(&f);
+    return err;
+}
+
+enum al_err booster_fit_flat(const struct booster_recipe *recipe,
+                             const struct model_fit *fit,
+                             struct buf *flat)
+{
+    struct model *model = NULL;
+    enum al_err err = booster_fit(recipe, fit, &model);
+    if (err == AL_OK)
+        err = booster_flatten(model, flat);
+    booster_destroy(model);
     return err;
 }
 

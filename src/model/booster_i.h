@@ -3,25 +3,9 @@
 #ifndef ALPHALOOP_MODEL_BOOSTER_I_H
 #define ALPHALOOP_MODEL_BOOSTER_I_H
 
+#include "alphaloop/model/booster.h"
 #include "alphaloop/model/kind.h"
 #include "alphaloop/model/xgb.h"
-
-/* Parameters of ours that the library is not told of. */
-#define PARAM_ROUNDS   "rounds"
-#define PARAM_PATIENCE "patience"
-
-#define PARAM_BINS "max_bin"
-
-struct booster_setting {
-    const char *name, *value;
-};
-
-struct booster_recipe {
-    const struct model_param_spec *params;
-    size_t n_params;
-    const struct booster_setting *settings; /* fixed ones, name NULL ends; tree_method is hist */
-    bool is_linear; /* booster is gblinear: it sees columns on one scale (scaler.h) */
-};
 
 enum al_err booster_fit(const struct booster_recipe *recipe,
                         const struct model_fit *fit,

@@ -71,6 +71,11 @@ enum al_err model_json_base_margin(struct json_node *learner, float *out)
     float p;
     enum al_err err = model_json_float(model_json_member(learner, "learner_model_param.base_score"),
                                        "base_score", &p);
+    if (err == AL_OK &&
+        slice_is(json_text(model_json_member(learner, "objective.name")), "reg:squarederror")) {
+        *out = p;
+        return AL_OK;
+    }
     if (err == AL_OK && !(p > 0 && p < 1))
         err = err_set(AL_ERANGE, "model JSON: base_score is not between 0 and 1");
     if (err == AL_OK)

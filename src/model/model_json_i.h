@@ -21,7 +21,7 @@ MUST_CHECK enum al_err model_json_float(struct json_node *node, const char *fiel
 
 /* That the booster is of this name and says one number a row. AL_EVERSION. */
 MUST_CHECK enum al_err model_json_check(struct json_node *learner, const char *booster);
-/* The margin of the base score, a probability, in float, as the library computes it. */
+/* The margin of the base score in float, as the library computes it: of a regression the number itself, else of a probability. */
 MUST_CHECK enum al_err model_json_base_margin(struct json_node *learner, float *out);
 
 #endif
