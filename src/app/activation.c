@@ -58,12 +58,6 @@ static void finish(struct activation *a, enum admin_outcome outcome, const char 
     free(a);
 }
 
-/* It won its place by evidence: the one before it is its guard. */
-static bool is_promoted(const struct activation *a)
-{
-    return strcmp(a->why, "gate") == 0 || strcmp(a->why, "evidence") == 0;
-}
-
 /* Committed: from the next decision on it scores. */
 static void begin_shadow(struct activation *a)
 {
@@ -79,16 +73,11 @@ static void swap_in(struct activation *a)
     bool warmup = a->version.text[0] == '\0';
     const struct scorer *scorer = a->scorer; /* the pipeline's from now on */
     int64_t now_ns = worker_now_ns(worker);
-    journal_add_model(worker->journal, is_promoted(a) ? JOURNAL_promote : JOURNAL_activate,
+    journal_add_model(worker->journal, rollout_is_won(a->why) ? JOURNAL_promote : JOURNAL_activate,
                       &a->strategy_id, a->scorer, now_ns);
-    if (is_promoted(a))
-        learn_promote(worker->pipeline, &a->strategy_id, a->scorer, now_ns);
-    else
-        learn_activate(worker->pipeline, &a->strategy_id, a->scorer, now_ns);
-    if (a->step != NULL) {
+    if (a->step != NULL)
         journal_add_of(worker->journal, JOURNAL_watch, &a->strategy_id, now_ns, 0);
-        learn_watch(worker->pipeline, &a->strategy_id);
-    }
+    rollout_take_over(worker->pipeline, &a->strategy_id, a->scorer, a->why, a->step, now_ns);
     a->scorer = NULL;
     metric_set(METRIC_model_is_active, warmup ? 0 : 1, a->strategy_id.text, NULL);
     log_info("app", "gate", NULL, EV("model_activated"), F_STR("strategy_id", a->strategy_id.text),
@@ -139,14 +128,14 @@ static void commit(struct activation *a)
         return;
     }
     const struct rollout_change change = {
-        .strategy_id = &a->strategy_id,
         .version = &a->version,
         .why = a->why,
-        .keeps_guard = is_promoted(a) && view_config(a->worker, &a->strategy_id)->rollout.guard,
+        .keeps_guard =
+            rollout_is_won(a->why) && view_config(a->worker, &a->strategy_id)->rollout.guard,
         .as_shadow = a->as_shadow,
         .step = a->step,
     };
-    rollout_record(a->worker, a->batch, &change);
+    rollout_record(a->worker, a->batch, &a->strategy_id, &change);
     if (a->as_shadow)
         ; /* it stays a candidate */
     else if (a->version.text[0] == '\0')
@@ -295,11 +284,11 @@ static void on_stepped(void *ctx, const struct admin_result *result)
     (void)result; /* said by the activation itself */
 }
 
-void activation_step(struct worker *worker, struct rollout_step *step, const char *why)
+void activation_step(struct worker *worker, struct rollout_step *step)
 {
-    const struct model_version_id *version =
-        step->to == ROLLOUT_active ? &step->version : &step->target;
-    struct activation *a = activation_new(worker, &step->strategy_id, why, on_stepped, NULL);
+    const struct model_version_id *version = rollout_decider(step);
+    struct activation *a =
+        activation_new(worker, &step->strategy_id, rollout_why(step), on_stepped, NULL);
     a->step = step;
     begin(a, version->text[0] != '\0' ? version : NULL);
 }

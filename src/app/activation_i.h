@@ -24,9 +24,9 @@ void activation_shadow(struct worker *worker,
                        activation_fn done,
                        void *ctx);
 /* What the core asked for: the step's version becomes active, or the active one makes room for the step's target. Takes the
- * step. `why` is static text: "evidence", "guard", "expired". */
+ * step. */
 struct rollout_step;
-void activation_step(struct worker *worker, struct rollout_step *step, const char *why);
+void activation_step(struct worker *worker, struct rollout_step *step);
 /* Activate the version that was active before; ADMIN_CONFLICT when there is none. */
 void activation_rollback(struct worker *worker,
                          const struct strategy_id *strategy_id,

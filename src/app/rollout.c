@@ -90,91 +90,42 @@ static void put_row(struct worker *worker,
 
 /* ---- who decides ---- */
 
-static void record_leaving(struct worker *worker,
-                           struct pg_batch *batch,
-                           const struct rollout_change *change,
-                           const struct model_version_id *leaving)
+static void put_record(struct worker *worker,
+                       struct pg_batch *batch,
+                       const struct strategy_id *strategy_id,
+                       const struct rollout_record *record)
 {
-    const struct rollout_step *step =
-        change->step != NULL && change->step->from == ROLLOUT_active ? change->step : NULL;
-    char text[ROLLOUT_TEXT_MAX];
-    snprintf(text, sizeof(text), "%s decides instead",
-             change->version->text[0] != '\0' ? change->version->text : "the warm-up policy");
     struct rollout_verdict_row row = {
-        .strategy_id = *change->strategy_id,
-        .version = *leaving,
-        .stage = change->keeps_guard ? ROLLOUT_guard
-                 : step != NULL      ? step->to
-                                     : ROLLOUT_retired,
-        .against = *change->version,
-        .why = slice_of(change->why),
-        .verdict = slice_of(step != NULL ? step->verdict.text : text),
+        .strategy_id = *strategy_id,
+        .version = record->version,
+        .stage = record->stage,
+        .against = record->against,
+        .why = slice_of(record->why),
+        .verdict = slice_of(record->verdict),
     };
-    put_row(worker, batch, &row, step);
-}
-
-static void record_coming(struct worker *worker,
-                          struct pg_batch *batch,
-                          const struct rollout_change *change,
-                          const struct model_version_id *before)
-{
-    const struct rollout_step *step =
-        change->step != NULL && change->step->to == ROLLOUT_active ? change->step : NULL;
-    char text[ROLLOUT_TEXT_MAX];
-    const char *whom = before != NULL ? before->text : "the warm-up policy";
-    if (change->as_shadow)
-        snprintf(text, sizeof(text),
-                 "passed the gate on its untouched block; scores every decision beside %s", whom);
-    else
-        snprintf(text, sizeof(text), "decides instead of %s", whom);
-    struct rollout_verdict_row row = {
-        .strategy_id = *change->strategy_id,
-        .version = *change->version,
-        .stage = change->as_shadow ? ROLLOUT_shadow : ROLLOUT_active,
-        .why = slice_of(change->why),
-        .verdict = slice_of(step != NULL ? step->verdict.text : text),
-    };
-    if (before != NULL)
-        row.against = *before;
-    put_row(worker, batch, &row, step);
+    put_row(worker, batch, &row, record->step);
 }
 
 void rollout_record(struct worker *worker,
                     struct pg_batch *batch,
+                    const struct strategy_id *strategy_id,
                     const struct rollout_change *change)
 {
-    const struct model_version_id *active =
-        pipeline_active_version(worker->pipeline, change->strategy_id);
-    bool same = active != NULL && strcmp(active->text, change->version->text) == 0;
-    if (active != NULL && !same && !change->as_shadow)
-        record_leaving(worker, batch, change, active);
-    if (change->version->text[0] != '\0')
-        record_coming(worker, batch, change, same ? NULL : active);
+    struct rollout_record records[2];
+    size_t n = rollout_tell_change(change, pipeline_active_version(worker->pipeline, strategy_id),
+                                   records);
+    for (size_t i = 0; i < n; i++)
+        put_record(worker, batch, strategy_id, &records[i]);
 }
 
 void rollout_stepped(struct worker *worker, const struct rollout_step *step, bool done)
 {
     int64_t now_ns = step->at_ns; /* what a restart will find */
-    const struct strategy_config *config = view_config(worker, &step->strategy_id);
     journal_add_struct(worker->journal, JOURNAL_rollout_done, now_ns, done, step, sizeof(*step));
     learn_rollout_done(worker->pipeline, step, done, now_ns);
-    if (!done || step->to != ROLLOUT_rolled_back)
-        return;
-    int64_t until_ns = now_ns + (int64_t)(config->rollout.cooldown_hours * (double)NS_PER_H);
-    journal_add_of(worker->journal, JOURNAL_cool_down, &step->strategy_id, now_ns, until_ns);
-    learn_cool_down(worker->pipeline, &step->strategy_id, until_ns);
 }
 
-/* ---- shadows ---- */
-
-bool rollout_is_staged(struct worker *worker, const struct strategy_id *strategy_id)
-{
-    const struct strategy_config *config = view_config(worker, strategy_id);
-    if (pipeline_active_version(worker->pipeline, strategy_id) == NULL)
-        return false;
-    return config->rollout.policy == ROLLOUT_POLICY_STAGED ||
-           pipeline_is_cooling(worker->pipeline, strategy_id, worker_now_ns(worker));
-}
+/* ---- challengers ---- */
 
 /* What ended a challenger is told like a refusal of the offline gate. */
 static void tell(struct worker *worker, const struct rollout_step *step)
@@ -192,13 +143,13 @@ static void tell(struct worker *worker, const struct rollout_step *step)
     events_send(worker->events);
 }
 
-struct move {
+struct challenger_move {
     struct worker *worker;
     struct rollout_step *step;
     struct pg_batch *batch;
 };
 
-static void move_end(struct move *move, bool done)
+static void move_end(struct challenger_move *move, bool done)
 {
     if (done)
         tell(move->worker, move->step);
@@ -211,7 +162,7 @@ static void move_end(struct move *move, bool done)
 
 static void on_moved(void *ctx, enum al_err err, const struct pg_failure *failure)
 {
-    struct move *move = ctx;
+    struct challenger_move *move = ctx;
     if (err != AL_OK)
         log_warn("app", "gate", NULL, EV("rollout_not_recorded"),
                  F_STR("version", move->step->version.text),
@@ -221,20 +172,14 @@ static void on_moved(void *ctx, enum al_err err, const struct pg_failure *failur
 
 static void move_challenger(struct worker *worker, struct rollout_step *step)
 {
-    struct move *move = malloc(sizeof(*move));
+    struct challenger_move *move = malloc(sizeof(*move));
     assert(move != NULL);
-    *move = (struct move){worker, step, pg_batch_create(64 * 1024)};
+    *move = (struct challenger_move){worker, step, pg_batch_create(64 * 1024)};
     assert(move->batch != NULL);
     worker->n_activations++;
-    struct rollout_verdict_row row = {
-        .strategy_id = step->strategy_id,
-        .version = step->version,
-        .stage = step->to,
-        .against = step->against,
-        .why = slice_of("evidence"),
-        .verdict = slice_of(step->verdict.text),
-    };
-    put_row(worker, move->batch, &row, step);
+    struct rollout_record record;
+    rollout_tell_move(step, &record);
+    put_record(worker, move->batch, &step->strategy_id, &record);
     if (!rollout_is_shadow(step->to))
         model_versions_refuse_live(move->batch, &step->version, worker_wall_ns(worker));
     struct pg_job job = {.on_done = on_moved, .ctx = move};
@@ -242,33 +187,35 @@ static void move_challenger(struct worker *worker, struct rollout_step *step)
         move_end(move, false);
 }
 
+static void move(struct worker *worker, struct rollout_step *step)
+{
+    if (rollout_is_change(step))
+        activation_step(worker, step);
+    else
+        move_challenger(worker, step);
+}
+
 /* Up to more decisions only goes a version that has kept its word. */
 static void on_asked(struct worker *worker, struct rollout_step *step, bool may_step)
 {
-    if (may_step && step->to == ROLLOUT_active) {
-        activation_step(worker, step, "evidence");
-    } else if (may_step) {
-        move_challenger(worker, step);
-    } else {
-        log_info("app", "gate", NULL, EV("rollout_waits"),
-                 F_STR("strategy_id", step->strategy_id.text), F_STR("version", step->version.text),
-                 F_STR("stage", rollout_stage_name(step->from)), F_STR("why", step->verdict.text));
-        rollout_stepped(worker, step, false);
-        free(step);
+    if (may_step) {
+        move(worker, step);
+        return;
     }
+    log_info("app", "gate", NULL, EV("rollout_waits"), F_STR("strategy_id", step->strategy_id.text),
+             F_STR("version", step->version.text), F_STR("stage", rollout_stage_name(step->from)),
+             F_STR("why", step->verdict.text));
+    rollout_stepped(worker, step, false);
+    free(step);
 }
 
 void rollout_perform(struct worker *worker, struct rollout_step *step)
 {
     step->at_ns = decision_time_ns(worker);
-    if (rollout_share(step->to) > 0)
+    if (rollout_must_ask(step))
         rollout_ask_honesty(worker, step, on_asked);
-    else if (step->to == ROLLOUT_rolled_back)
-        activation_step(worker, step, "guard");
-    else if (step->from == ROLLOUT_active)
-        activation_step(worker, step, "expired");
     else
-        move_challenger(worker, step);
+        move(worker, step);
 }
 
 void rollout_shadow(struct worker *worker,
@@ -278,24 +225,15 @@ void rollout_shadow(struct worker *worker,
 {
     const struct rollout_start start = {
         .stage = ROLLOUT_shadow, .attempt = attempt, .stage_since_ns = decision_time_ns(worker)};
-    struct model_version_id version = scorer_manifest(scorer)->version, ousted;
+    struct model_version_id version = scorer_manifest(scorer)->version;
+    struct rollout_step *leaves = calloc(1, sizeof(*leaves));
+    assert(leaves != NULL);
     journal_add_shadow(worker->journal, strategy_id, scorer, &start);
-    bool begun = learn_shadow(worker->pipeline, strategy_id, scorer, &start, &ousted);
+    bool has_left = rollout_begin_shadow(worker->pipeline, strategy_id, scorer, &start, leaves);
     log_info("app", "gate", NULL, EV("shadow_begun"), F_STR("strategy_id", strategy_id->text),
-             F_STR("version", version.text), F_STR("ousted", ousted.text));
-    const struct model_version_id *out = begun ? &ousted : &version;
-    if (out->text[0] == '\0')
-        return;
-    struct rollout_step *step = calloc(1, sizeof(*step));
-    assert(step != NULL);
-    *step = (struct rollout_step){.strategy_id = *strategy_id,
-                                  .version = *out,
-                                  .from = ROLLOUT_shadow,
-                                  .to = ROLLOUT_expired,
-                                  .at_ns = decision_time_ns(worker)};
-    snprintf(step->verdict.text, sizeof(step->verdict.text),
-             begun ? "made room for %s: the strategy has as many challengers as it may"
-                   : "no room beside %s: all places are taken by canaries",
-             version.text);
-    move_challenger(worker, step);
+             F_STR("version", version.text), F_STR("ousted", has_left ? leaves->version.text : ""));
+    if (has_left)
+        move_challenger(worker, leaves);
+    else
+        free(leaves);
 }

@@ -5,30 +5,19 @@
 #define ALPHALOOP_APP_ROLLOUT_I_H
 
 #include "alphaloop/io/pg.h"
-#include "alphaloop/pipeline/rollout.h"
+#include "alphaloop/pipeline/rollout_move.h"
 
 struct worker;
 
 /* Perform effect rollout_step. Takes the step. */
 void rollout_perform(struct worker *worker, struct rollout_step *step);
 
-/* Whether a challenger that passed the gate is to begin as a shadow: the strategy says so, or a rollback is cooling down, and
- * there is a model to be held against. */
-bool rollout_is_staged(struct worker *worker, const struct strategy_id *strategy_id);
-
 /* ---- for activation.c ---- */
 
-struct rollout_change {
-    const struct strategy_id *strategy_id;
-    const struct model_version_id *version; /* "" warm-up */
-    const char *why;
-    bool keeps_guard; /* the one before it goes on scoring */
-    bool as_shadow;
-    const struct rollout_step *step; /* NULL: nothing the core asked for */
-};
 /* Append the rows of a change that is about to be committed. */
 void rollout_record(struct worker *worker,
                     struct pg_batch *batch,
+                    const struct strategy_id *strategy_id,
                     const struct rollout_change *change);
 /* Committed: it scores beside the active version. Takes the scorer. */
 void rollout_shadow(struct worker *worker,

@@ -362,7 +362,7 @@ static void on_registered(void *ctx, enum al_err err, const struct pg_failure *f
         return;
     }
     struct model_version_id version = t->job->version;
-    if (rollout_is_staged(t->worker, &t->of->strategy_id))
+    if (rollout_is_staged(t->worker->pipeline, &t->of->strategy_id, worker_now_ns(t->worker)))
         activation_shadow(t->worker, &t->of->strategy_id, &version, (uint32_t)t->attempt,
                           on_shadowed, t);
     else

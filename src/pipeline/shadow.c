@@ -519,6 +519,9 @@ void learn_rollout_done(struct pipeline *pipeline,
     assert(desk != NULL);
     if (step->from == ROLLOUT_active) {
         desk->shadows.is_asked &= !done && step->to == ROLLOUT_expired; /* that one waits */
+        if (done && step->to == ROLLOUT_rolled_back)
+            desk->shadows.cooling_until_ns =
+                now_ns + (int64_t)(desk->config->rollout.cooldown_hours * (double)NS_PER_H);
         return;
     }
     struct shadow *shadow = find(&desk->shadows, &step->version);
@@ -579,20 +582,37 @@ void pipeline_restore_block(struct pipeline *pipeline,
 
 /* ---- what there is to see ---- */
 
+static const struct desk *desk_of(const struct pipeline *pipeline,
+                                  const struct strategy_id *strategy_id)
+{
+    for (size_t i = 0; i < pipeline->n_desks; i++) {
+        if (strategy_id_eq(&pipeline->desks[i].config->strategy_id, strategy_id))
+            return &pipeline->desks[i];
+    }
+    return NULL;
+}
+
+const struct scorer *pipeline_scorer(const struct pipeline *pipeline,
+                                     const struct strategy_id *strategy_id,
+                                     const struct model_version_id *version)
+{
+    const struct desk *desk = desk_of(pipeline, strategy_id);
+    if (desk == NULL || is_version(desk->scorer, version))
+        return desk == NULL ? NULL : desk->scorer;
+    for (size_t i = 0; i < SHADOWS_MAX; i++) {
+        if (is_version(desk->shadows.items[i].scorer, version))
+            return desk->shadows.items[i].scorer;
+    }
+    return NULL;
+}
+
 const struct manifest *pipeline_shadow_manifest(const struct pipeline *pipeline,
                                                 const struct strategy_id *strategy_id,
                                                 const struct model_version_id *version)
 {
-    for (size_t i = 0; i < pipeline->n_desks; i++) {
-        const struct desk *desk = &pipeline->desks[i];
-        if (!strategy_id_eq(&desk->config->strategy_id, strategy_id))
-            continue;
-        for (size_t k = 0; k < SHADOWS_MAX; k++) {
-            if (is_version(desk->shadows.items[k].scorer, version))
-                return scorer_manifest(desk->shadows.items[k].scorer);
-        }
-    }
-    return NULL;
+    const struct desk *desk = desk_of(pipeline, strategy_id);
+    const struct scorer *scorer = pipeline_scorer(pipeline, strategy_id, version);
+    return scorer == NULL || scorer == desk->scorer ? NULL : scorer_manifest(scorer);
 }
 
 void pipeline_rollout_view(const struct pipeline *pipeline,

@@ -187,7 +187,7 @@ void shadow_scores_load_claims(struct pg_batch *batch,
 
 enum al_err shadow_scores_read_claim(const struct pg_result *result,
                                      size_t index,
-                                     struct shadow_claim_row *out)
+                                     struct shadow_claim *out)
 {
     struct row row = row_at(result, index);
     out->block = row_i64(&row);

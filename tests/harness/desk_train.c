@@ -92,6 +92,4 @@ void desk_roll_back(struct desk_run *desk,
     learn_watch(desk->pipeline, &strategy->strategy_id);
     desk->scorer = scorer;
     learn_rollout_done(desk->pipeline, step, true, desk->now_ns);
-    learn_cool_down(desk->pipeline, &strategy->strategy_id,
-                    desk->now_ns + (int64_t)(strategy->rollout.cooldown_hours * (double)NS_PER_H));
 }

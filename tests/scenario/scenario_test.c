@@ -195,9 +195,6 @@ static void do_step(const struct rollout_step *step)
         learn_watch(pipeline(), id);
     }
     learn_rollout_done(pipeline(), step, true, world.now_ns);
-    double cooldown_s = world.strategies[0].rollout.cooldown_hours * 3600;
-    if (step->to == ROLLOUT_rolled_back)
-        learn_cool_down(pipeline(), id, world.now_ns + (int64_t)(cooldown_s * 1e9));
 }
 
 /* ---- effects ---- */

@@ -43,4 +43,12 @@ struct shadow_scores {
     struct shadow_score items[SHADOWS_MAX + 1];
 };
 
+/* What a version said of a trade it would have made, and what came of it. */
+struct shadow_claim {
+    int64_t block;
+    double q, v;
+    double net_return;
+    double sigma_h; /* NaN: not known */
+};
+
 #endif

@@ -52,7 +52,7 @@ void learn_watch(struct pipeline *pipeline, const struct strategy_id *strategy_i
 void learn_drifting(struct pipeline *pipeline, const struct strategy_id *strategy_id);
 
 /* The app did what was asked (done), or could not: it is asked again later, and a challenger's verdict says what the step's
- * does. */
+ * does. With a rollback that was done the cool-down begins. */
 void learn_rollout_done(struct pipeline *pipeline,
                         const struct rollout_step *step,
                         bool done,
@@ -78,6 +78,11 @@ void pipeline_restore_block(struct pipeline *pipeline,
 
 /* ---- what there is to see ---- */
 
+/* Of a version that serves or stands beside the serving one; NULL when there is no such. Borrowed until the pipeline is next
+ * called. */
+const struct scorer *pipeline_scorer(const struct pipeline *pipeline,
+                                     const struct strategy_id *strategy_id,
+                                     const struct model_version_id *version);
 /* Of a version beside the serving one; NULL when there is no such. Borrowed until the pipeline is next called. */
 const struct manifest *pipeline_shadow_manifest(const struct pipeline *pipeline,
                                                 const struct strategy_id *strategy_id,

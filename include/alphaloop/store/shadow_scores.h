@@ -26,15 +26,9 @@ void shadow_scores_load_blocks(struct pg_batch *batch, size_t n_blocks);
 void shadow_scores_load_claims(struct pg_batch *batch,
                                const struct model_version_id *version,
                                size_t n);
-struct shadow_claim_row {
-    int64_t block;
-    double q, v;
-    double net_return;
-    double sigma_h; /* NaN: not known */
-};
 MUST_CHECK enum al_err shadow_scores_read_claim(const struct pg_result *result,
                                                 size_t row,
-                                                struct shadow_claim_row *out);
+                                                struct shadow_claim *out);
 struct shadow_block_row {
     struct strategy_id strategy_id;
     struct model_version_id version;

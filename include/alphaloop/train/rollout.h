@@ -125,7 +125,7 @@ struct rollout_verdict {
     uint64_t n_trades, n_trades_incumbent;
     double symbol_share; /* of the profit, the largest; NaN with one symbol or no profit */
     struct honesty
-        honesty; /* n 0: not asked; the app does that before a step (app/rollout_honest_i.h) */
+        honesty; /* n 0: not asked; that is done before a step (pipeline/rollout_move.h) */
     char text[ROLLOUT_TEXT_MAX];
 };
 

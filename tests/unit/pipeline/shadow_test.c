@@ -147,8 +147,6 @@ static void do_step(const struct rollout_step *step)
         learn_watch(w.pipeline, id);
     }
     learn_rollout_done(w.pipeline, step, true, w.now_ns);
-    if (step->to == ROLLOUT_rolled_back)
-        learn_cool_down(w.pipeline, id, w.now_ns + 2 * NS_PER_H);
 }
 
 static void on_decision(const struct decision *decision)
