@@ -4,10 +4,11 @@ WORKDIR /src
 COPY tools/setup tools/packages.txt tools/
 RUN tools/setup build
 COPY Makefile ./
-COPY tools/embed_sql tools/
+COPY tools/embed_sql tools/embed_web tools/
 COPY include include
 COPY src src
 COPY sql sql
+COPY web web
 RUN make -j2 build/alphaloop
 
 FROM debian:12-slim

@@ -54,7 +54,7 @@ WRAP      := -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc -Wl,-u,__wrap_malloc
 tests_in   = $(foreach d,$(1),$(patsubst %.c,$(B)/%,$(sort $(shell find tests/$(d) -name '*_test.c' -path '*$(ONLY)*' 2>/dev/null))))
 QUICK     := unit contract scenario
 
-.PHONY: build lib unit contract scenario evidence check check-rooms check-headers check-symbols check-format check-stale check-asan check-ubsan \
+.PHONY: build web lib unit contract scenario evidence check check-rooms check-headers check-symbols check-format check-stale check-asan check-ubsan \
         check-tsan check-integration check-fault fuzz fuzzers test test-programs bench bench-programs real-data pictures demo cover lint format generate \
         longest stack-up stack-down clean \
         lint-tidy lint-cppcheck lint-shell
@@ -78,7 +78,17 @@ $(B)/obj/gen/migrations.o: $(B)/gen/migrations.c
 	@mkdir -p $(@D)
 	$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c $< -o $@
 
-$(LIB): $(SRC:%.c=$(B)/obj/%.o) $(B)/obj/gen/migrations.o
+# So do the files of the pages: our own, and those of others that a browser loads.
+WEB := $(sort $(wildcard web/*.html web/*.css web/*.js)) $(filter %.css %.js,$(sort $(wildcard web/vendor/*/*)))
+$(B)/gen/web.S: tools/embed_web $(WEB)
+	@mkdir -p $(@D)
+	tools/embed_web $(WEB) >$@.tmp && mv $@.tmp $@
+
+$(B)/obj/gen/web.o: $(B)/gen/web.S
+	@mkdir -p $(@D)
+	$(CC) -c $< -o $@
+
+$(LIB): $(SRC:%.c=$(B)/obj/%.o) $(B)/obj/gen/migrations.o $(B)/obj/gen/web.o
 	@rm -f $@
 	ar qcs $@ $^
 
@@ -169,6 +179,8 @@ bench:
 bench-programs: $(PROGRAM) $(patsubst %.c,$(B)/%,$(filter-out bench/bench.c,$(wildcard bench/*.c)))
 pictures:
 	@tools/setup build run test && $(MAKE) -s $(PICTURES) && mkdir -p docs/pictures && $(PICTURES) docs/pictures
+web:
+	@tools/web
 real-data:
 	@tools/setup build run && $(MAKE) -s $(PROGRAM) && BUILD_DIR=$(B) tools/real-data
 demo:

@@ -1,6 +1,7 @@
 /* Inside admin: the handlers of routes.def, and what they share.
  *
  *   routes.c    the table          openapi.c, docs.c  the table described
+ *   web.c       the pages
  *   query.c     answers that wait for the database
  *   action.c    answers that wait for the program
  *   write.c     pieces of JSON that several areas write
@@ -47,6 +48,11 @@ struct admin_window {
 
 /* False when the parameters do not make sense together; the request is then answered with 422. */
 bool admin_window_read(struct http_request *request, struct admin_window *out);
+
+/* ---- web.c ---- */
+
+/* Answers with a page of web/, which must be there. */
+enum http_answer admin_page(struct http_request *request, const char *name);
 
 /* ---- query.c: a question to the database on behalf of a request ---- */
 

@@ -1,7 +1,7 @@
 """Chromium without a window, by its DevTools protocol over a pair of pipes: no port, no driver, no library.
 
     with Browser() as browser:
-        page = browser.open(path, width=360, dark=True)
+        page = browser.open(path or address, width=360, dark=True)
         page.run("document.title")
 """
 import json
@@ -74,7 +74,7 @@ class Browser:
 
 class Page:
     def __init__(self, browser, path, width, height, dark):
-        self.browser, self.url = browser, "file://" + os.path.abspath(path)
+        self.browser, self.url = browser, path if str(path).startswith("http:") else "file://" + os.path.abspath(path)
         target = browser.call("Target.createTarget", url="about:blank")["targetId"]
         self.session = browser.call("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
         for domain in ("Page", "Runtime", "Log", "Network"):
@@ -100,6 +100,18 @@ class Page:
         answer = self.call("Runtime.evaluate", expression=script, returnByValue=True, awaitPromise=True)
         assert "exceptionDetails" not in answer, answer["exceptionDetails"]
         return answer["result"].get("value")
+
+    def until(self, condition):
+        """Wait until an expression is true, looking again and again."""
+        self.run(f"""new Promise(done => {{
+            const look = () => ({condition}) ? done() : setTimeout(look, 10);
+            look();
+        }})""")
+
+    def reload(self):
+        self.browser.events = [e for e in self.browser.events if e["method"] != "Page.loadEventFired"]
+        self.call("Page.reload")
+        self.wait("Page.loadEventFired")
 
     def press(self, key, code):
         for kind in ("keyDown", "keyUp"):

@@ -23,9 +23,11 @@ enum http_method { HTTP_GET, HTTP_POST, HTTP_PUT, HTTP_PATCH, HTTP_DELETE, HTTP_
 const char *http_method_name(enum http_method method); /* "GET" */
 
 enum http_auth {
-    HTTP_OPEN,   /* no key */
-    HTTP_KEY,    /* X-API-Key */
-    HTTP_GUARDED /* X-API-Key when http_config.guard_metrics is set */
+    HTTP_OPEN,    /* no key */
+    HTTP_KEY,     /* X-API-Key */
+    HTTP_GUARDED, /* X-API-Key when http_config.guard_metrics is set */
+    HTTP_PAGE /* X-API-Key; a browser that comes without one gets the same bytes with code 401: a page that holds no
+                     secret and asks for the key */
 };
 
 enum http_in { HTTP_PATH, HTTP_QUERY, HTTP_BODY }; /* BODY: a member of the JSON object sent */

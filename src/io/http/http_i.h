@@ -112,7 +112,8 @@ struct http_request {
     char *target_text; /* owns */
     struct http_target target;
     struct http_match match;
-    bool head_only; /* HEAD: as GET, without the bytes */
+    bool head_only;   /* HEAD: as GET, without the bytes */
+    bool is_stranger; /* at a page, without the key: what would be 200 is 401 */
     char trace_id[HTTP_TRACE_MAX];
     struct buf body;
     struct json_node *json;

@@ -54,7 +54,16 @@ static bool needs_key(const struct http_request *request, const struct http_poli
     const struct http_route *route = request->match.route;
     if (route == NULL)
         return !request->match.open; /* what exists is not shown to strangers */
-    return route->auth == HTTP_KEY || (route->auth == HTTP_GUARDED && policy->guard_metrics);
+    return route->auth == HTTP_KEY || route->auth == HTTP_PAGE ||
+           (route->auth == HTTP_GUARDED && policy->guard_metrics);
+}
+
+/* A browser cannot send the key along with an address that a person typed: the page asks for it. */
+static bool is_stranger_at_page(const struct http_request *request)
+{
+    return request->match.route != NULL && request->match.route->auth == HTTP_PAGE &&
+           http_head_get(&request->head, "X-API-Key").ptr == NULL &&
+           http_request_wants_html(request);
 }
 
 static void allow_header(struct http_request *request)
@@ -125,7 +134,8 @@ void http_request_decide(struct http_request *request, const struct http_policy 
         return;
     }
     http_router_match(policy->router, &request->target, method, &request->match);
-    if (needs_key(request, policy) && !key_is_right(request, policy)) {
+    request->is_stranger = is_stranger_at_page(request);
+    if (needs_key(request, policy) && !request->is_stranger && !key_is_right(request, policy)) {
         bool given = http_head_get(&request->head, "X-API-Key").ptr != NULL;
         http_error(request, 401,
                    given ? "the X-API-Key is wrong" : "an X-API-Key header is needed");
@@ -257,7 +267,7 @@ struct json_node *http_member(const struct http_request *request, const char *na
 struct buf *http_raw(struct http_request *request, unsigned status, const char *content_type)
 {
     struct http_response *response = &request->response;
-    response->status = status;
+    response->status = request->is_stranger && status == 200 ? 401 : status;
     response->content_type = content_type;
     response->n_headers = 0;
     buf_reset(&response->body);
