@@ -11,6 +11,7 @@
 
 #include "alphaloop/base/json.h"
 #include "alphaloop/base/timestamp.h"
+#include "alphaloop/observe/error_book.h"
 #include "alphaloop/observe/metric.h"
 
 #define LINE_MAX_BYTES  4096
@@ -146,18 +147,15 @@ static bool write_field(struct json_writer *w, const struct log_field *field)
     return false;
 }
 
-void log_fields(enum log_level level,
-                const char *room,
-                const char *step,
-                const char *trace_id,
-                const struct log_field *fields)
+/* One whole JSON object with its line end; false when there is no memory for it. */
+static bool write_line(enum log_level level,
+                       const char *room,
+                       const char *step,
+                       const char *trace_id,
+                       const struct log_field *fields)
 {
     struct json_writer w;
     bool whole = true;
-    assert(!self.is_owned || pthread_equal(self.owner, pthread_self()));
-    if (!log_is_on(level))
-        return;
-    metric_add(METRIC_log_lines_total, 1, level_names[level], NULL);
     buf_reset(&self.line);
     json_w_init(&w, &self.line);
     write_head(&w, level, room, step);
@@ -168,6 +166,57 @@ void log_fields(enum log_level level,
         json_m_bool(&w, "cut", true);
     json_w_end_object(&w);
     buf_putc(&self.line, '\n');
-    if (buf_ok(&self.line))
+    return buf_ok(&self.line);
+}
+
+static void set_name(char *to, size_t n, const char *text)
+{
+    snprintf(to, n, "%s", text == NULL ? "" : text);
+}
+
+static struct error_crumb crumb_of(enum log_level level,
+                                   const char *room,
+                                   const char *step,
+                                   const char *trace_id,
+                                   const struct log_field *fields)
+{
+    struct error_crumb crumb = {.at_ns = now(), .level = level};
+    set_name(crumb.room, sizeof crumb.room, room);
+    set_name(crumb.step, sizeof crumb.step, step);
+    set_name(crumb.trace_id, sizeof crumb.trace_id, trace_id);
+    for (const struct log_field *field = fields; field->key != NULL; field++) {
+        if (strcmp(field->key, "event") == 0 && field->type == LOG_FIELD_STR)
+            set_name(crumb.event, sizeof crumb.event, field->str);
+    }
+    return crumb;
+}
+
+/* Debug lines are no breadcrumbs: there are thousands a second, and all of one kind. */
+static void keep_book(const struct error_crumb *crumb)
+{
+    struct slice line = buf_slice(&self.line);
+    if (crumb->level >= LOG_WARN)
+        error_book_note(crumb, (struct slice){line.ptr, line.len - 1});
+    if (crumb->level >= LOG_INFO)
+        error_book_crumb(crumb);
+}
+
+void log_fields(enum log_level level,
+                const char *room,
+                const char *step,
+                const char *trace_id,
+                const struct log_field *fields)
+{
+    bool is_on = log_is_on(level);
+    assert(!self.is_owned || pthread_equal(self.owner, pthread_self()));
+    if (!is_on && level < LOG_WARN)
+        return;
+    struct error_crumb crumb = crumb_of(level, room, step, trace_id, fields);
+    if (!write_line(level, room, step, trace_id, fields))
+        return;
+    if (is_on) {
+        metric_add(METRIC_log_lines_total, 1, level_names[level], NULL);
         (self.sink != NULL ? self.sink : to_stderr)(self.ctx, buf_slice(&self.line));
+    }
+    keep_book(&crumb);
 }

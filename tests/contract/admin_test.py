@@ -308,6 +308,23 @@ def test_rollback_answers_by_its_outcome(admin, document):
         document.check_answer("POST", "/api/v1/strategies/{strategy_id}/rollback", code, body)
 
 
+# ---- errors ----
+
+def test_what_went_wrong_is_grouped_with_what_came_before(document):
+    with serving() as admin:
+        assert admin.get("/errors")[1] == {"items": [], "total": 0, "limit": 100, "offset": 0, "forgotten": 0}
+        for _ in range(2):
+            assert admin.post("/api/v1/models/v5/activate", {"strategy_id": "momentum_v1"}, X_Trace_ID="trace-5")[0] == 500
+        code, body = admin.get("/errors")
+        document.check_answer("GET", "/errors", code, body)
+        group = next(item for item in body["items"] if item["event"] == "answered")
+        assert (group["count"], group["level"], group["room"], group["trace_id"]) == (2, "error", "http", "trace-5")
+        assert group["line"]["route"] == "POST /api/v1/models/{version}/activate" and group["line"]["status"] == 500
+        assert group["first_at"] <= group["last_at"] and group["breadcrumbs"][-1]["timestamp"] <= group["last_at"]
+        assert admin.get("/errors?level=warn&limit=1")[1]["total"] < body["total"]
+        assert admin.get("/errors?offset=100")[1]["items"] == []
+
+
 # ---- the rest ----
 
 @pytest.mark.parametrize("query", ["start_time=2026-01-02T00:00:00Z&end_time=2026-01-01T00:00:00Z",

@@ -116,7 +116,10 @@ static void count_answer(const struct exchange *exchange)
     metric_observe(METRIC_http_request_duration_seconds, seconds, request->match.label, NULL);
     bool notable = request->response.status >= 500 ||
                    (request->match.route != NULL && request->match.route->method != HTTP_GET);
-    log_at(notable ? LOG_INFO : LOG_DEBUG, "http", "answer", request->trace_id, EV("answered"),
+    log_at(request->response.status == 500 ? LOG_ERROR
+           : notable                       ? LOG_INFO
+                                           : LOG_DEBUG,
+           "http", "answer", request->trace_id, EV("answered"),
            F_STR("route", request->match.label), F_I64("status", request->response.status),
            F_F64("seconds", seconds));
 }
