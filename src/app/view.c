@@ -16,6 +16,7 @@
 #include "pulse_i.h"
 #include "recovery_i.h"
 #include "training_i.h"
+#include "vitals_i.h"
 #include "worker_i.h"
 
 static void part(struct admin_part *out, bool ok, const char *state, const char *detail)
@@ -134,6 +135,12 @@ bool view_rollout(void *app, size_t index, struct rollout_view *out)
     return true;
 }
 
+bool view_trend(void *app, size_t index, struct admin_trend_point *out)
+{
+    const struct worker *worker = app;
+    return vitals_trend(worker->vitals, index, out);
+}
+
 static void storage(const struct worker *worker, struct admin_part *out)
 {
     part(out, worker->storage_ok, worker->storage_ok ? "accessible" : "unavailable",
@@ -161,6 +168,7 @@ void view_live(void *app, struct admin_live *out)
     out->buffered_events = intake_count(worker->intake);
     out->n_quarantined = intake_n_quarantined(worker->intake);
     out->loop_lag_p99_seconds = metric_quantile(METRIC_loop_lag_seconds, 0.99, NULL, NULL);
+    out->vitals = vitals_now(worker->vitals);
     out->n_strategies = pipeline_n_strategies(worker->pipeline);
     for (size_t i = 0; i < out->n_strategies; i++)
         strategy(worker, i, &out->strategies[i]);

@@ -13,6 +13,7 @@ void view_consumer(const struct amqp_consumer *consumer,
                    int64_t last_at_ns,
                    struct admin_consumer *out);
 bool view_rollout(void *app, size_t index, struct rollout_view *out);
+bool view_trend(void *app, size_t index, struct admin_trend_point *out);
 const struct strategy_config *view_config(void *app,
                                           const struct strategy_id *strategy_id); /* or NULL */
 const struct feature_set *view_feature_set(void *app,

@@ -33,6 +33,7 @@
 #include "rollout_i.h"
 #include "training_i.h"
 #include "view_i.h"
+#include "vitals_i.h"
 #include "worker_i.h"
 
 #define TICK_MS            10
@@ -299,6 +300,8 @@ static enum al_err create_parts(struct worker *worker)
         err = retention_create(worker, &worker->retention);
     if (err == AL_OK)
         err = pulse_create(worker, &worker->pulse);
+    if (err == AL_OK)
+        err = vitals_create(&worker->vitals);
     return err;
 }
 
@@ -339,6 +342,7 @@ static enum al_err start_admin(struct worker *worker)
         .config = view_config,
         .feature_set = view_feature_set,
         .rollout = view_rollout,
+        .trend = view_trend,
         .actions = {action_train, action_cancel, action_activate, action_rollback,
                     action_importance},
     };
@@ -361,6 +365,7 @@ static void try_storage(uv_work_t *work)
     struct storage_check *check = &worker->storage_check; /* ours alone while it runs */
     check->ok = file_check_writable(check->dir) == AL_OK;
     (void)chars_set(check->error, sizeof(check->error), check->ok ? "" : err_text());
+    file_disk_room(check->dir, &check->disk_free_bytes, &check->disk_total_bytes);
 }
 
 static void on_storage_tried(uv_work_t *work, int status)
@@ -373,6 +378,7 @@ static void on_storage_tried(uv_work_t *work, int status)
         return;
     worker->storage_ok = check->ok;
     (void)chars_set(worker->storage_error, sizeof(worker->storage_error), check->error);
+    vitals_set_disk(worker->vitals, check->disk_free_bytes, check->disk_total_bytes);
     if (was_ok && !worker->storage_ok)
         log_warn("app", "train", NULL, EV("model_storage_unavailable"),
                  F_STR("why", worker->storage_error));
@@ -428,8 +434,10 @@ static void on_tick(uv_timer_t *timer)
         journal_run(worker->journal);
         metric_set(METRIC_open_decisions, (double)pipeline_n_open(worker->pipeline), NULL, NULL);
     }
-    if (worker->state < WORKER_STOPPING)
+    if (worker->state < WORKER_STOPPING) {
         pulse_run(worker->pulse, wall_ns);
+        vitals_run(worker->vitals, wall_ns, outbox_count(worker->outbox));
+    }
     if (worker->watchdog_ns > 0 && wall_ns >= worker->watchdog_due_ns) {
         notify_send(worker->settings->notify_socket, "WATCHDOG=1");
         worker->watchdog_due_ns = wall_ns + worker->watchdog_ns / 2;
@@ -585,6 +593,7 @@ void worker_deinit(struct worker *worker)
 {
     journal_close(worker->journal);
     pulse_destroy(worker->pulse);
+    vitals_destroy(worker->vitals);
     retention_destroy(worker->retention);
     reconcile_destroy(worker->reconcile);
     funds_destroy(worker->funds);

@@ -73,6 +73,7 @@ struct worker {
     struct storage_check {
         uv_work_t work;
         bool running, ok;
+        double disk_free_bytes, disk_total_bytes;
         char dir[FILE_PATH_MAX], error[256];
     } storage_check; /* in the thread pool: it waits for the disk */
     int64_t started_at_ns;
@@ -95,6 +96,7 @@ struct worker {
     struct reconcile *reconcile;
     struct retention *retention;
     struct pulse *pulse;
+    struct vitals *vitals;
     struct recovery *recovery;
 
     struct http_server *http;

@@ -143,13 +143,10 @@ double metric_value(enum metric metric, const char *label1, const char *label2)
     return rows[metric].kind == histogram ? (double)series->distribution->count : series->value;
 }
 
-double metric_quantile(enum metric metric, double q, const char *label1, const char *label2)
+static double quantile_of(const struct distribution *d, double q)
 {
-    assert(rows[metric].kind == histogram && q >= 0 && q <= 1);
-    const struct series *series = find(metric, label1, label2);
-    if (series == NULL || series->distribution->count == 0)
+    if (d->count == 0)
         return NAN;
-    const struct distribution *d = series->distribution;
     double rank = q * (double)d->count, below = 0;
     for (size_t i = 0; i < BUCKETS - 1; i++) {
         double in_bucket = (double)d->counts[i];
@@ -160,6 +157,35 @@ double metric_quantile(enum metric metric, double q, const char *label1, const c
         below += in_bucket;
     }
     return bounds[BUCKETS - 2]; /* nothing is known above the last bound */
+}
+
+double metric_quantile(enum metric metric, double q, const char *label1, const char *label2)
+{
+    assert(rows[metric].kind == histogram && q >= 0 && q <= 1);
+    const struct series *series = find(metric, label1, label2);
+    return series == NULL ? NAN : quantile_of(series->distribution, q);
+}
+
+static void add_distribution(struct distribution *sum, const struct distribution *d)
+{
+    for (size_t i = 0; i < BUCKETS; i++)
+        sum->counts[i] += d->counts[i];
+    sum->count += d->count;
+    sum->sum += d->sum;
+}
+
+struct metric_summary metric_summarise(enum metric metric)
+{
+    struct distribution all = {.count = 0};
+    for (size_t i = 0; i < tables[metric].count; i++) {
+        const struct series *series = &tables[metric].items[i];
+        if (series->distribution != NULL)
+            add_distribution(&all, series->distribution);
+        else
+            all.sum += series->value;
+    }
+    return (struct metric_summary){all.count, all.sum, quantile_of(&all, 0.5),
+                                   quantile_of(&all, 0.95), quantile_of(&all, 0.99)};
 }
 
 static void table_clear(enum metric metric)

@@ -73,11 +73,10 @@ def document(admin):
     return Document(admin.get("/openapi.json")[1])
 
 
-def fill(path, **values):
-    """A path with its parameters, by the examples of the contract."""
-    values = {"version": "v1", "strategy_id": "momentum_v1", "signal_id": "01938d6e-7c00-7000-8000-000000000001",
-              "run_id": "01938d6e-7c00-7000-8000-000000000002", "file": "docs.js", **values}
-    return re.sub(r"{(\w+)}", lambda match: values[match[1]], path)
+def fill(path, operation, **values):
+    """A path with its parameters, by their examples."""
+    examples = {p["name"]: str(p["example"]) for p in operation.get("parameters", []) if p["in"] == "path"}
+    return re.sub(r"{(\w+)}", lambda match: {**examples, **values}[match[1]], path)
 
 
 # ---- the table ----
@@ -98,26 +97,28 @@ def test_the_document_is_valid_and_has_the_routes_of_the_contract(document):
 def test_every_route_but_the_open_ones_needs_the_key(admin, document):
     for method, path, operation in document.operations():
         for key in (None, KEY[:-1], KEY + "x"):
-            code, body = admin.ask(method, fill(path), key=key)
+            code, body = admin.ask(method, fill(path, operation), key=key)
             assert (code == 401) == (path not in OPEN), (method, path, code)
             assert path in OPEN or body["detail"]
         assert ("401" in operation["responses"]) == (path not in OPEN or path == "/metrics")
 
 
 def test_every_route_tells_405_and_what_it_allows(admin, document):
-    methods = {}
-    for method, path, _ in document.operations():
+    methods, operations = {}, {}
+    for method, path, operation in document.operations():
         methods.setdefault(path, set()).add(method)
+        operations[path] = operation
     for path, allowed in methods.items():
+        operation = operations[path]
         for method in {"GET", "POST", "PUT", "PATCH", "DELETE"} - allowed:
-            code, body = admin.ask(method, fill(path))
+            code, body = admin.ask(method, fill(path, operation))
             assert code == 405 and body["detail"], (method, path)
             assert allowed <= set(admin.headers["Allow"].split(", "))
 
 
 def test_every_path_with_one_more_part_is_404(admin, document):
-    for _, path, _ in document.operations():
-        code, body = admin.get(fill(path).rstrip("/") + "/no/such/thing")
+    for _, path, operation in document.operations():
+        code, body = admin.get(fill(path, operation).rstrip("/") + "/no/such/thing")
         assert code == 404 and body["detail"], path
 
 
@@ -137,7 +138,7 @@ def test_every_query_and_path_parameter_is_checked(admin, document):
     for method, path, operation in document.operations():
         for param in operation.get("parameters", []):
             for value in wrong_values(param["schema"]):
-                target = fill(path, **{param["name"]: value}) if param["in"] == "path" else f"{fill(path)}?{param['name']}={value}"
+                target = fill(path, operation, **{param["name"]: value}) if param["in"] == "path" else f"{fill(path, operation)}?{param['name']}={value}"
                 code, body = admin.ask(method, target)
                 assert code == 422, (method, target, code)
                 assert [param["in"], param["name"]] in [problem["loc"] for problem in body["detail"]]
@@ -155,15 +156,15 @@ def test_every_body_is_checked(admin, document):
         example = operation["requestBody"]["content"]["application/json"]["example"]
         for name in schema["required"]:
             for wrong in ({}, {name: None}, {name: 5}, {name: ""}, {name: "!" * 5}, {name: "a" * 200}):
-                code, body = admin.ask(method, fill(path), wrong)
+                code, body = admin.ask(method, fill(path, operation), wrong)
                 assert code == 422 and ["body", name] in [p["loc"] for p in body["detail"]], (path, wrong)
         for text in ("", "[]", "null", '"a"'):
-            assert admin.ask(method, fill(path), text)[0] == 422, (path, text)
+            assert admin.ask(method, fill(path, operation), text)[0] == 422, (path, text)
         for text in ("{", '{"strategy_id": "a"} x', '{"strategy_id": NaN}', "strategy_id=a"):
-            code, body = admin.ask(method, fill(path), text)
+            code, body = admin.ask(method, fill(path, operation), text)
             assert code == 400 and "JSON" in body["detail"], (path, text)
             document.check_answer(method, path, code, body)
-        assert admin.ask(method, fill(path), json.dumps(example), Content_Type="text/plain")[0] == 415
+        assert admin.ask(method, fill(path, operation), json.dumps(example), Content_Type="text/plain")[0] == 415
         n_tried += 1
     assert n_tried >= 3
 
@@ -306,6 +307,54 @@ def test_rollback_answers_by_its_outcome(admin, document):
         code, body = serves.post("/api/v1/strategies/momentum_v1/rollback")
         assert (code, body["active_version"], body["message"]) == (200, None, "back in warm-up")
         document.check_answer("POST", "/api/v1/strategies/{strategy_id}/rollback", code, body)
+
+
+# ---- health at length ----
+
+def test_every_component_is_told_in_detail(admin, document):
+    code, body = admin.get("/health/detailed")
+    assert code == 200 and body["status"] == "healthy"
+    document.check_answer("GET", "/health/detailed", code, body)
+    assert {"database", "message_queue", "market_data", "model_storage", "http", "loop", "system"} <= set(body["components"])
+    assert body["components"]["http"]["response_seconds"]["count"] > 0
+    system = body["components"]["system"]["figures"]
+    assert system["cpu_share"] is None and system["memory_total_bytes"] == 8e9
+    for name, component in body["components"].items():
+        code, one = admin.get(f"/health/components/{name}")
+        assert code == 200 and one["name"] == name and set(one["figures"]) == set(component["figures"])
+        document.check_answer("GET", "/health/components/{name}", code, one)
+    code, body = admin.get("/health/components/teapot")
+    assert code == 404 and "database" in body["detail"]
+
+
+@pytest.mark.parametrize("word, component, code, status", [
+    ("no-database", "database", 503, "unhealthy"), ("old-schema", "database", 503, "unhealthy"),
+    ("no-broker", "message_queue", 503, "unhealthy"), ("no-storage", "model_storage", 503, "unhealthy"),
+    ("no-queue", "market_data", 200, "degraded"), ("full", "model_storage", 200, "degraded")])
+def test_detailed_health_names_the_component_that_is_ill(document, word, component, code, status):
+    with serving(word) as admin:
+        got, body = admin.get("/health/detailed")
+        document.check_answer("GET", "/health/detailed", got, body)
+        assert (got, body["status"], body["components"][component]["status"]) == (code, status, status)
+        assert body["components"][component]["detail"]
+        assert admin.get("/health", key=None)[0] == code
+
+
+def test_trends_are_means_of_equal_steps(admin, document):
+    code, body = admin.get("/health/trends")
+    document.check_answer("GET", "/health/trends", code, body)
+    assert (body["hours"], body["interval_seconds"]) == (24, 300) and 120 <= len(body["data_points"]) <= 121
+    points, summary = body["data_points"], body["summary"]["cpu_share"]
+    assert [p["timestamp"] for p in points] == sorted(p["timestamp"] for p in points)
+    assert (summary["min"], summary["max"], summary["last"]) == (0, 598, 598)
+    known = [i for i in range(600) if i % 10 != 9]
+    assert summary["mean"] == pytest.approx(sum(known) / len(known))
+    assert points[0]["http_seconds"] is None and body["summary"]["http_seconds"]["mean"] is None
+    hour = admin.get("/health/trends?hours=1")[1]
+    assert hour["interval_seconds"] == 60 and 59 <= len(hour["data_points"]) <= 60
+    shares = [p["cpu_share"] for p in hour["data_points"]]
+    assert shares[-2] == 598 and shares[-1] is None
+    assert admin.get("/health/trends?hours=168")[1]["interval_seconds"] == 2100
 
 
 # ---- errors ----

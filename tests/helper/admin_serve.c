@@ -3,7 +3,7 @@
  *   admin_serve [word ...]
  *
  * Words change the made-up state: no-database, no-broker, no-storage, no-queue, old-schema, stopping, model, training,
- * guard. With POSTGRES_HOST in the environment questions go to that database. Prints its port, ends with standard input.
+ * guard, full (the disk). With POSTGRES_HOST in the environment questions go to that database. Prints its port, ends with standard input.
  *
  * Actions know the strategies momentum_v1 and busy_v1. Training busy_v1 is a conflict. Versions: v1 activates, v2 does
  * not verify, v3 is another strategy's, v4 cannot be read now, v5 breaks, others are unknown.
@@ -105,6 +105,22 @@ static struct admin_strategy strategy(const char *id)
     return out;
 }
 
+#define MINUTES 600 /* of made-up trends, the newest ends now */
+
+/* The CPU share grows by one a minute, and is not known every tenth minute. */
+static bool trend(void *app, size_t index, struct admin_trend_point *out)
+{
+    (void)app;
+    if (index >= MINUTES)
+        return false;
+    int64_t minute_ns = 60 * NS_PER_S, newest_ns = now_ns() / minute_ns * minute_ns;
+    *out =
+        (struct admin_trend_point){.at_ns = newest_ns - (int64_t)(MINUTES - 1 - index) * minute_ns};
+    out->values[ADMIN_TREND_cpu_share] = index % 10 == 9 ? NAN : (float)index;
+    out->values[ADMIN_TREND_http_seconds] = NAN;
+    return true;
+}
+
 static void live(void *app, struct admin_live *out)
 {
     (void)app;
@@ -118,6 +134,13 @@ static void live(void *app, struct admin_live *out)
     out->consume_connection = part("connected", "no-broker", "waiting");
     out->publish_connection = part("connected", "no-broker", "waiting");
     out->model_storage = part("accessible", "no-storage", "unavailable");
+    out->vitals = (struct admin_vitals){.cpu_share = NAN,
+                                        .load_1m = 0.5,
+                                        .memory_resident_bytes = 2e7,
+                                        .memory_available_bytes = 5e9,
+                                        .memory_total_bytes = 8e9,
+                                        .disk_free_bytes = has_word("full") ? 1e9 : 5e10,
+                                        .disk_total_bytes = 1e11};
     out->loop_lag_p99_seconds = NAN;
     out->n_consumers = 2;
     out->consumers[0] = (struct admin_consumer){.queue = "order-manager.order_events",
@@ -369,6 +392,7 @@ int main(int argc, char **argv)
                                .config = config_of,
                                .feature_set = features_of,
                                .rollout = rollout_of,
+                               .trend = trend,
                                .actions = {trigger, cancel, activate, rollback, importance}};
     struct http_config config = {.host = "127.0.0.1",
                                  .api_key = "a-key-for-tests-only",

@@ -84,6 +84,29 @@ struct admin_strategy {
     int64_t last_verdict_at_ns;
 };
 
+/* Of the process and its machine; NaN: not known. */
+struct admin_vitals {
+    double cpu_share; /* of one core, over the newest minute */
+    double load_1m;
+    double memory_resident_bytes, memory_available_bytes, memory_total_bytes;
+    double disk_free_bytes, disk_total_bytes; /* of the model store */
+};
+
+enum admin_trend {
+#define TREND(name, help) ADMIN_TREND_##name,
+#include "alphaloop/tbl/health_trends.def"
+#undef TREND
+    ADMIN_TREND_COUNT
+};
+
+#define ADMIN_TREND_HOURS_MAX 168
+
+/* One minute. */
+struct admin_trend_point {
+    int64_t at_ns;                   /* its end, wall clock */
+    float values[ADMIN_TREND_COUNT]; /* NaN: nothing to tell */
+};
+
 struct admin_live {
     int64_t now_ns;        /* wall clock */
     int64_t market_now_ns; /* the clock decisions are made by */
@@ -100,6 +123,7 @@ struct admin_live {
     uint64_t buffered_events;    /* order events taken, not committed yet */
     uint64_t n_quarantined;      /* since start */
     double loop_lag_p99_seconds; /* NaN when not measured */
+    struct admin_vitals vitals;
     size_t n_strategies;
     struct admin_strategy strategies[ADMIN_STRATEGIES_MAX];
 };
@@ -158,6 +182,8 @@ struct admin_context {
     const struct feature_set *(*feature_set)(void *app, const struct strategy_id *);
     /* The rollout of the index-th strategy; false past the last. NULL: none is known. */
     bool (*rollout)(void *app, size_t index, struct rollout_view *out);
+    /* The index-th minute, oldest first; false past the last. NULL: none is kept. */
+    bool (*trend)(void *app, size_t index, struct admin_trend_point *out);
     struct admin_actions actions;
 };
 

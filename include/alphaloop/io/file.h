@@ -26,6 +26,8 @@ MUST_CHECK enum al_err file_make_dir(const char *path);
 bool file_exists(const char *path);
 /* Whether a file could be created in the directory. */
 MUST_CHECK enum al_err file_check_writable(const char *dir);
+/* Bytes that a user without privileges may still write on the disk of a path, and its size; NaN when it cannot be told. */
+void file_disk_room(const char *path, double *free_bytes, double *total_bytes);
 
 /* Names in a directory, sorted by byte, without "." and "..". Stops with AL_EFULL past max_names. */
 struct file_names {

@@ -38,6 +38,15 @@ double metric_value(enum metric metric,
                     const char *label2); /* counter, gauge; histogram: count */
 /* Quantile of a histogram by linear interpolation inside its bucket; NaN when empty. */
 double metric_quantile(enum metric metric, double q, const char *label1, const char *label2);
+
+/* All series of a metric together. */
+struct metric_summary {
+    uint64_t count;       /* of observations */
+    double sum;           /* of them, seconds; of a counter or gauge: of its values */
+    double p50, p95, p99; /* of a histogram that has any; else NaN */
+};
+struct metric_summary metric_summarise(enum metric metric);
+
 void metric_reset_all(void); /* tests */
 
 /* Prometheus text format 0.0.4 of every row, with # HELP and # TYPE. */

@@ -5,10 +5,12 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #define READ_CHUNK 65536
@@ -213,6 +215,14 @@ enum al_err file_check_writable(const char *dir)
     if (err == AL_OK && unlink(path) != 0)
         err = failed("remove", path);
     return err;
+}
+
+void file_disk_room(const char *path, double *free_bytes, double *total_bytes)
+{
+    struct statvfs disk;
+    bool known = statvfs(path, &disk) == 0;
+    *free_bytes = known ? (double)disk.f_bavail * (double)disk.f_frsize : NAN;
+    *total_bytes = known ? (double)disk.f_blocks * (double)disk.f_frsize : NAN;
 }
 
 static int by_bytes(const void *a, const void *b)
