@@ -31,6 +31,7 @@ struct feed {
     struct json_reader *reader;
     struct market_event *event; /* 20 kB: reused for every message */
     struct source sources[MARKET_KIND_COUNT + 1];
+    int64_t behind_told_wall_ns; /* when it was last said that the market went back; 0: never */
 };
 
 enum al_err feed_create(struct worker *worker, struct feed **out)
@@ -103,6 +104,28 @@ static void note_trace(const struct amqp_delivery *delivery,
         *trace_id = traceparent_trace_id(traceparent);
 }
 
+/* More than what messages of several sources differ by. */
+#define BEHIND_NS      NS_PER_MIN
+#define TELL_BEHIND_NS NS_PER_MIN
+
+/* A market that is played again from an earlier moment on, or what an earlier one left in the queues: time does not run back, so
+ * all of it is late, and nothing is decided before it has caught up. */
+static void tell_if_behind(struct feed *feed, const struct market_event *event, int64_t wall_ns)
+{
+    const struct market_clock *clock = &feed->worker->clock;
+    if (!clock->follows_market || clock->newest_event_ns - event->ts_event_ns < BEHIND_NS ||
+        wall_ns - feed->behind_told_wall_ns < TELL_BEHIND_NS)
+        return;
+    char text[TIMESTAMP_TEXT_MAX], newest[TIMESTAMP_TEXT_MAX];
+    timestamp_format(event->ts_event_ns, text);
+    timestamp_format(clock->newest_event_ns, newest);
+    feed->behind_told_wall_ns = wall_ns;
+    log_warn("app", "market", NULL, EV("market_went_back"), F_STR("asset", event->asset.text),
+             F_STR("ts_event", text), F_STR("newest", newest),
+             F_STR("why", "the market's time does not run back: messages are late until it has "
+                          "caught up with the newest one"));
+}
+
 static void take_market(struct source *source,
                         const struct amqp_delivery *delivery,
                         int64_t wall_ns)
@@ -123,6 +146,7 @@ static void take_market(struct source *source,
         metric_add(METRIC_market_messages_total, 1, source->name, "future");
         return;
     }
+    tell_if_behind(source->feed, event, wall_ns);
     worker_make_room(worker);
     int64_t now_ns = worker_now_ns(worker);
     journal_add_market(worker->journal, event, delivery->body, wall_ns, now_ns);

@@ -240,16 +240,18 @@ bool outbox_put(struct outbox *outbox, const struct outgoing *signal)
 void outbox_run(struct outbox *outbox)
 {
     int64_t wall_ns = worker_wall_ns(outbox->worker), now_ns = worker_now_ns(outbox->worker);
-    bool room = true;
+    bool room = true, knows_time = market_clock_is_known(&outbox->worker->clock);
     for (uint32_t index = outbox->first, next; index != NO_SLOT && outbox->n_waiting > 0;
          index = next) {
         struct slot *slot = &outbox->slots[index];
         next = slot->next;
         if (slot->state != SLOT_WAITING)
             continue;
-        if (slot->signal.expires_at_ns <= now_ns)
+        bool is_old =
+            slot->signal.expires_at_ns <= now_ns; /* a market's clock is not past the wall's */
+        if (is_old && knows_time)
             expire(outbox, index);
-        else if (room && slot->next_try_wall_ns <= wall_ns)
+        else if (!is_old && room && slot->next_try_wall_ns <= wall_ns)
             room = try_one(outbox, index);
     }
 }

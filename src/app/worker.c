@@ -409,7 +409,9 @@ static void measure_lag(struct worker *worker)
 static bool is_drained(const struct worker *worker)
 {
     bool written = ledger_count(worker->ledger) == 0;
-    bool sent = !worker->publishes || outbox_count(worker->outbox) == 0;
+    /* Whether what is left is too old only the market's time would tell: it waits in the ledger. */
+    bool sent = !worker->publishes || outbox_count(worker->outbox) == 0 ||
+                !market_clock_is_known(&worker->clock);
     return intake_is_idle(worker->intake) && written && sent &&
            training_is_idle(worker->training) && worker->n_activations == 0 &&
            worker->n_importances == 0;

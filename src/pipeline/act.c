@@ -458,6 +458,8 @@ void act_on_market(struct pipeline *pipeline,
                    struct effects *effects)
 {
     assert(effects_room(effects) >= EFFECTS_PER_CALL);
+    if (!pipeline->has_time)
+        pipeline_time_begins(pipeline, now_ns);
     struct market_desk *market = pipeline_market(pipeline, &event->asset);
     if (market == NULL)
         return;

@@ -543,19 +543,25 @@ void learn_activate(struct pipeline *pipeline,
     desk_activate(desk, scorer, false, now_ns);
 }
 
-int64_t pipeline_tick(struct pipeline *pipeline, int64_t now_ns, struct effects *effects)
+static void do_what_is_due(struct pipeline *pipeline, int64_t now_ns, struct effects *effects)
 {
-    int64_t next_ns = now_ns + NS_PER_S;
     label_due(pipeline, now_ns, effects);
     forget_settled(pipeline, now_ns);
     order_watch_time(pipeline, now_ns, effects);
     forget_lost_orders(pipeline, now_ns);
     for (size_t i = 0; i < pipeline->n_desks; i++)
         train_due(&pipeline->desks[i], now_ns, effects);
+}
+
+int64_t pipeline_tick(struct pipeline *pipeline, int64_t now_ns, struct effects *effects)
+{
+    int64_t next_ns = now_ns + NS_PER_S;
+    if (pipeline->has_time)
+        do_what_is_due(pipeline, now_ns, effects);
     bool has_market = pipeline_newest_market_ns(pipeline) != TIMESTAMP_NONE;
     for (size_t i = 0; i < pipeline->n_desks; i++)
         shadow_tick(&pipeline->desks[i], has_market, now_ns, effects);
-    for (size_t i = 0; i < pipeline->n_markets; i++)
+    for (size_t i = 0; i < pipeline->n_markets && pipeline->has_time; i++)
         protect_again(pipeline, &pipeline->markets[i], now_ns, effects);
     int64_t due_ns[] = {act_on_time(pipeline, now_ns, effects),
                         open_decisions_next_ns(&pipeline->open)};

@@ -64,6 +64,11 @@ bool market_clock_see(struct market_clock *clock, int64_t ts_event_ns, int64_t w
     return true;
 }
 
+bool market_clock_is_known(const struct market_clock *clock)
+{
+    return !clock->follows_market || clock->newest_event_ns != TIMESTAMP_NONE;
+}
+
 /* Before the first event a market clock has nothing to follow and shows the wall, without committing to it: the market
  * may well be a recorded one that lies in the past. */
 int64_t market_clock_now(struct market_clock *clock, int64_t wall_ns)

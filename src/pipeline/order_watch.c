@@ -196,7 +196,7 @@ void order_watch_fact(struct pipeline *pipeline,
     bool is_first_fill =
         fact->execution != NULL && order->outcome.first_fill_ns == fact->execution->executed_at_ns;
     if (is_first_fill || order->outcome.answered_at_ns == TIMESTAMP_NONE) {
-        order->outcome.answered_at_ns = now_ns;
+        order->outcome.answered_at_ns = pipeline->has_time ? now_ns : fact->event->executed_at_ns;
         order->is_changed = true;
     }
 }

@@ -288,6 +288,7 @@ enum al_err pipeline_create(const struct pipeline_options *options, struct pipel
         return err_set(AL_ENOMEM, "pipeline");
     }
     rng_seed(&pipeline->rng, options->seed);
+    pipeline->has_time = options->settings->clock == SETTING_CLOCK_WALL;
     map_init(&pipeline->open_orders, sizeof(struct order_id), OPEN_ORDERS_MAX);
     map_init(&pipeline->watched_orders, sizeof(struct uuid), WATCHED_ORDERS_MAX);
     enum al_err err = build(pipeline, options);
@@ -327,6 +328,37 @@ void pipeline_reload(struct pipeline *pipeline, int64_t now_ns)
         for (size_t k = 0; k < market->n_pairs; k++)
             market->pairs[k].freshness = freshness_of(market->pairs[k].desk->config);
     }
+}
+
+/* ---- when time begins ---- */
+
+static void not_after(int64_t *ts_ns, int64_t now_ns)
+{
+    if (*ts_ns > now_ns)
+        *ts_ns = now_ns;
+}
+
+static void desk_time_begins(struct desk *desk, int64_t now_ns)
+{
+    not_after(&desk->active_since_ns, now_ns);
+    not_after(&desk->shadows.asked_ns, now_ns);
+    for (size_t i = 0; i < SHADOWS_MAX; i++)
+        not_after(&desk->shadows.items[i].stage_since_ns, now_ns);
+    limit_budget_time_begins(&desk->budget, now_ns);
+    trigger_time_begins(&desk->trigger, now_ns);
+}
+
+void pipeline_time_begins(struct pipeline *pipeline, int64_t now_ns)
+{
+    size_t cursor = 0;
+    struct open_order *order;
+    pipeline->has_time = true;
+    for (size_t i = 0; i < pipeline->n_desks; i++)
+        desk_time_begins(&pipeline->desks[i], now_ns);
+    for (size_t i = 0; i < pipeline->n_markets; i++)
+        not_after(&pipeline->markets[i].exit.told_ns, now_ns);
+    while ((order = map_next(&pipeline->open_orders, &cursor, NULL)) != NULL)
+        not_after(&order->since_ns, now_ns);
 }
 
 static void market_deinit(struct market_desk *market)

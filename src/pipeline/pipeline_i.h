@@ -123,6 +123,8 @@ struct pipeline {
     size_t n_told_orders;
     struct rng rng;
     bool paused;
+    bool
+        has_time; /* false: with CLOCK=market before its first message; what is told as now is the wall's time */
 };
 
 struct desk *pipeline_desk(struct pipeline *pipeline,
@@ -159,6 +161,9 @@ double risk_score(const struct snapshot *snapshot, double sigma_h);
 
 /* One step of a line went this way. */
 void step_count(const char *line, const char *step, const char *outcome);
+
+/* The market's first message: what was stamped with a later time than its own until now happened now. */
+void pipeline_time_begins(struct pipeline *pipeline, int64_t now_ns);
 
 /* Decisions that no message brought about. Returns when the next one is due; INT64_MAX: none is. */
 int64_t act_on_time(struct pipeline *pipeline, int64_t now_ns, struct effects *effects);

@@ -248,7 +248,9 @@ void protect_on_position(struct pipeline *pipeline,
         return;
     note_update(market, now_ns);
     order_watch_position(market, update, now_ns);
-    if (position_track_is_open(&market->position))
+    if (!pipeline->has_time) /* nobody knows how long it is held: the market's first message asks */
+        market->exit.is_wanted = position_track_is_open(&market->position);
+    else if (position_track_is_open(&market->position))
         (void)exit_if_due(pipeline, market, &market->position, now_ns, effects);
     push_position(market, effects);
 }

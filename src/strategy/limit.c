@@ -68,6 +68,12 @@ void limit_budget_change(struct limit_budget *budget, int64_t rate, int64_t burs
         budget->credit = burst * SIGNAL_COST;
 }
 
+void limit_budget_time_begins(struct limit_budget *budget, int64_t now_ns)
+{
+    if (budget->at_ns > now_ns)
+        budget->at_ns = now_ns;
+}
+
 bool limit_budget_has(struct limit_budget *budget, int64_t now_ns)
 {
     refill(budget, now_ns);

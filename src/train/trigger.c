@@ -96,6 +96,14 @@ void trigger_restore(struct trigger_state *state,
     state->next_scheduled_ns = missed ? next_scheduled_ns : next_after(&state->rule, now_ns);
 }
 
+void trigger_time_begins(struct trigger_state *state, int64_t now_ns)
+{
+    if (state->last_training_ns > now_ns)
+        state->last_training_ns = now_ns;
+    if (state->next_scheduled_ns > now_ns)
+        state->next_scheduled_ns = next_after(&state->rule, now_ns);
+}
+
 void trigger_change(struct trigger_state *state, const struct trigger_rule *rule, int64_t now_ns)
 {
     assert(rule->window >= OUTCOMES_MIN && rule->window <= TRIGGER_WINDOW_MAX);

@@ -128,7 +128,8 @@ def test_a_newer_trigger_cancels_and_restarts_with_newer_data(worker, config):
 
 def test_the_schedule_survives_restarts_and_a_missed_time_is_made_up_for(config):
     due = "SELECT next_training_ns, last_training_ns FROM training_schedule WHERE strategy_id = 'often'"
-    with harness.Worker(**config, MODEL_RETRAINING_SCHEDULE="weekly", RETRAIN_MIN_INTERVAL_SECONDS=0) as worker, db() as connection:
+    settings = {**config, "CLOCK": "wall", "MODEL_RETRAINING_SCHEDULE": "weekly", "RETRAIN_MIN_INTERVAL_SECONDS": 0}
+    with harness.Worker(**settings) as worker, db() as connection:
         worker.await_ready()
         shown = learnable.status(worker)["next_scheduled_training"]
         ended = learnable.train(worker)
@@ -155,7 +156,7 @@ def test_the_schedule_survives_restarts_and_a_missed_time_is_made_up_for(config)
 
 
 def test_live_outcomes_that_break_the_promise_retrain_also_after_a_restart(config):
-    settings = {**config, "RETRAIN_ON_DEGRADATION": "true", "RETRAIN_DEGRADATION_WINDOW": 30, "RETRAIN_MIN_INTERVAL_SECONDS": 0}
+    settings = {**config, "CLOCK": "wall", "RETRAIN_ON_DEGRADATION": "true", "RETRAIN_DEGRADATION_WINDOW": 30, "RETRAIN_MIN_INTERVAL_SECONDS": 0}
     columns = learnable.COLUMNS + ", model_version, confidence"
     then = learnable.START_NS + 2 * learnable.N_DECISIONS * learnable.STEP_NS  # later than the samples, not by much: they age
     with harness.Worker(**settings) as worker, db() as connection:

@@ -672,6 +672,12 @@ static void do_wait(char *words)
     pass(strtod(words, NULL));
 }
 
+/* At once, forth or back: what a worker sees whose time was the wall's until its market, which lies in the past, began. */
+static void do_clock(char *words)
+{
+    world.now_ns += (int64_t)(strtod(words, NULL) * 1e9);
+}
+
 static void do_pause(char *words)
 {
     (void)words;
@@ -792,7 +798,7 @@ static const struct {
     {"cancel", do_cancel},     {"wait", do_wait},         {"pause", do_pause},
     {"resume", do_resume},     {"balance", do_balance},   {"expect", do_expect},
     {"table", do_table},       {"forget", do_forget},     {"serve", do_serve},
-    {"shadow", do_shadow},     {"costs", do_costs},
+    {"shadow", do_shadow},     {"costs", do_costs},       {"clock", do_clock},
 };
 
 static void run_line(char *line)

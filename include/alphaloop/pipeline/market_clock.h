@@ -35,5 +35,7 @@ void market_clock_init(struct market_clock *clock, bool follows_market, double s
 /* An event of this time was seen. False when it lies too far ahead of the wall; the clock then ignores it. */
 bool market_clock_see(struct market_clock *clock, int64_t ts_event_ns, int64_t wall_ns);
 int64_t market_clock_now(struct market_clock *clock, int64_t wall_ns);
+/* False while it follows a market that it has not heard of. */
+bool market_clock_is_known(const struct market_clock *clock);
 
 #endif

@@ -21,6 +21,8 @@ void limit_budget_init(struct limit_budget *budget,
                        int64_t now_ns); /* starts full */
 /* Another rate and burst from now on; what is left stays, as far as the new burst holds it. */
 void limit_budget_change(struct limit_budget *budget, int64_t rate, int64_t burst, int64_t now_ns);
+/* Times told until now may have been of a later clock: credit is counted from now_ns at the latest. */
+void limit_budget_time_begins(struct limit_budget *budget, int64_t now_ns);
 bool limit_budget_has(struct limit_budget *budget, int64_t now_ns);
 bool limit_budget_take(struct limit_budget *budget, int64_t now_ns); /* false: used up */
 

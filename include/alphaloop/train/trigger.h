@@ -86,6 +86,10 @@ void trigger_restore(struct trigger_state *state,
                      int64_t next_scheduled_ns,
                      int64_t now_ns);
 
+/* Until now the times told may have been of a later clock than the one that counts (CLOCK=market before its first message): what
+ * they put into the future happens as of now, and the schedule counts from now. */
+void trigger_time_begins(struct trigger_state *state, int64_t now_ns);
+
 /* A training that began before the program did; oldest first. */
 void trigger_restore_start(struct trigger_state *state, int64_t started_ns);
 

@@ -16,6 +16,7 @@ static void test_wall_clock_shows_the_wall_and_never_runs_back(void **state)
     (void)state;
     struct market_clock clock;
     market_clock_init(&clock, false, 1.0);
+    assert_true(market_clock_is_known(&clock));
     assert_true(market_clock_see(&clock, PAST, WALL));
     assert_int_equal(market_clock_now(&clock, WALL), WALL);
     assert_int_equal(market_clock_now(&clock, WALL - NS_PER_S), WALL);
@@ -27,7 +28,9 @@ static void test_market_clock_follows_events_and_advances_at_speed(void **state)
     struct market_clock clock;
     market_clock_init(&clock, true, 100.0);
     assert_int_equal(market_clock_now(&clock, WALL), WALL);
+    assert_false(market_clock_is_known(&clock));
     assert_true(market_clock_see(&clock, PAST, WALL));
+    assert_true(market_clock_is_known(&clock));
     assert_int_equal(market_clock_now(&clock, WALL), PAST);
     assert_int_equal(market_clock_now(&clock, WALL + NS_PER_MS), PAST + 100 * NS_PER_MS);
     assert_true(market_clock_see(&clock, PAST + 50 * NS_PER_MS, WALL + NS_PER_MS));

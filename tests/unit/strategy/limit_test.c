@@ -213,6 +213,21 @@ static void test_limit_budget_changes_without_starting_afresh(void **state)
     assert_false(limit_budget_has(&budget, START_NS + 3600 * NS_PER_S));
 }
 
+/* Counted by the wall's clock, a day ahead of the market that then begins: what is used up comes back in the market's time. */
+static void test_limit_budget_begins_with_the_market(void **state)
+{
+    (void)state;
+    limit_budget_init(&budget, 60, 1, START_NS);
+    limit_budget_change(&budget, 60, 1, START_NS + NS_PER_DAY);
+    limit_budget_time_begins(&budget, START_NS);
+    assert_true(limit_budget_take(&budget, START_NS));
+    assert_false(limit_budget_has(&budget, START_NS + NS_PER_S - 1));
+    assert_true(limit_budget_has(&budget, START_NS + NS_PER_S));
+    limit_budget_time_begins(&budget, START_NS + NS_PER_DAY); /* a later time gives nothing away */
+    assert_true(limit_budget_take(&budget, START_NS + NS_PER_S));
+    assert_false(limit_budget_has(&budget, START_NS + NS_PER_S));
+}
+
 static void test_limit_names_are_unique(void **state)
 {
     (void)state;
@@ -243,6 +258,7 @@ int main(void)
         cmocka_unit_test_setup(test_limit_budget_survives_the_longest_silence, begin),
         cmocka_unit_test_setup(test_limit_budget_keeps_its_promise_over_every_span, begin),
         cmocka_unit_test_setup(test_limit_budget_changes_without_starting_afresh, begin),
+        cmocka_unit_test_setup(test_limit_budget_begins_with_the_market, begin),
         cmocka_unit_test_setup(test_limit_names_are_unique, begin),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

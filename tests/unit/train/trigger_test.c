@@ -98,6 +98,22 @@ static void test_another_schedule_than_before_counts_from_now(void **s)
     check_i64(state.next_scheduled_ns, NS_PER_DAY + NS_PER_H);
 }
 
+/* Restored by the wall's clock, ten days ahead of the market that then begins. */
+static void test_a_market_of_the_past_has_its_own_schedule(void **s)
+{
+    (void)s;
+    begin("hourly");
+    trigger_restore(&state, 20 * NS_PER_DAY, TIMESTAMP_NONE, 20 * NS_PER_DAY);
+    trigger_time_begins(&state, 10 * NS_PER_DAY + NS_PER_MIN);
+    check_i64(state.next_scheduled_ns, 10 * NS_PER_DAY + NS_PER_H);
+    check_str(trigger_due(&state, 10 * NS_PER_DAY + NS_PER_H), "schedule");
+    trigger_restore(&state, 9 * NS_PER_DAY, 9 * NS_PER_DAY + NS_PER_H, 20 * NS_PER_DAY);
+    trigger_time_begins(&state,
+                        10 * NS_PER_DAY + NS_PER_MIN); /* it was missed in the market, too */
+    check_i64(state.last_training_ns, 9 * NS_PER_DAY);
+    check_i64(state.next_scheduled_ns, 9 * NS_PER_DAY + NS_PER_H);
+}
+
 static void test_a_newer_schedule_supersedes_a_run_once(void **s)
 {
     (void)s;
@@ -410,6 +426,7 @@ int main(void)
         TEST(test_new_samples_wait_for_their_number),
         TEST(test_one_at_a_time_and_not_too_often),
         TEST(test_another_schedule_than_before_counts_from_now),
+        TEST(test_a_market_of_the_past_has_its_own_schedule),
         TEST(test_a_newer_schedule_supersedes_a_run_once),
         TEST(test_an_alarm_supersedes_a_run_that_began_before_it),
         TEST(test_so_many_a_day_and_not_more),
