@@ -6,6 +6,7 @@
  *   backtest_plan.c     files, settings and strategies
  *   backtest_pass.c     market -> pipeline -> simulated exchange -> pipeline, in market time
  *   backtest_train.c    trainings that the pipeline asks for, in memory
+ *   backtest_rollout.c  versions on their way to deciding and away from it, as live
  *   backtest_notes.c    what was decided and what became of it
  *   backtest_judge.c    from the notes of the passes to the report
  *   backtest.c          the passes, progress, files out
@@ -16,6 +17,7 @@
 #include "alphaloop/base/map.h"
 #include "alphaloop/market/exchange.h"
 #include "alphaloop/pipeline/pipeline.h"
+#include "alphaloop/pipeline/rollout_move.h"
 #include "alphaloop/report/report.h"
 #include "alphaloop/train/fit.h"
 #include "market_source_i.h"
@@ -59,6 +61,7 @@ struct backtest_options {
     double training_s; /* market seconds between a training's cut and its model's first decision */
     double horizon_s;  /* 0: the strategy's own, in candles of the data */
     uint32_t n_checks; /* look-ahead checks */
+    bool at_once;      /* who passed the gate decides: no stages, no guard, no expiry */
     bool is_quiet;
 };
 
@@ -102,13 +105,14 @@ struct backtest_note { /* an entry decision that froze features */
     int64_t t_ns;
     double mid;
     uint8_t strategy, asset, side;
+    uint32_t version; /* that decided: its place among the pass's, from 1 on; 0 warm-up */
     bool is_warmup;
     bool
         is_settled; /* what was done has its outcome: filled and labelled, unfilled, or nothing done */
     bool is_filled;
     bool knows[2];               /* net[] of the action is known */
     float net[2];                /* fraction, by action; at [side - SIDE_BUY] */
-    struct backtest_view served, /* the model that decided */
+    struct backtest_view served, /* the model that decided: the serving one or a canary */
         newest,                  /* the newest challenger, promoted or not */
         linear;                  /* the linear model taught with it */
 };
@@ -155,11 +159,10 @@ struct backtest_pass;
 struct backtest_desk {
     const struct strategy_config *config;
     const struct feature_set *set;
-    struct train_rows rows;      /* everything that settled */
-    uint64_t digest;             /* of the rows */
-    const struct scorer *served; /* the pipeline's; NULL in warm-up */
-    struct scorer *newest;       /* the newest challenger; owns; NULL before the first */
-    struct scorer *linear;       /* taught when it was, on the same rows; owns; NULL: none */
+    struct train_rows rows; /* everything that settled */
+    uint64_t digest;        /* of the rows */
+    struct scorer *newest;  /* the newest challenger; owns; NULL before the first */
+    struct scorer *linear;  /* taught when it was, on the same rows; owns; NULL: none */
     int64_t newest_cut_ns;
     uint32_t n_versions;
     const char *waiting; /* trigger of a training that waits; NULL: none */
@@ -185,6 +188,32 @@ struct backtest_training {                /* the one that runs */
     size_t row; /* in pass->trainings */
 };
 
+/* A version that was made. */
+struct backtest_version {
+    struct model_version_id id;
+    const struct train_result *result; /* the memo's */
+};
+
+/* What a version would have traded, and what came of it. */
+struct backtest_claim {
+    struct uuid decision_id;
+    uint32_t version;
+    uint8_t side;
+    bool is_known;
+    struct shadow_claim claim;
+};
+
+/* What stands in the worker's tables of rollouts. */
+struct backtest_rollouts {
+    struct backtest_version *versions;
+    size_t n_versions, cap_versions;
+    struct backtest_claim *claims; /* in order of decisions */
+    size_t n_claims, cap_claims;
+    struct map open; /* decision_id -> its first claim */
+    struct report_move *moves;
+    size_t n_moves, cap_moves;
+};
+
 struct backtest_pass_options {
     bool trains;
     struct backtest_memo *memo; /* of all passes; keeps */
@@ -205,7 +234,7 @@ struct backtest_pass {
     struct map orders; /* order_id -> struct order_state *, of orders that have not ended */
     struct backtest_desk desks[STRATEGIES_MAX];
     struct backtest_training training;
-    uint64_t n_versions;
+    struct backtest_rollouts rollouts;
     int64_t now_ns, exchange_due_ns, tick_ns;
     struct backtest_notes notes;
     struct report_training *trainings;
@@ -236,6 +265,37 @@ void backtest_look(const struct scorer *scorer,
                    const struct feature_set *set,
                    const float *features,
                    struct backtest_view *out);
+
+/* ---- rollouts ---- */
+
+void backtest_rollouts_init(struct backtest_rollouts *rollouts);
+void backtest_rollouts_deinit(struct backtest_rollouts *rollouts);
+/* The version that decides; NULL in warm-up. */
+const struct scorer *backtest_served(const struct backtest_pass *pass,
+                                     const struct backtest_desk *desk);
+/* A version was made: it can be loaded from now on. */
+MUST_CHECK enum al_err backtest_rollout_register(struct backtest_pass *pass,
+                                                 const struct train_result *result);
+/* Of a version that stands beside the deciding one. */
+struct report_move backtest_standing(const struct strategy_id *strategy_id,
+                                     const struct model_version_id *active,
+                                     const struct shadow_view *shadow);
+uint32_t backtest_version_of(const struct backtest_pass *pass,
+                             const struct model_version_id *version); /* place from 1 on; 0: none */
+MUST_CHECK enum al_err backtest_load(const struct backtest_desk *desk,
+                                     const struct train_result *result,
+                                     struct scorer **out);
+/* It passed the gate: it decides, or begins as a shadow. */
+MUST_CHECK enum al_err backtest_rollout_begin(struct backtest_pass *pass,
+                                              struct backtest_desk *desk,
+                                              const struct model_version_id *version);
+/* Perform the effects store_scores and rollout_step; borrow. */
+MUST_CHECK enum al_err backtest_rollout_score(struct backtest_pass *pass,
+                                              const struct shadow_scores *scores);
+void backtest_rollout_settle(struct backtest_pass *pass, const struct sample *sample);
+MUST_CHECK enum al_err backtest_rollout_perform(struct backtest_pass *pass,
+                                                struct backtest_desk *desk,
+                                                struct rollout_step *step);
 
 /* ---- judging ---- */
 

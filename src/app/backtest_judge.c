@@ -593,6 +593,80 @@ static enum al_err take_trainings(const struct backtest_pass *main, struct repor
     return AL_OK;
 }
 
+/* ---- who decided ---- */
+
+static struct report_decider *decider_of(const struct backtest_pass *main,
+                                         const struct backtest_note *note,
+                                         struct report *r)
+{
+    const char *strategy = main->plan->strategies[note->strategy].strategy_id.text;
+    const char *version =
+        note->version > 0 ? main->rollouts.versions[note->version - 1].id.text : "";
+    for (size_t i = 0; i < r->n_deciders; i++) {
+        if (strcmp(r->deciders[i].strategy, strategy) == 0 &&
+            strcmp(r->deciders[i].version, version) == 0)
+            return &r->deciders[i];
+    }
+    struct report_decider *added = &r->deciders[r->n_deciders++];
+    *added = (struct report_decider){.from_ns = note->t_ns, .net_per_trade = NAN};
+    (void)chars_set(added->strategy, sizeof added->strategy, strategy);
+    (void)chars_set(added->version, sizeof added->version, version);
+    return added;
+}
+
+static void count_decision(const struct backtest_note *note, struct report_decider *decider)
+{
+    decider->to_ns = note->t_ns;
+    decider->n_decisions++;
+    if (!note->is_settled || !note->is_filled)
+        return;
+    double net = (double)note->net[note->side - SIDE_BUY], n = (double)++decider->n_trades;
+    double mean = n > 1 ? decider->net_per_trade : 0;
+    decider->net_per_trade = mean + (net - mean) / n;
+}
+
+/* A guard stands since it made room. */
+static int64_t since_ns(const struct backtest_pass *main, const struct shadow_view *shadow)
+{
+    for (size_t i = main->rollouts.n_moves; i > 0 && shadow->stage == ROLLOUT_guard; i--) {
+        if (strcmp(main->rollouts.moves[i - 1].version, shadow->version.text) == 0)
+            return main->rollouts.moves[i - 1].at_ns;
+    }
+    return shadow->stage_since_ns;
+}
+
+static void take_standing(const struct backtest_pass *main, struct report *r)
+{
+    struct rollout_view view;
+    for (size_t i = 0; i < main->plan->n_strategies; i++) {
+        pipeline_rollout_view(main->pipeline, i, main->now_ns, &view);
+        for (size_t k = 0; k < view.n_shadows; k++) {
+            struct report_move *move = &r->standing[r->n_standing++];
+            *move = backtest_standing(&view.strategy_id, &view.active, &view.shadows[k]);
+            move->at_ns = since_ns(main, &view.shadows[k]);
+        }
+    }
+}
+
+static enum al_err take_rollout(const struct backtest_plan *plan,
+                                const struct backtest_pass *main,
+                                struct report *r)
+{
+    const struct backtest_rollouts *rollouts = &main->rollouts;
+    r->promotion = plan->options->at_once ? "at-once" : "rollout";
+    r->moves = calloc(rollouts->n_moves + 1, sizeof *r->moves);
+    r->deciders = calloc(rollouts->n_versions + plan->n_strategies + 1, sizeof *r->deciders);
+    r->standing = calloc(plan->n_strategies * SHADOWS_MAX, sizeof *r->standing);
+    if (r->moves == NULL || r->deciders == NULL || r->standing == NULL)
+        return err_set(AL_ENOMEM, "report");
+    take_standing(main, r);
+    for (size_t i = 0; i < rollouts->n_moves; i++)
+        r->moves[r->n_moves++] = rollouts->moves[i];
+    for (size_t i = 0; i < main->notes.n; i++)
+        count_decision(&main->notes.items[i], decider_of(main, &main->notes.items[i], r));
+    return AL_OK;
+}
+
 enum al_err backtest_judge(const struct backtest_plan *plan,
                            const struct backtest_pass *main,
                            const struct backtest_pass *warmup,
@@ -609,6 +683,8 @@ enum al_err backtest_judge(const struct backtest_plan *plan,
     enum al_err err = describe_strategies(plan, main, r);
     if (err == AL_OK)
         err = take_trainings(main, r);
+    if (err == AL_OK)
+        err = take_rollout(plan, main, r);
     if (err == AL_OK)
         err = judge_policies(plan, main, warmup, r);
     if (err == AL_OK)

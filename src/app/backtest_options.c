@@ -21,6 +21,7 @@ enum {
     KEY_TRAINING,
     KEY_HORIZON,
     KEY_CHECKS,
+    KEY_PROMOTE,
     KEY_COSTS
 };
 
@@ -51,6 +52,11 @@ static const struct argp_option rows[] = {
     {"partial", KEY_PARTIAL, "P", 0, "probability that an order fills in parts, default 0.15", 0},
     {"training-seconds", KEY_TRAINING, "SECONDS", 0,
      "market time from the cut of a training to its model's first decision, default 60", 0},
+    {"promote", KEY_PROMOTE, "HOW", 0,
+     "rollout: who passed the gate goes on as live, by the strategy's rollout (shadow and canary, "
+     "guard, "
+     "expiry), the default; at-once: it decides, and stays until the next one",
+     0},
     {"check", KEY_CHECKS, "N", 0,
      "look-ahead checks: as often the run is repeated up to a random instant with all later data "
      "replaced, default 2; 0: none",
@@ -144,6 +150,11 @@ static bool set_run(int key, char *arg, struct argp_state *state, struct backtes
         o->costs_of_ledger = strcmp(arg, "ledger") == 0;
         if (!o->costs_of_ledger && strcmp(arg, "fixed") != 0)
             argp_error(state, "--costs=%s: allowed is fixed or ledger", arg);
+        return true;
+    case KEY_PROMOTE:
+        o->at_once = strcmp(arg, "at-once") == 0;
+        if (!o->at_once && strcmp(arg, "rollout") != 0)
+            argp_error(state, "--promote=%s: allowed is rollout or at-once", arg);
         return true;
     case KEY_CHECKS:
         o->n_checks = (uint32_t)argument_whole(state, "check", arg, REPORT_INSTANTS_MAX);

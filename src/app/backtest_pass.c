@@ -86,6 +86,13 @@ static size_t asset_index(const struct strategy_config *config, const struct ass
     return i;
 }
 
+/* Whoever is looked at is the one that decided: it says again what the decision says. */
+static bool is_view_of(const struct backtest_view *view, const struct decision *decision)
+{
+    return decision->leaning == SIDE_NONE || !view->is_known ||
+           view->q[decision->leaning - SIDE_BUY] == (float)decision->confidence;
+}
+
 /* Abstaining has its outcome at once: nothing. */
 static enum al_err note(struct backtest_pass *pass, const struct decision *decision)
 {
@@ -96,11 +103,15 @@ static enum al_err note(struct backtest_pass *pass, const struct decision *decis
         .strategy = (uint8_t)(desk - pass->desks),
         .asset = (uint8_t)asset_index(desk->config, &decision->asset),
         .side = (uint8_t)decision->side,
+        .version = backtest_version_of(pass, &decision->model_version),
         .is_warmup = decision->is_warmup,
         .is_settled = decision->side == SIDE_NONE,
     };
-    if (desk->served != NULL)
-        backtest_look(desk->served, desk->set, decision->features, &item.served);
+    const struct scorer *decider =
+        pipeline_scorer(pass->pipeline, &decision->strategy_id, &decision->model_version);
+    if (decider != NULL)
+        backtest_look(decider, desk->set, decision->features, &item.served);
+    assert(is_view_of(&item.served, decision));
     if (desk->newest != NULL)
         backtest_look(desk->newest, desk->set, decision->features, &item.newest);
     if (desk->linear != NULL)
@@ -126,15 +137,25 @@ static enum al_err take_decision(struct backtest_pass *pass, const struct effect
     return err == AL_EFULL || err == AL_ESTATE ? AL_OK : err; /* an order it will not take */
 }
 
+static enum al_err take_sample(struct backtest_pass *pass, const struct sample *sample)
+{
+    backtest_notes_settle(&pass->notes, sample);
+    backtest_rollout_settle(pass, sample);
+    return backtest_train_keep(&pass->desks[desk_index(pass, &sample->strategy_id)], sample);
+}
+
 static enum al_err perform_one(struct backtest_pass *pass, const struct effect *effect)
 {
     switch (effect->kind) {
     case EFFECT_store_decision:
         return take_decision(pass, effect);
     case EFFECT_store_sample:
-        backtest_notes_settle(&pass->notes, effect->sample);
-        return backtest_train_keep(&pass->desks[desk_index(pass, &effect->sample->strategy_id)],
-                                   effect->sample);
+        return take_sample(pass, effect->sample);
+    case EFFECT_store_scores:
+        return backtest_rollout_score(pass, effect->scores);
+    case EFFECT_rollout_step:
+        return backtest_rollout_perform(
+            pass, &pass->desks[desk_index(pass, &effect->rollout->strategy_id)], effect->rollout);
     case EFFECT_drop_decision:
         backtest_notes_drop(&pass->notes, &effect->drop.decision_id, effect->drop.reason);
         return AL_OK;
@@ -208,6 +229,16 @@ static enum al_err step(struct backtest_pass *pass, const struct market_event *e
     return perform(pass);
 }
 
+/* A first start: schedules count from there, as the worker's. */
+static void begin_schedules(struct backtest_pass *pass)
+{
+    const struct restored_training nothing = {.last_training_ns = TIMESTAMP_NONE,
+                                              .next_training_ns = TIMESTAMP_NONE};
+    for (size_t i = 0; i < pass->plan->n_strategies; i++)
+        pipeline_restore_training(pass->pipeline, &pass->plan->strategies[i].strategy_id, &nothing,
+                                  pass->now_ns);
+}
+
 static enum al_err play(struct backtest_pass *pass)
 {
     enum { PROGRESS_EVENTS = 2048 };
@@ -215,6 +246,7 @@ static enum al_err play(struct backtest_pass *pass)
     enum al_err err = source_peek(pass->source, &event);
     if (err == AL_OK && event != NULL)
         pass->now_ns = event->ts_event_ns;
+    begin_schedules(pass);
     while (err == AL_OK && event != NULL && event->ts_event_ns <= pass->options.stop_ns) {
         err = step(pass, event);
         source_take(pass->source);
@@ -274,6 +306,7 @@ enum al_err backtest_pass_run(struct backtest_pass *pass,
     effects_init(&pass->effects);
     map_init(&pass->orders, sizeof(struct order_id), ORDERS_MAX);
     backtest_notes_init(&pass->notes);
+    backtest_rollouts_init(&pass->rollouts);
     enum al_err err = open_source(pass);
     if (err == AL_OK)
         err = open_core(pass);
@@ -295,6 +328,7 @@ void backtest_pass_deinit(struct backtest_pass *pass)
         scorer_destroy(pass->desks[i].linear);
     }
     backtest_notes_deinit(&pass->notes);
+    backtest_rollouts_deinit(&pass->rollouts);
     free(pass->trainings);
     effects_deinit(&pass->effects);
     pipeline_destroy(pass->pipeline);

@@ -1,7 +1,7 @@
 /* Files, settings and strategies of a backtest.
  *
  * A strategy that was written for a live market is fitted to candles: what it measures in candles of its own timeframe
- * (horizon, how far back it learns, how fast that ages) it measures in candles of the data, and it decides when one ends,
+ * (horizon, how far back it learns, how fast that ages, the times of its rollout) it measures in candles of the data, and it decides when one ends,
  * because inside a candle the path of the price is an invention (market/replay.h). The report says what was changed. Trades
  * and quotes change nothing.
  */
@@ -76,6 +76,15 @@ static bool use_candle_features(struct strategy_config *config)
     return true;
 }
 
+/* How long a model lasts and an alarm's peace is, by the same measure; a hundred years are for ever. */
+static void fit_rollout(struct strategy_config *config, double scale)
+{
+    const double days_max = 36500;
+    config->rollout.expiry_days = fmin(config->rollout.expiry_days * scale, days_max);
+    config->rollout.cooldown_hours = fmin(config->rollout.cooldown_hours * scale, 24 * days_max);
+    config->rollout.false_alarm_days *= scale;
+}
+
 static void fit_to_candles(struct strategy_config *config,
                            int64_t interval_ns,
                            char text[REPORT_TEXT_MAX])
@@ -92,11 +101,13 @@ static void fit_to_candles(struct strategy_config *config,
     config->freshness.candle_ns = scaled(config->freshness.candle_ns, scale, interval_ns);
     config->training.window_days *= scale;
     config->training.half_life_days *= scale;
-    snprintf(text, REPORT_TEXT_MAX,
-             "decides at the end of each candle of %g s; horizon, learning window, half-life and "
-             "freshness times %g%s",
-             (double)config->timeframe_ns / (double)NS_PER_S, scale,
-             has_other_features ? "; features 'candles' instead of 'standard'" : "");
+    fit_rollout(config, scale);
+    snprintf(
+        text, REPORT_TEXT_MAX,
+        "decides at the end of each candle of %g s; horizon, learning window, half-life, freshness "
+        "and the times of the rollout times %g%s",
+        (double)config->timeframe_ns / (double)NS_PER_S, scale,
+        has_other_features ? "; features 'candles' instead of 'standard'" : "");
 }
 
 static void fit_strategies(struct backtest_plan *plan)

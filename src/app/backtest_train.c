@@ -133,12 +133,13 @@ void backtest_memo_deinit(struct backtest_memo *memo)
 /* All that the result depends on: the job, the rows, and who serves. */
 static void key_of(const struct backtest_desk *desk,
                    const struct train_job *job,
+                   const struct scorer *served,
                    struct sha256 *out)
 {
     struct buf text = BUF_INIT(2 * TRAIN_JOB_BYTES_MAX);
     train_job_write(job, &text);
     buf_printf(&text, "%zu %016llx %s", desk->rows.n_rows, (unsigned long long)desk->digest,
-               desk->served != NULL ? scorer_manifest(desk->served)->version.text : "");
+               served != NULL ? scorer_manifest(served)->version.text : "");
     assert(buf_ok(&text));
     sha256_of(text.ptr, text.len, out);
     buf_deinit(&text);
@@ -211,18 +212,20 @@ static const struct train_result *linear_of(const struct backtest_lesson *lesson
 static enum al_err fit(struct backtest_pass *pass, struct train_job *job)
 {
     struct backtest_desk *desk = pass->training.desk;
+    const struct scorer *served = backtest_served(pass, desk);
+    size_t n_versions = pass->rollouts.n_versions;
     struct sha256 key;
-    const struct training_target target = {.number = pass->n_versions + 1,
+    const struct training_target target = {.number = n_versions + 1,
                                            .attempt = desk->n_versions + 1,
                                            .trigger = desk->waiting,
-                                           .seed = pass->plan->options->seed + pass->n_versions + 1,
+                                           .seed = pass->plan->options->seed + n_versions + 1,
                                            .cut_ns = pass->now_ns};
     enum al_err err =
         training_fill_job(pass->plan->settings, desk->config, desk->set, &target, job);
     if (err != AL_OK)
         return err;
     job->cpcv_rows_max = 0; /* a backtest has no use for the folder's report */
-    key_of(desk, job, &key);
+    key_of(desk, job, served, &key);
     pass->training.lesson = recall(pass->options.memo, &key);
     if (pass->training.lesson != NULL)
         return AL_OK;
@@ -231,7 +234,7 @@ static enum al_err fit(struct backtest_pass *pass, struct train_job *job)
         return err_set(AL_ENOMEM, "trainings");
     lesson->key = key;
     pass->training.lesson = lesson;
-    err = learn(pass, job, desk->served, &lesson->result);
+    err = learn(pass, job, served, &lesson->result);
     return err == AL_OK && lesson->result.manifest != NULL
                ? learn_linear(pass, job, &lesson->linear)
                : err;
@@ -256,29 +259,17 @@ static enum al_err start(struct backtest_pass *pass, struct backtest_desk *desk)
     return err == AL_OK ? AL_OK : err_add(err, "training of %s", desk->config->strategy_id.text);
 }
 
-static enum al_err load(const struct backtest_desk *desk,
-                        const struct train_result *result,
-                        struct scorer **out)
-{
-    const struct model_files files = {.manifest = buf_slice(&result->manifest_json),
-                                      .trees = buf_slice(&result->trees),
-                                      .probe = buf_slice(&result->probe),
-                                      .model = buf_slice(&result->model),
-                                      .novelty = buf_slice(&result->novelty)};
-    return scorer_create(&files, &desk->set->schema_hash, out);
-}
-
-/* A version was made: it is looked at from now on, and decides if the gate said so. */
+/* A version was made: it is looked at from now on, and goes on its way to deciding if the gate said so. */
 static enum al_err take_version(struct backtest_pass *pass)
 {
     struct backtest_desk *desk = pass->training.desk;
     const struct train_result *result = &pass->training.lesson->result;
-    struct scorer *scorer = NULL, *newest = NULL, *linear = NULL;
-    enum al_err err = load(desk, result, &newest);
+    struct scorer *newest = NULL, *linear = NULL;
+    enum al_err err = backtest_load(desk, result, &newest);
     if (err == AL_OK)
-        err = load(desk, linear_of(pass->training.lesson), &linear);
-    if (err == AL_OK && result->end.verdict == TRAIN_PROMOTE)
-        err = load(desk, result, &scorer);
+        err = backtest_load(desk, linear_of(pass->training.lesson), &linear);
+    if (err == AL_OK)
+        err = backtest_rollout_register(pass, result);
     if (err != AL_OK) {
         scorer_destroy(newest);
         scorer_destroy(linear);
@@ -290,16 +281,11 @@ static enum al_err take_version(struct backtest_pass *pass)
     desk->linear = linear;
     desk->newest_cut_ns = result->manifest->data.cut_ns;
     desk->n_versions++;
-    pass->n_versions++;
     if (pass->first_challenger_ns == TIMESTAMP_NONE)
         pass->first_challenger_ns = pass->now_ns;
-    if (scorer == NULL)
-        return AL_OK;
-    learn_activate(pass->pipeline, &desk->config->strategy_id, scorer, pass->now_ns);
-    desk->served = scorer;
-    if (pass->first_activation_ns == TIMESTAMP_NONE)
-        pass->first_activation_ns = pass->now_ns;
-    return AL_OK;
+    return result->end.verdict == TRAIN_PROMOTE
+               ? backtest_rollout_begin(pass, desk, &result->manifest->version)
+               : AL_OK;
 }
 
 static void end_run(struct backtest_pass *pass, bool had_result)

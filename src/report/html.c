@@ -421,6 +421,81 @@ static void write_trainings(struct buf *out, const struct report *r)
         "worth. AUC: on the untouched last block of those rows.</small></p>\n");
 }
 
+static const char *version_name(const char *version)
+{
+    return version[0] != '\0' ? version : "warm-up";
+}
+
+static void write_deciders(struct buf *out, const struct report *r)
+{
+    open_table(out, "Who took the decisions of the whole run, first to last",
+               (const char *const[]){"strategy", "version", "from", "to", ">decisions", ">trades",
+                                     ">net a trade"},
+               7);
+    for (size_t i = 0; i < r->n_deciders; i++) {
+        const struct report_decider *d = &r->deciders[i];
+        buf_printf(out, "<tr>");
+        cell(out, d->strategy);
+        cell(out, version_name(d->version));
+        time_cell(out, d->from_ns);
+        time_cell(out, d->to_ns);
+        number_cell(out, (double)d->n_decisions, REPORT_count);
+        number_cell(out, (double)d->n_trades, REPORT_count);
+        number_cell(out, d->net_per_trade, REPORT_bps);
+        buf_printf(out, "</tr>\n");
+    }
+    close_table(out);
+}
+
+static void write_moves(struct buf *out,
+                        const char *caption,
+                        const char *when,
+                        const struct report_move *moves,
+                        size_t n)
+{
+    open_table(out, caption,
+               (const char *const[]){when, "version", "stage", ">share", "why", "verdict"}, 6);
+    for (size_t i = 0; i < n; i++) {
+        const struct report_move *move = &moves[i];
+        buf_printf(out, "<tr>");
+        time_cell(out, move->at_ns);
+        cell(out, move->version);
+        buf_printf(out, "<td>");
+        html_text(out, move->stage);
+        buf_printf(out, "<br><small>");
+        html_text(out, move->meaning);
+        buf_printf(out, "</small></td>");
+        number_cell(out, move->share, REPORT_share);
+        cell(out, move->why);
+        cell(out, move->verdict);
+        buf_printf(out, "</tr>\n");
+    }
+    close_table(out);
+}
+
+static void write_rollout(struct buf *out, const struct report *r)
+{
+    buf_printf(out, "<h2>Who decided</h2>\n");
+    if (r->n_moves == 0) {
+        buf_printf(out, "<p>The warm-up policy alone: no model passed the gate.</p>\n");
+        return;
+    }
+    buf_printf(out,
+               strcmp(r->promotion, "at-once") == 0
+                   ? "<p>Asked for with --promote=at-once: a version that passed the gate decided "
+                     "until the next one did, without shadow, canary, guard and expiry.</p>\n"
+                   : "<p>A version that passed the gate went on as it would live, by its "
+                     "strategy's rollout.</p>\n");
+    write_deciders(out, r);
+    write_moves(out, "What became of each version that passed the gate, and why", "when", r->moves,
+                r->n_moves);
+    if (r->n_standing > 0)
+        write_moves(out,
+                    "Versions that score beside the deciding one at the end, and what is known "
+                    "of them",
+                    "since", r->standing, r->n_standing);
+}
+
 static void write_account(struct buf *out, const struct report_account *a)
 {
     buf_printf(
@@ -515,6 +590,7 @@ void report_write_html(const struct report *report, struct buf *out)
     write_probabilities(out, report);
     write_importance(out, report);
     write_trainings(out, report);
+    write_rollout(out, report);
     write_check(out, report);
     write_account(out, &report->account);
     write_abstentions(out, report);

@@ -206,6 +206,65 @@ static void write_trainings(struct json_writer *w, const struct report *r)
     json_w_end_array(w);
 }
 
+static void put_version(struct json_writer *w, const char *key, const char *version)
+{
+    json_m_str(w, key, version[0] != '\0' ? version : NULL);
+}
+
+static void write_moves(struct json_writer *w,
+                        const char *key,
+                        const char *time_key,
+                        const struct report_move *moves,
+                        size_t n)
+{
+    json_w_key(w, key);
+    json_w_array(w);
+    for (size_t i = 0; i < n; i++) {
+        const struct report_move *move = &moves[i];
+        json_w_object(w);
+        json_m_time(w, time_key, move->at_ns);
+        json_m_str(w, "strategy_id", move->strategy);
+        json_m_str(w, "version", move->version);
+        json_m_str(w, "stage", move->stage);
+        json_m_number(w, "share", move->share);
+        put_version(w, "against", move->against);
+        json_m_str(w, "why", move->why);
+        json_m_str(w, "verdict", move->verdict);
+        json_w_end_object(w);
+    }
+    json_w_end_array(w);
+}
+
+static void write_deciders(struct json_writer *w, const struct report *r)
+{
+    json_w_key(w, "deciders");
+    json_w_array(w);
+    for (size_t i = 0; i < r->n_deciders; i++) {
+        const struct report_decider *d = &r->deciders[i];
+        json_w_object(w);
+        json_m_str(w, "strategy_id", d->strategy);
+        put_version(w, "version", d->version);
+        json_m_time(w, "from", d->from_ns);
+        json_m_time(w, "to", d->to_ns);
+        json_m_count(w, "decisions", d->n_decisions);
+        json_m_count(w, "trades", d->n_trades);
+        json_m_number(w, "net_per_trade", d->net_per_trade);
+        json_w_end_object(w);
+    }
+    json_w_end_array(w);
+}
+
+static void write_rollout(struct json_writer *w, const struct report *r)
+{
+    json_w_key(w, "rollout");
+    json_w_object(w);
+    json_m_str(w, "promote", r->promotion);
+    write_moves(w, "moves", "at", r->moves, r->n_moves);
+    write_moves(w, "standing", "since", r->standing, r->n_standing);
+    write_deciders(w, r);
+    json_w_end_object(w);
+}
+
 static void write_importance(struct json_writer *w, const struct report *r)
 {
     json_w_key(w, "importance");
@@ -308,6 +367,7 @@ void report_write_json(const struct report *report, struct buf *out)
     write_forecast(&w, "served_model", &report->served, &report->served_returns);
     write_forecast(&w, "linear_baseline", &report->linear, &report->linear_returns);
     write_trainings(&w, report);
+    write_rollout(&w, report);
     write_importance(&w, report);
     write_account(&w, &report->account);
     write_abstentions(&w, report);

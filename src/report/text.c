@@ -35,6 +35,9 @@ void report_deinit(struct report *report)
 {
     free(report->strategies);
     free(report->trainings);
+    free(report->moves);
+    free(report->standing);
+    free(report->deciders);
     free(report->importance);
     *report = (struct report){0};
 }
@@ -123,6 +126,42 @@ static void write_trainings(struct buf *out, const struct report *r)
                n_promoted, n_refused);
 }
 
+/* What was found stands before the first colon, the numbers behind it. */
+static void write_move(struct buf *out, const struct report_move *move)
+{
+    char at[TIMESTAMP_TEXT_MAX];
+    timestamp_format(move->at_ns, at);
+    buf_printf(out, "  %.16s  %s: %s (%.0f %% of decisions), %.*s\n", at, move->version,
+               move->stage, 100 * move->share, (int)strcspn(move->verdict, ":;"), move->verdict);
+}
+
+static void write_decider(struct buf *out, const struct report_decider *d)
+{
+    char from[TIMESTAMP_TEXT_MAX], to[TIMESTAMP_TEXT_MAX], net[REPORT_NUMBER_MAX];
+    timestamp_format(d->from_ns, from);
+    timestamp_format(d->to_ns, to);
+    report_number(d->net_per_trade, REPORT_bps, net);
+    buf_printf(out, "  %s, %s: %llu decisions from %.16s to %.16s, %llu trades, %s net a trade\n",
+               d->strategy, d->version[0] != '\0' ? d->version : "warm-up",
+               (unsigned long long)d->n_decisions, from, to, (unsigned long long)d->n_trades, net);
+}
+
+static void write_rollout(struct buf *out, const struct report *r)
+{
+    if (r->n_moves == 0)
+        return;
+    buf_printf(out, "rollout (--promote=%s):\n", r->promotion);
+    for (size_t i = 0; i < r->n_moves; i++)
+        write_move(out, &r->moves[i]);
+    for (size_t i = 0; i < r->n_standing; i++)
+        buf_printf(out, "  at the end        %s: %s, %.*s\n", r->standing[i].version,
+                   r->standing[i].stage, (int)strcspn(r->standing[i].verdict, ";"),
+                   r->standing[i].verdict);
+    buf_printf(out, "who decided:\n");
+    for (size_t i = 0; i < r->n_deciders; i++)
+        write_decider(out, &r->deciders[i]);
+}
+
 void report_write_text(const struct report *report, struct buf *out)
 {
     char from[TIMESTAMP_TEXT_MAX] = "-", to[TIMESTAMP_TEXT_MAX] = "-";
@@ -134,6 +173,7 @@ void report_write_text(const struct report *report, struct buf *out)
         buf_printf(out, "%s: %s, %s, %llu rows\n", report->files[i].name, report->files[i].asset,
                    report->files[i].kind, (unsigned long long)report->files[i].n_rows);
     write_trainings(out, report);
+    write_rollout(out, report);
     buf_printf(out, "judged from %s to %s (%s), net of costs:\n", from, to, report->window);
     for (size_t i = 0; i < report->n_policies; i++)
         write_policy(out, &report->policies[i]);

@@ -187,11 +187,125 @@ def test_several_assets_and_strategies(room):
     ([], 2, "FILE"), (["nowhere_btcusdt_1h.csv"], 1, "nowhere"), (["prices.csv"], 2, "--asset"),
     (["--asset=BTCUSDT=strange.csv"], 1, "strange"), (["--fee-bps=x", "a_btcusdt_b.csv"], 2, "fee-bps"),
     (["--asset=BTCUSDT=empty.csv"], 1, "empty"), (["--asset=BT=x.csv"], 2, "NAME=FILE"),
+    (["--promote=later", "a_btcusdt_b.csv"], 2, "at-once"),
 ])
 def test_bad_usage_is_told(room, args, code, text):
     (room / "strange.csv").write_text("a,b\n1,2\n")
     (room / "empty.csv").write_text("ts_ms,price,qty,side\n")
     assert text in run(room, *args, expect=code).stderr
+
+
+# ---- rollouts: a market that changes its mind after six hours, and back after fifteen ----
+
+REGIMES = "3,-3@6,3@15"
+HOURS = 16.25
+RATE = 3 * 6  # decisions a minute: three assets, each every ten seconds
+
+
+def regime_strategy(policy):
+    """Taught at 06:00 and 12:00 on the last five hours."""
+    return {**STRATEGY, "training": {"new_samples": 0, "schedule": "0 */6 * * *", "window_days": 0.22},
+            "gate": {"dsr_min": 0, "pbo_max": 1}, "rollout": {"policy": policy}}
+
+
+@pytest.fixture(name="regimes", scope="module")
+def reports_of_a_market_with_regimes(room):
+    """{name: report}: the same market with stages, without (the default of a strategy), and with --promote=at-once."""
+    files = []
+    for seed, asset in ((1, "BTCUSDT"), (2, "ETHUSDT"), (3, "SOLUSDT")):
+        files.append(f"--asset={asset}={make_market(room / f'regimes_{seed}.csv', 'quotes', seed, REGIMES, HOURS)}")
+    found = {}
+    for name, policy, args in (("staged", "staged", ["--check=1"]), ("direct", "direct", ["--check=0"]),
+                               ("at_once", "staged", ["--check=0", "--promote=at-once"])):
+        (room / f"{name}.json").write_text(json.dumps(regime_strategy(policy)))
+        done = run(room, "-q", "-s", name, f"--json={name}.out", f"--html={name}.html", *args, *files,
+                   RETRAIN_ON_DEGRADATION="false", RETRAIN_JITTER_SECONDS="0")
+        found[name] = {**json.loads((room / f"{name}.out").read_text()), "said": done.stdout, "page": (room / f"{name}.html").read_text()}
+        assert [t["verdict"] for t in found[name]["trainings"]] == ["promote", "promote"], found[name]["trainings"]
+    return found
+
+
+def moves(report):
+    return [(m["version"], m["stage"]) for m in report["rollout"]["moves"]]
+
+
+def at(report, version, stage):
+    """The minute of the day at which the version became that, for the first time."""
+    when = next(m["at"] for m in report["rollout"]["moves"] if (m["version"], m["stage"]) == (version, stage))
+    return int(when[11:13]) * 60 + int(when[14:16]) + float(when[17:19]) / 60
+
+
+def decisions(report, version):
+    return next(d["decisions"] for d in report["rollout"]["deciders"] if d["version"] == version)
+
+
+def test_a_version_goes_through_the_stages_and_back(regimes):
+    report = regimes["staged"]
+    assert report["rollout"]["promote"] == "rollout"
+    assert moves(report) == [("v1", "active"), ("v2", "shadow"), ("v2", "canary_5"), ("v2", "canary_25"), ("v1", "guard"),
+                             ("v2", "active"), ("v2", "rolled_back"), ("v1", "active")]
+    rows = report["rollout"]["moves"]
+    assert [m["share"] for m in rows] == [1, 0, 0.05, 0.25, 0, 1, 0, 1]
+    assert [m["why"] for m in rows] == ["gate", "gate", "evidence", "evidence", "evidence", "evidence", "guard", "guard"]
+    for row in (rows[2], rows[3], rows[5]):  # each step has its evidence, and its honesty was asked for
+        level = 0.05 * 6 / (math.pi ** 2 * 2 ** 2)
+        assert float(re.search(r"for better e = (\S+)", row["verdict"])[1]) >= 1 / level
+        assert re.search(r"of \d+ trades ECE", row["verdict"]) and row["against"] == "v1"
+    assert "CUSUM" in rows[6]["verdict"] and rows[6]["against"] == "v1"
+    assert 15 * 60 < at(report, "v2", "rolled_back") < HOURS * 60  # after the market changed, and soon
+    assert report["rollout"]["standing"] == []
+    assert report["look_ahead_check"]["passed"] is True
+
+
+def test_a_canary_takes_its_share(regimes):
+    """Binomial: n decisions of a stage, its share of them; four standard deviations."""
+    report = regimes["staged"]
+    stage = [at(report, "v2", name) for name in ("canary_5", "canary_25", "active", "rolled_back")]
+    n = [RATE * (b - a) for a, b in zip(stage, stage[1:])]
+    expected = 0.05 * n[0] + 0.25 * n[1] + n[2]
+    deviation = math.sqrt(0.05 * 0.95 * n[0] + 0.25 * 0.75 * n[1])
+    assert abs(decisions(report, "v2") - expected) < 4 * deviation + RATE
+    assert abs(decisions(report, None) - RATE * at(report, "v1", "active")) <= RATE
+
+
+def test_by_default_the_guard_alone_watches(regimes):
+    report = regimes["direct"]
+    assert moves(report) == [("v1", "active"), ("v1", "guard"), ("v2", "active"), ("v2", "rolled_back"), ("v1", "active")]
+    assert at(report, "v2", "active") == 12 * 60 + 1 and 15 * 60 < at(report, "v2", "rolled_back") < HOURS * 60
+
+
+def test_at_once_nobody_watches(regimes):
+    """Whatever the strategy says: the newest that passed decides to the end."""
+    report = regimes["at_once"]
+    assert report["rollout"]["promote"] == "at-once"
+    assert moves(report) == [("v1", "active"), ("v1", "retired"), ("v2", "active")]
+    assert report["rollout"]["standing"] == []
+    assert decisions(report, "v2") == decisions(regimes["direct"], "v2") + decisions(regimes["direct"], "v1") - decisions(report, "v1")
+
+
+def test_the_judged_curve_is_of_those_that_decided(regimes):
+    for report in regimes.values():
+        models = [d for d in report["rollout"]["deciders"] if d["version"] is not None]
+        earned = sum(d["trades"] * d["net_per_trade"] for d in models)
+        live = report["policies"]["alphaloop"]
+        assert report["curves"]["alphaloop"][-1] == pytest.approx(earned, rel=1e-5)
+        assert live["trades"] == sum(d["trades"] for d in models)
+        # and the probabilities judged as "served" are theirs: outcomes of both actions at nearly all of their decisions
+        assert report["served_model"]["rows"] > 1.9 * live["decisions"]
+    totals = {name: report["policies"]["alphaloop"]["total_return"] for name, report in regimes.items()}
+    assert totals["direct"] > totals["at_once"]  # back to v1 was right
+
+
+def test_the_rollout_is_told_in_words_and_on_the_page(regimes):
+    report = regimes["staged"]
+    assert "15:5" in report["said"] and re.search(r"v2: rolled_back \(0 % of decisions\), worse than v1", report["said"])
+    assert re.search(r"v2: canary_5 \(5 % of decisions\), better than the incumbent", report["said"])
+    page = Page(report["page"])
+    shown = "".join(page.text)
+    assert not page.problems and not page.open
+    for row in report["rollout"]["moves"]:
+        assert row["verdict"] in shown and row["stage"] in shown
+    assert "at-once" in "".join(Page(regimes["at_once"]["page"]).text)
 
 
 # ---- the page ----

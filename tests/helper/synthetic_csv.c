@@ -1,5 +1,6 @@
 /* A synthetic market as a file: synthetic_csv KIND SEED EDGE HOURS HALF_SPREAD_BPS > FILE. KIND is quotes, trades or candles
- * (of a minute); one asset, one step a second. Whoever reads the file knows what there is to be learned from it. */
+ * (of a minute); one asset, one step a second. EDGE is a number, or says when the market changes its mind: 3,-3@8,3@16.5 is an edge
+ * of 3 that turns round after 8 hours and back after 16.5. Whoever reads the file knows what there is to be learned from it. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -45,6 +46,18 @@ static void on_event(void *ctx, const struct market_event *event)
         kind->print(event);
 }
 
+/* The next change of EDGE's text, at its hour; false: there is none. */
+static bool next_change(char **text, double *edge, double *hour)
+{
+    if (**text != ',')
+        return false;
+    *edge = strtod(*text + 1, text);
+    if (**text != '@')
+        return false;
+    *hour = strtod(*text + 1, text);
+    return true;
+}
+
 int main(int argc, char **argv)
 {
     struct synthetic_options options;
@@ -59,13 +72,21 @@ int main(int argc, char **argv)
     synthetic_options_default(&options);
     options.n_assets = 1;
     options.seed = strtoull(argv[2], NULL, 10);
-    options.edge = strtod(argv[3], NULL);
+    char *changes;
+    options.edge = strtod(argv[3], &changes);
     options.half_spread_bps = strtod(argv[5], NULL);
     if (synthetic_create(&options, &market) != AL_OK)
         return 1;
     puts(kinds[k].header);
-    for (double left = strtod(argv[4], NULL) * 3600; left > 0; left--)
+    double edge = 0, hour = 0, end_s = strtod(argv[4], NULL) * 3600;
+    bool changes_again = next_change(&changes, &edge, &hour);
+    for (double at_s = 0; at_s < end_s; at_s++) {
+        while (changes_again && at_s >= 3600 * hour) {
+            synthetic_set_edge(market, edge);
+            changes_again = next_change(&changes, &edge, &hour);
+        }
         synthetic_step(market, on_event, (void *)(uintptr_t)&kinds[k]);
+    }
     synthetic_destroy(market);
     return 0;
 }

@@ -49,6 +49,22 @@ struct report_training {
     double n_eff, auc, brier_skill; /* of its own untouched block; NaN: no model was made */
 };
 
+struct report_move { /* what a version is from then on, on its way to deciding or away from it */
+    int64_t at_ns;
+    char strategy[REPORT_NAME_MAX], version[32], against[32]; /* against "": nothing */
+    const char *stage, *meaning;                              /* tbl/rollout_stages.def */
+    double share;                                             /* of decisions that it takes */
+    const char *why; /* who moved it, one word: gate, evidence, guard, expired */
+    char verdict[REPORT_TEXT_MAX];
+};
+
+struct report_decider { /* who took the decisions of a strategy, all run long */
+    char strategy[REPORT_NAME_MAX], version[32]; /* "" the warm-up policy */
+    int64_t from_ns, to_ns;                      /* its first decision and its last */
+    uint64_t n_decisions, n_trades;
+    double net_per_trade; /* fraction; NaN without trades */
+};
+
 struct report_policy {
     const char *name, *help;
     struct report_measures measures;
@@ -104,6 +120,13 @@ struct report {
     struct return_measures challenger_returns, served_returns, linear_returns;
     size_t n_trainings;
     struct report_training *trainings; /* owns */
+    const char *promotion;             /* "rollout", "at-once" */
+    size_t n_moves, n_deciders;
+    struct report_move *moves; /* owns; in order of time */
+    size_t n_standing;
+    struct report_move *
+        standing; /* owns; beside the deciding ones at the end: since when, and the newest verdict */
+    struct report_decider *deciders; /* owns; in order of their first decisions */
     size_t n_importance;
     struct report_importance *importance; /* owns; the largest first */
     size_t n_importance_rows;
