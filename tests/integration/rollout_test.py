@@ -208,6 +208,7 @@ def test_an_alarm_that_rang_is_remembered(config, versions):
         learnable.insert(learnable.outcomes(v1, 40, 0.8, then + 10**9, learnable.stored_hash()), learnable.COLUMNS + ", model_version, confidence")
     with harness.Worker(**settings) as worker:
         worker.await_ready()
+        begin_market()  # before it nobody knows whether a training is due
         eventually(lambda: rollout(worker)["is_weak"], "the alarm")
         with db() as connection:
             eventually(lambda: query(connection, "SELECT 1 FROM training_runs WHERE trigger = 'degradation'"), "its training")
