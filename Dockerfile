@@ -14,7 +14,7 @@ RUN make -j2 build/alphaloop
 FROM debian:12-slim
 RUN apt-get update \
     && apt-get install -y --no-install-recommends \
-       ca-certificates curl libcurl4 libmicrohttpd12 libpq5 librabbitmq4 libsodium23 libuv1 libxgboost0 zlib1g \
+       ca-certificates curl libcurl4 libdnnl2 libmicrohttpd12 libpq5 librabbitmq4 libsodium23 libuv1 libxgboost0 zlib1g \
     && rm -rf /var/lib/apt/lists/* \
     && useradd --uid 10001 --no-create-home --home-dir /var/lib/alphaloop --shell /usr/sbin/nologin alphaloop \
     && install -d -o alphaloop -g alphaloop /var/lib/alphaloop /var/lib/alphaloop/models

@@ -60,6 +60,9 @@ static struct forecast_fit fit_of(const struct forecast_kind *kind, struct model
     };
 }
 
+/* With its default parameters: what most tests ask of, fitted once a kind. */
+static struct forecast_model *taught;
+
 static struct forecast_model *fit_default(const struct forecast_kind *kind)
 {
     struct model_params params;
@@ -103,22 +106,21 @@ static void test_the_table_says_what_a_kind_needs(const struct forecast_kind *ki
 
 static void test_same_data_and_seed_give_the_same_bytes(const struct forecast_kind *kind)
 {
-    struct forecast_model *a = fit_default(kind), *b = fit_default(kind);
-    struct buf bytes_a = saved(kind, a), bytes_b = saved(kind, b);
+    struct forecast_model *again = fit_default(kind);
+    struct buf bytes_a = saved(kind, taught), bytes_b = saved(kind, again);
     assert_true(slice_eq(buf_slice(&bytes_a), buf_slice(&bytes_b)));
     buf_deinit(&bytes_a);
     buf_deinit(&bytes_b);
-    kind->destroy(a);
-    kind->destroy(b);
+    kind->destroy(again);
 }
 
 static void test_a_loaded_model_predicts_the_same_bits(const struct forecast_kind *kind)
 {
     static float before[N_TEST], after[N_TEST], spread_before[N_TEST], spread_after[N_TEST];
-    struct forecast_model *model = fit_default(kind), *loaded = NULL;
-    struct buf bytes = saved(kind, model);
+    struct forecast_model *loaded = NULL;
+    struct buf bytes = saved(kind, taught);
     check_ok(kind->load(buf_slice(&bytes), &loaded));
-    predict_test(kind, model, x, N_ROWS, before, spread_before);
+    predict_test(kind, taught, x, N_ROWS, before, spread_before);
     predict_test(kind, loaded, x, N_ROWS, after, spread_after);
     assert_memory_equal(before, after, sizeof before);
     assert_memory_equal(spread_before, spread_after, sizeof spread_before);
@@ -126,16 +128,14 @@ static void test_a_loaded_model_predicts_the_same_bits(const struct forecast_kin
     assert_true(slice_eq(buf_slice(&bytes), buf_slice(&again)));
     buf_deinit(&bytes);
     buf_deinit(&again);
-    kind->destroy(model);
     kind->destroy(loaded);
 }
 
 static void test_it_finds_what_can_be_known(const struct forecast_kind *kind)
 {
     static float mean[N_TEST];
-    struct forecast_model *model = fit_default(kind);
     double squares = 0, naive = 0;
-    predict_test(kind, model, x, N_ROWS, mean, NULL);
+    predict_test(kind, taught, x, N_ROWS, mean, NULL);
     for (size_t i = 0; i < N_TEST; i++) {
         double outcome = (double)y[TEST_FROM + i], d = outcome - (double)mean[i];
         squares += d * d;
@@ -144,27 +144,23 @@ static void test_it_finds_what_can_be_known(const struct forecast_kind *kind)
     double r2 = 1 - squares / naive;
     printf("%s: out-of-sample R2 %.3f of at best about %.2f\n", kind->name, r2, KNOWN * KNOWN);
     assert_true(kind->is_naive ? fabs(r2) < 0.05 : r2 > 0.1);
-    kind->destroy(model);
 }
 
 static void test_missing_is_no_number(const struct forecast_kind *kind)
 {
     static float missing[N_ROWS * N_COLS], mean[N_TEST], spread[N_TEST];
-    struct forecast_model *model = fit_default(kind);
     for (size_t i = 0; i < COUNT_OF(missing); i++)
         missing[i] = NAN;
-    predict_test(kind, model, missing, N_ROWS, mean, spread);
+    predict_test(kind, taught, missing, N_ROWS, mean, spread);
     for (size_t i = 0; i < N_TEST; i++)
         assert_true(isfinite(mean[i]) && !(spread[i] < 0));
-    kind->destroy(model);
 }
 
 /* Every later row is poison, or is not there: the prediction is the same, bit for bit, and alone or among others. */
 static void test_nothing_after_a_row_changes_its_prediction(const struct forecast_kind *kind)
 {
     static float poisoned[N_ROWS * N_COLS], mean[N_TEST], spread[N_TEST];
-    struct forecast_model *model = fit_default(kind);
-    predict_test(kind, model, x, N_ROWS, mean, spread);
+    predict_test(kind, taught, x, N_ROWS, mean, spread);
     for (size_t i = 0; i < N_TEST; i += 37) {
         size_t row = TEST_FROM + i;
         float one, one_spread;
@@ -173,14 +169,13 @@ static void test_nothing_after_a_row_changes_its_prediction(const struct forecas
             poisoned[k] = k % 2 == 0 ? NAN : 1e6F;
         struct forecast_series later = series_of(poisoned, N_ROWS), none = series_of(x, row + 1);
         later.y = none.y = NULL;
-        check_ok(kind->predict(model, &later, &row, 1, &one, &one_spread));
+        check_ok(kind->predict(taught, &later, &row, 1, &one, &one_spread));
         assert_memory_equal(&one, &mean[i], sizeof one);
         assert_memory_equal(&one_spread, &spread[i], sizeof one);
-        check_ok(kind->predict(model, &none, &row, 1, &one, &one_spread));
+        check_ok(kind->predict(taught, &none, &row, 1, &one, &one_spread));
         assert_memory_equal(&one, &mean[i], sizeof one);
         assert_memory_equal(&one_spread, &spread[i], sizeof one);
     }
-    kind->destroy(model);
 }
 
 /* Rows that neither teach nor validate are poison, features and outcomes: the model is the same. Rows a teacher looks back on are
@@ -190,7 +185,7 @@ static void test_nothing_after_the_teachers_changes_the_model(const struct forec
     static float poisoned[N_ROWS * N_COLS], later_y[N_ROWS];
     struct model_params params;
     struct forecast_fit fit = fit_of(kind, &params);
-    struct forecast_model *model = fit_default(kind), *other = NULL;
+    struct forecast_model *other = NULL;
     memcpy(poisoned, x, sizeof x);
     memcpy(later_y, y, sizeof y);
     for (size_t i = 0; i < N_ROWS; i++) {
@@ -202,27 +197,24 @@ static void test_nothing_after_the_teachers_changes_the_model(const struct forec
     fit.series.x = poisoned;
     fit.series.y = later_y;
     check_ok(kind->fit(&fit, &other));
-    struct buf bytes = saved(kind, model), others = saved(kind, other);
+    struct buf bytes = saved(kind, taught), others = saved(kind, other);
     assert_true(slice_eq(buf_slice(&bytes), buf_slice(&others)));
     buf_deinit(&bytes);
     buf_deinit(&others);
-    kind->destroy(model);
     kind->destroy(other);
 }
 
 static void test_too_little_to_look_back_on_is_missing(const struct forecast_kind *kind)
 {
-    struct forecast_model *model = fit_default(kind);
     struct forecast_series series = series_of(x, N_ROWS);
     size_t enough = kind->n_lookback;
     float mean;
-    check_ok(kind->predict(model, &series, &enough, 1, &mean, NULL));
+    check_ok(kind->predict(taught, &series, &enough, 1, &mean, NULL));
     assert_true(isfinite(mean));
     for (size_t row = 0; row < kind->n_lookback; row++) {
-        check_ok(kind->predict(model, &series, &row, 1, &mean, NULL));
+        check_ok(kind->predict(taught, &series, &row, 1, &mean, NULL));
         assert_true(isnan(mean));
     }
-    kind->destroy(model);
 }
 
 static bool cancel_at_once(void *ctx, const struct model_round *round)
@@ -256,20 +248,18 @@ static void test_no_teachers_are_refused(const struct forecast_kind *kind)
 
 static void test_a_wrong_number_of_columns_is_refused(const struct forecast_kind *kind)
 {
-    struct forecast_model *model = fit_default(kind);
     struct forecast_series series = series_of(x, N_ROWS);
     size_t row = N_ROWS - 1;
     float mean;
     series.n_cols = N_COLS - 1;
-    check_err(kind->predict(model, &series, &row, 1, &mean, NULL), AL_EINVAL);
-    kind->destroy(model);
+    check_err(kind->predict(taught, &series, &row, 1, &mean, NULL), AL_EINVAL);
 }
 
 /* Cut anywhere, or of another kind. */
 static void test_bytes_that_are_no_model_are_refused(const struct forecast_kind *kind)
 {
-    struct forecast_model *model = fit_default(kind), *loaded = NULL;
-    struct buf bytes = saved(kind, model);
+    struct forecast_model *loaded = NULL;
+    struct buf bytes = saved(kind, taught);
     size_t step = bytes.len / 50 + 1;
     for (size_t len = 0; len < bytes.len; len += step) {
         assert_true(kind->load((struct slice){bytes.ptr, len}, &loaded) != AL_OK);
@@ -279,7 +269,6 @@ static void test_bytes_that_are_no_model_are_refused(const struct forecast_kind 
     assert_true(kind->load(buf_slice(&bytes), &loaded) != AL_OK);
     assert_null(loaded);
     buf_deinit(&bytes);
-    kind->destroy(model);
 }
 
 static void (*const contract[])(const struct forecast_kind *kind) = {
@@ -301,8 +290,10 @@ static void test_every_kind_keeps_the_contract(void **state)
 {
     (void)state;
     for (size_t k = 0; k < forecast_kind_count(); k++) {
+        taught = fit_default(forecast_kind_at(k));
         for (size_t i = 0; i < COUNT_OF(contract); i++)
             contract[i](forecast_kind_at(k));
+        forecast_kind_at(k)->destroy(taught);
     }
 }
 
