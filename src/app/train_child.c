@@ -6,16 +6,10 @@
  * watches standard input ends the process itself. */
 #include "train_i.h"
 
-#include <errno.h>
-#include <pthread.h>
-#include <signal.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <time.h>
-#include <unistd.h>
 
 #include "alphaloop/app/model_store.h"
 #include "alphaloop/app/roles.h"
@@ -24,15 +18,13 @@
 #include "alphaloop/store/samples.h"
 #include "alphaloop/train/fit.h"
 
+#include "child_i.h"
 #include "training_trials_i.h"
 #include "worker_i.h"
 
-#define ORPHAN_GRACE_S 5
-#define LINE_EVERY_NS  (100 * NS_PER_MS)
-#define PROGRESS_ROWS  10000 /* between two lines while rows are read */
-#define LOAD_SHARE     0.1   /* of the run */
-
-static atomic_bool wants_end;
+#define LINE_EVERY_NS (100 * NS_PER_MS)
+#define PROGRESS_ROWS 10000 /* between two lines while rows are read */
+#define LOAD_SHARE    0.1   /* of the run */
 
 struct child {
     struct train_job *job;
@@ -55,39 +47,6 @@ static int64_t clock_ns(clockid_t clock)
 
 /* ---- being asked to end ---- */
 
-static void on_signal(int number)
-{
-    (void)number;
-    atomic_store(&wants_end, true);
-}
-
-static void *watch_input(void *unused)
-{
-    char bytes[256];
-    ssize_t n;
-    do
-        n = read(STDIN_FILENO, bytes, sizeof bytes);
-    while (n > 0 || (n < 0 && errno == EINTR));
-    atomic_store(&wants_end, true);
-    sleep(ORPHAN_GRACE_S);
-    _exit(EXIT_FAILED);
-    return unused;
-}
-
-/* Only a pipe's end means stop: from a terminal or a file a person's run would end at once. */
-static void listen_to_parent(void)
-{
-    struct sigaction action = {.sa_handler = on_signal, .sa_flags = SA_RESTART};
-    struct stat about;
-    pthread_t thread;
-    sigaction(SIGTERM, &action, NULL);
-    sigaction(SIGINT, &action, NULL);
-    if (fstat(STDIN_FILENO, &about) != 0 || !(S_ISFIFO(about.st_mode) || S_ISSOCK(about.st_mode)))
-        return;
-    if (pthread_create(&thread, NULL, watch_input, NULL) == 0)
-        pthread_detach(thread);
-}
-
 static bool is_late(const struct child *child)
 {
     int64_t spent_ns = clock_ns(CLOCK_MONOTONIC) - child->started_ns;
@@ -97,20 +56,10 @@ static bool is_late(const struct child *child)
 
 static bool is_cancelled(void *ctx)
 {
-    return atomic_load(&wants_end) || is_late(ctx);
+    return child_must_end() || is_late(ctx);
 }
 
 /* ---- lines ---- */
-
-static void print_line(const struct train_line *line)
-{
-    struct buf text = BUF_INIT(2 * TRIAL_BYTES_MAX);
-    train_line_write(line, &text);
-    if (buf_ok(&text))
-        fwrite(text.ptr, 1, text.len, stdout);
-    fflush(stdout);
-    buf_deinit(&text);
-}
 
 static void on_progress(void *ctx, const struct train_line *line)
 {
@@ -119,7 +68,7 @@ static void on_progress(void *ctx, const struct train_line *line)
     if (now_ns - child->last_line_ns < LINE_EVERY_NS)
         return;
     child->last_line_ns = now_ns;
-    print_line(line);
+    child_print_line(line);
 }
 
 /* ---- trials ---- */
@@ -130,7 +79,7 @@ static void on_trial(void *ctx, const struct train_trial *trial)
     struct train_line line = {.kind = TRAIN_LINE_TRIAL, .trial = *trial};
     if (trial->verdict == TRIAL_COMPLETED || trial->verdict == TRIAL_PRUNED)
         search_file_add(&child->search, trial);
-    print_line(&line);
+    child_print_line(&line);
 }
 
 static size_t resume(void *ctx, const struct sha256 *key, struct train_trial *trials, size_t n_max)
@@ -325,7 +274,7 @@ static int run_child(struct child *child, const struct settings *settings, const
     result.end.kind = TRAIN_LINE_END;
     result.end.n_rows = result.end.n_rows > 0 ? result.end.n_rows : child->rows.n_rows;
     result.end.seconds = (double)(clock_ns(CLOCK_MONOTONIC) - child->started_ns) / (double)NS_PER_S;
-    print_line(&result.end);
+    child_print_line(&result.end);
     train_result_deinit(&result);
     return err == AL_OK ? EXIT_DONE : EXIT_FAILED;
 }
@@ -336,7 +285,7 @@ int train_child(const struct settings *settings, const char *job_path)
                           .set = calloc(1, sizeof *child.set),
                           .started_ns = clock_ns(CLOCK_MONOTONIC)};
     int code = EXIT_FAILED;
-    listen_to_parent();
+    child_listen();
     if (child.job != NULL && child.set != NULL)
         code = run_child(&child, settings, job_path);
     train_rows_deinit(&child.rows);

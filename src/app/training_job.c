@@ -144,7 +144,7 @@ uint64_t training_next_needed(const struct settings *settings,
 
 enum al_err training_spawn(uv_loop_t *loop, const struct training_child *child, struct proc **out)
 {
-    const char *const args[] = {"train",         "--job",
+    const char *const args[] = {"train",         child->option != NULL ? child->option : "--job",
                                 child->job_path, child->env_file != NULL ? "--env-file" : NULL,
                                 child->env_file, NULL};
     uint32_t limit_s = child->settings->model_training_max_duration_seconds;

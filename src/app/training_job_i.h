@@ -38,6 +38,7 @@ uint64_t training_next_needed(const struct settings *settings,
 struct training_child {
     const struct settings *settings;
     const char *env_file; /* NULL: none */
+    const char *option;   /* that names the job; NULL: "--job" */
     const char *job_path;
     void (*on_line)(void *ctx, struct proc *proc, struct slice line);
     void (*on_end)(void *ctx, struct proc *proc, const struct proc_end *end);

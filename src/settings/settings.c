@@ -363,9 +363,17 @@ static bool is_address(const char *text)
            inet_pton(AF_INET6, text, bytes) == 1;
 }
 
-static void check_together(struct reading *r, unsigned needs)
+static void check_schedule(struct reading *r, const char *name, const char *text)
 {
     struct cron cron;
+    if (text[0] != '\0' && cron_parse(slice_of(text), &cron) != AL_OK)
+        problems_add(&r->problems,
+                     "%s=%.*s: %s; allowed is hourly, daily, weekly or five-field cron, UTC", name,
+                     VALUE_SHOWN_MAX, text, err_text());
+}
+
+static void check_together(struct reading *r, unsigned needs)
+{
     const struct settings *s = r->out;
     if ((needs & SETTINGS_NEED_API_KEY) != 0 && s->model_service_api_key[0] == '\0' &&
         !r->is_bad[SETTING_ID_model_service_api_key])
@@ -378,12 +386,8 @@ static void check_together(struct reading *r, unsigned needs)
     if (s->warmup_min_amount > s->warmup_max_amount)
         problems_add(&r->problems, "WARMUP_MIN_AMOUNT=%g: must not be above WARMUP_MAX_AMOUNT=%g",
                      s->warmup_min_amount, s->warmup_max_amount);
-    if (s->model_retraining_schedule[0] != '\0' &&
-        cron_parse(slice_of(s->model_retraining_schedule), &cron) != AL_OK)
-        problems_add(&r->problems,
-                     "MODEL_RETRAINING_SCHEDULE=%.*s: %s; allowed is hourly, daily, weekly or "
-                     "five-field cron, UTC",
-                     VALUE_SHOWN_MAX, s->model_retraining_schedule, err_text());
+    check_schedule(r, "MODEL_RETRAINING_SCHEDULE", s->model_retraining_schedule);
+    check_schedule(r, "FORECAST_RETRAINING_SCHEDULE", s->forecast_retraining_schedule);
     if (!is_made_of(s->postgres_schema, LOWER DIGIT "_") ||
         strchr(DIGIT, s->postgres_schema[0]) != NULL)
         problems_add(&r->problems, "POSTGRES_SCHEMA=%s: allowed is a-z, 0-9 and _, no digit first",
