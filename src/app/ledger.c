@@ -191,7 +191,7 @@ static void gather_effect(struct gathered *g, const struct effect *effect)
         break;
     case EFFECT_store_candle:
         g->candles[g->n_candles++] =
-            (struct candle_row){effect->candle.asset, effect->candle.candle};
+            (struct candle_row){effect->candle.asset, effect->candle.candle, .is_made = true};
         break;
     case EFFECT_store_position:
         g->positions[g->n_positions++] = position_state_of(effect->position);

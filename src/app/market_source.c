@@ -6,22 +6,20 @@
  */
 #include "market_source_i.h"
 
-#include <errno.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <zlib.h>
 
 #include "alphaloop/base/rng.h"
 #include "alphaloop/market/replay.h"
 
-enum { CHUNK = 65536, QUEUE_MAX = 4096, QUEUE_FIRST = 64 };
+#include "csv_file_i.h"
+
+enum { QUEUE_MAX = 4096, QUEUE_FIRST = 64 };
 
 struct lane { /* one file */
-    const char *path;
-    gzFile file;
-    struct csv_reader *reader;
+    struct csv_file file;
     bool has_row, has_ended;
     struct csv_row row; /* the next one */
 };
@@ -54,62 +52,19 @@ struct source {
 
 /* ---- one file ---- */
 
-static enum al_err feed(struct lane *lane)
-{
-    char chunk[CHUNK];
-    int code;
-    int n = gzread(lane->file, chunk, sizeof(chunk));
-    if (n > 0)
-        return csv_reader_feed(lane->reader, (struct slice){chunk, (size_t)n});
-    const char *why = gzerror(lane->file, &code); /* also for a file that was cut off */
-    if (n < 0 || code < 0)
-        return err_set(AL_EIO, "%s: %s", lane->path, why);
-    csv_reader_end(lane->reader);
-    return AL_OK;
-}
-
 /* Make the lane have a row, unless its file has ended. Refused rows are counted by the reader. */
 static enum al_err lane_fill(struct lane *lane)
 {
     enum al_err err = AL_OK;
     while (err == AL_OK && !lane->has_row && !lane->has_ended) {
-        switch (csv_reader_next(lane->reader, &lane->row)) {
-        case CSV_ROW:
-            lane->has_row = true;
-            break;
-        case CSV_REFUSED:
-            break;
-        case CSV_HUNGRY:
-            err = feed(lane);
-            break;
-        case CSV_FAILED:
-            err = err_add(AL_EPARSE, "%s", lane->path);
-            break;
-        case CSV_DONE:
-            lane->has_ended = true;
-            break;
+        enum csv_step step;
+        err = csv_file_next(&lane->file, &lane->row, &step);
+        if (err == AL_OK) {
+            lane->has_row = step == CSV_ROW;
+            lane->has_ended = step == CSV_DONE;
         }
     }
     return err;
-}
-
-static enum al_err lane_open(struct lane *lane, const char *path)
-{
-    lane->path = path;
-    lane->file = gzopen(path, "rb"); /* reads plain files too */
-    if (lane->file == NULL)
-        return err_set(AL_ENOTFOUND, "%s: %s", path,
-                       errno != 0 ? strerror(errno) : "out of memory");
-    lane->reader = csv_reader_create();
-    return lane->reader != NULL ? AL_OK : err_set(AL_ENOMEM, "CSV reader");
-}
-
-static void lane_close(struct lane *lane)
-{
-    if (lane->file != NULL)
-        gzclose(lane->file);
-    if (lane->reader != NULL)
-        csv_reader_destroy(lane->reader);
 }
 
 /* ---- one stream ---- */
@@ -186,7 +141,7 @@ static enum al_err choose_lane(struct stream *s, struct lane **out)
             continue;
         if (*out != NULL && (lane->row.kind == CSV_CANDLES) != ((*out)->row.kind == CSV_CANDLES))
             return err_set(AL_EINVAL, "%s and %s: candles of an asset beside its trades or quotes",
-                           (*out)->path, lane->path);
+                           (*out)->file.path, lane->file.path);
         if (*out == NULL || is_before(&lane->row, &(*out)->row))
             *out = lane;
     }
@@ -279,7 +234,7 @@ static enum al_err open_file(struct source *source,
 {
     struct lane *lane = &source->lanes[source->n_lanes++];
     struct stream *stream;
-    enum al_err err = lane_open(lane, path);
+    enum al_err err = csv_file_open(&lane->file, path);
     if (err == AL_OK)
         err = stream_of(source, asset, half_spread_bps, &stream);
     if (err == AL_OK)
@@ -316,7 +271,7 @@ void source_close(struct source *source)
     for (size_t i = 0; i < source->n_streams; i++)
         close_stream(&source->streams[i]);
     for (size_t i = 0; i < source->n_lanes; i++)
-        lane_close(&source->lanes[i]);
+        csv_file_close(&source->lanes[i].file);
     free(source);
 }
 
@@ -387,17 +342,17 @@ enum al_err source_summarize(const char *path, struct source_summary *out)
     struct lane lane = {0};
     struct summing sum = {.out = out, .smallest_ns = INT64_MAX};
     *out = (struct source_summary){0};
-    enum al_err err = lane_open(&lane, path);
+    enum al_err err = csv_file_open(&lane.file, path);
     if (err == AL_OK)
         err = sum_rows(&lane, &sum);
     if (err == AL_OK && out->n_rows == 0)
         err = err_set(AL_ESHORT, "%s: no row of market data", path);
     if (err == AL_OK) {
-        out->n_refused = csv_reader_refused(lane.reader);
+        out->n_refused = csv_reader_refused(lane.file.reader);
         if (out->kind == CSV_CANDLES)
             out->interval_ns = sum.smallest_ns == INT64_MAX ? NS_PER_MIN : sum.smallest_ns;
     }
-    lane_close(&lane);
+    csv_file_close(&lane.file);
     return err;
 }
 
@@ -405,7 +360,7 @@ uint64_t source_n_refused(const struct source *source)
 {
     uint64_t n = 0;
     for (size_t i = 0; i < source->n_lanes; i++)
-        n += csv_reader_refused(source->lanes[i].reader);
+        n += csv_reader_refused(source->lanes[i].file.reader);
     return n;
 }
 

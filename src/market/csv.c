@@ -238,8 +238,10 @@ static enum al_err fill_candle(const double *v, int64_t ts_ns, struct csv_row *r
     enum al_err err = check_above("low", v[3], 0, false);
     if (err == AL_OK)
         err = check_above("volume", v[5], 0, true);
-    if (err == AL_OK && (v[2] < fmax(v[1], v[4]) || v[3] > fmin(v[1], v[4])))
-        err = err_set(AL_ERANGE, "high and low do not enclose open and close");
+    if (err == AL_OK && v[2] < fmax(v[1], v[4]))
+        err = err_set(AL_ERANGE, "high: %g is below open or close", v[2]);
+    if (err == AL_OK && v[3] > fmin(v[1], v[4]))
+        err = err_set(AL_ERANGE, "low: %g is above open or close", v[3]);
     return err;
 }
 
@@ -292,7 +294,7 @@ static enum al_err read_row(struct csv_reader *reader, struct slice line, struct
             return err;
     }
     if (row->ts_ns < reader->last_ts_ns)
-        return err_set(AL_ERANGE, "ts_ms: time goes back");
+        return err_set(AL_ERANGE, "ts_ms: time goes back; rows are expected in order of time");
     if (row->ts_ns == reader->last_ts_ns && schema->kind == CSV_CANDLES)
         return err_set(AL_EEXIST, "ts_ms: the candle before has the same time");
     row->kind = schema->kind;

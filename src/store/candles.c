@@ -7,16 +7,32 @@
 
 #define COLUMNS "asset, interval_seconds, ts_open, open, high, low, close, volume"
 
-/* One statement must not meet the same candle twice, so of those the last one is chosen first. */
+#define UPDATE                                                                                     \
+    " ON CONFLICT (asset, interval_seconds, ts_open) DO UPDATE SET open = excluded.open,"          \
+    " high = excluded.high, low = excluded.low, close = excluded.close,"                           \
+    " volume = excluded.volume, is_made = excluded.is_made WHERE "
+#define IS_DIFFERENT                                                                               \
+    "(candles.open, candles.high, candles.low, candles.close, candles.volume, candles.is_made)"    \
+    " IS DISTINCT FROM (excluded.open, excluded.high, excluded.low, excluded.close,"               \
+    " excluded.volume, excluded.is_made)"
+
+/* One statement must not meet the same candle twice, so of those the last one is chosen first, a given one before a made
+ * one. */
 static const struct pg_statement upsert_statement = {
     "candles_upsert",
-    "INSERT INTO candles (" COLUMNS
-    ") SELECT DISTINCT ON (asset, interval_seconds, ts_open) " COLUMNS
-    " FROM unnest($1, $2, $3, $4, $5, $6, $7, $8) WITH ORDINALITY AS u (" COLUMNS ", nth)"
-    " ORDER BY asset, interval_seconds, ts_open, nth DESC"
-    " ON CONFLICT (asset, interval_seconds, ts_open) DO UPDATE SET open = excluded.open, high = "
-    "excluded.high,"
-    " low = excluded.low, close = excluded.close, volume = excluded.volume",
+    "INSERT INTO candles (" COLUMNS ", is_made)"
+    " SELECT DISTINCT ON (asset, interval_seconds, ts_open) " COLUMNS ", is_made"
+    " FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9) WITH ORDINALITY AS u (" COLUMNS
+    ", is_made, nth) ORDER BY asset, interval_seconds, ts_open, is_made, nth DESC" UPDATE
+    "(candles.is_made OR NOT excluded.is_made) AND " IS_DIFFERENT,
+};
+
+static const struct pg_statement import_statement = {
+    "candles_import",
+    "WITH done AS (INSERT INTO candles (" COLUMNS ", is_made)"
+    " SELECT $1, $2, u.*, false FROM unnest($3, $4, $5, $6, $7, $8) AS u" UPDATE IS_DIFFERENT
+    " RETURNING xmax = 0 AS is_new)" /* a row nobody ever locked or changed */
+    " SELECT count(*) FILTER (WHERE is_new), count(*) FILTER (WHERE NOT is_new) FROM done",
 };
 
 static const struct pg_statement load_last_statement = {
@@ -58,6 +74,30 @@ void candles_upsert(struct pg_batch *batch, const struct candle_row *rows, size_
     PUT_COLUMN(batch, PG_DOUBLE, n, pg_put_double(batch, rows[i].candle.low));
     PUT_COLUMN(batch, PG_DOUBLE, n, pg_put_double(batch, rows[i].candle.close));
     PUT_COLUMN(batch, PG_DOUBLE, n, pg_put_double(batch, rows[i].candle.volume));
+    PUT_COLUMN(batch, PG_BOOL, n, pg_put_bool(batch, rows[i].is_made));
+}
+
+void candles_import(struct pg_batch *batch,
+                    const struct asset *asset,
+                    int64_t interval_ns,
+                    const struct candle *candles,
+                    size_t n)
+{
+    pg_batch_statement(batch, &import_statement);
+    pg_put_str(batch, asset->text);
+    pg_put_i32(batch, (int32_t)(interval_ns / NS_PER_S));
+    PUT_COLUMN(batch, PG_TIME, n, pg_put_time(batch, candles[i].ts_open_ns));
+    PUT_COLUMN(batch, PG_DOUBLE, n, pg_put_double(batch, candles[i].open));
+    PUT_COLUMN(batch, PG_DOUBLE, n, pg_put_double(batch, candles[i].high));
+    PUT_COLUMN(batch, PG_DOUBLE, n, pg_put_double(batch, candles[i].low));
+    PUT_COLUMN(batch, PG_DOUBLE, n, pg_put_double(batch, candles[i].close));
+    PUT_COLUMN(batch, PG_DOUBLE, n, pg_put_double(batch, candles[i].volume));
+}
+
+struct candles_imported candles_read_imported(const struct pg_result *result)
+{
+    return (struct candles_imported){(uint64_t)pg_result_i64(result, 0, 0),
+                                     (uint64_t)pg_result_i64(result, 0, 1)};
 }
 
 void candles_load_last(struct pg_batch *batch,

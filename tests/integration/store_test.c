@@ -7,6 +7,7 @@
 #include "alphaloop/base/rng.h"
 #include "alphaloop/base/timestamp.h"
 #include "alphaloop/store/abstentions.h"
+#include "alphaloop/store/candle_imports.h"
 #include "alphaloop/store/candles.h"
 #include "alphaloop/store/execution_events.h"
 #include "alphaloop/store/migrate.h"
@@ -60,7 +61,7 @@ static int begin_test(void **state)
     rng_seed(&rng, 4711);
     database_run(db, "TRUNCATE order_events, orders_seen, trading_signals, abstentions, "
                      "execution_events, order_outcomes, samples,"
-                     " quarantine, candles, position_states, model_versions, "
+                     " quarantine, candles, candle_imports, position_states, model_versions, "
                      "model_quality_metrics, training_runs, training_trials,"
                      " training_schedule");
     return 0;
@@ -1552,6 +1553,110 @@ static void test_the_newest_candle_is_found(void **state)
     check_i64(newest_candle("ETHUSDT", NS_PER_H), TIMESTAMP_NONE);
 }
 
+static void test_a_made_candle_is_never_put_in_the_place_of_a_given_one(void **state)
+{
+    struct candle_row made = any_candle("BTCUSDT", NS_PER_H, 0), given = made;
+    struct candle_row both[2];
+    static const char closes[] = "SELECT string_agg(close || ' ' || is_made, ', ') FROM candles";
+    (void)state;
+    made.is_made = true;
+    made.candle.close = 1;
+    candles_upsert(batch, &made, 1);
+    run(NULL, NULL);
+    made.candle.close = 2; /* made better */
+    candles_upsert(batch, &made, 1);
+    run(NULL, NULL);
+    check_str(database_text(db, closes), "2 true");
+    given.candle.close = 3;
+    candles_upsert(batch, &given, 1);
+    run(NULL, NULL);
+    made.candle.close = 4;
+    candles_upsert(batch, &made, 1);
+    run(NULL, NULL);
+    check_str(database_text(db, closes), "3 false");
+    given.candle.close = 5; /* given again */
+    both[0] = given;
+    both[1] = made; /* the last word in this batch, but a made one */
+    candles_upsert(batch, both, 2);
+    run(NULL, NULL);
+    check_str(database_text(db, closes), "5 false");
+}
+
+static void keep_imported(void *ctx, size_t index, const struct pg_result *result)
+{
+    (void)index;
+    *(struct candles_imported *)ctx = candles_read_imported(result);
+}
+
+static void check_import(const struct candle *candles, size_t n, uint64_t n_new, uint64_t n_changed)
+{
+    static const struct asset asset = {"BTCUSDT"};
+    struct candles_imported got = {99, 99};
+    candles_import(batch, &asset, NS_PER_H, candles, n);
+    run(keep_imported, &got);
+    assert_int_equal(got.n_new, n_new);
+    assert_int_equal(got.n_changed, n_changed);
+}
+
+static void test_imported_candles_are_counted_and_a_repeat_changes_nothing(void **state)
+{
+    struct candle candles[5];
+    struct candle_row made = any_candle("BTCUSDT", NS_PER_H, 4);
+    struct candles_query query = {{"BTCUSDT"}, NS_PER_H, TIMESTAMP_NONE, TIMESTAMP_NONE, 16};
+    struct candle_row want[5];
+    (void)state;
+    for (size_t i = 0; i < 5; i++) {
+        want[i] = any_candle("BTCUSDT", NS_PER_H, (int64_t)i);
+        candles[i] = want[i].candle;
+    }
+    candles[2].volume = want[2].candle.volume = NAN; /* the same as itself here */
+    check_import(candles, 0, 0, 0);
+    check_import(candles, 3, 3, 0);
+    made.is_made = true;
+    made.candle = candles[4];
+    candles_upsert(batch, &made, 1);
+    run(NULL, NULL);
+    check_import(candles, 4, 1, 0);
+    check_import(candles, 4, 0, 0);
+    check_import(candles, 5, 0, 1); /* the made one is a given one now */
+    candles[1].low = want[1].candle.low -= 1;
+    check_import(candles, 5, 0, 1);
+    check_range(&query, want, 5);
+}
+
+static void keep_line(void *ctx, size_t index, const struct pg_result *result)
+{
+    (void)index;
+    *(uint64_t *)ctx = candle_imports_read(result);
+}
+
+static uint64_t line_of(const struct candle_import *import)
+{
+    uint64_t line = 99;
+    candle_imports_find(batch, import);
+    run(keep_line, &line);
+    return line;
+}
+
+static void test_how_far_an_import_has_come_is_kept(void **state)
+{
+    struct candle_import import = {.asset = {"BTCUSDT"}, .interval_ns = NS_PER_H}, other;
+    (void)state;
+    any_hash(&import.file);
+    other = import;
+    any_hash(&other.file);
+    assert_int_equal(line_of(&import), 0);
+    candle_imports_put(batch, &import, 7);
+    candle_imports_put(batch, &other, 8);
+    candle_imports_put(batch, &import, 70000000000);
+    run(NULL, NULL);
+    check_i64((int64_t)line_of(&import), 70000000000);
+    candle_imports_delete(batch, &import);
+    run(NULL, NULL);
+    assert_int_equal(line_of(&import), 0);
+    assert_int_equal(line_of(&other), 8);
+}
+
 /* ---- position_states ---- */
 
 struct positions {
@@ -2401,6 +2506,9 @@ int main(void)
         TEST(test_the_last_candles_of_each_series_are_loaded),
         TEST(test_a_range_of_candles_is_the_newest_of_it_oldest_first),
         TEST(test_the_newest_candle_is_found),
+        TEST(test_a_made_candle_is_never_put_in_the_place_of_a_given_one),
+        TEST(test_imported_candles_are_counted_and_a_repeat_changes_nothing),
+        TEST(test_how_far_an_import_has_come_is_kept),
         TEST(test_the_newest_state_of_a_position_stays),
         TEST(test_versions_come_back),
         TEST(test_activation_retires_the_one_before),

@@ -9,10 +9,24 @@
 struct candle_row {
     struct asset asset;
     struct candle candle; /* interval in whole seconds */
+    bool is_made;         /* here, from trades or prices, or of a candle nobody confirmed */
 };
 
-/* The newest write of a candle counts, also among `rows`. */
+/* The newest write of a candle counts, also among `rows`; but one that was given (by an exchange, a person, a file) is never
+ * replaced by one that was made here. */
 void candles_upsert(struct pg_batch *batch, const struct candle_row *rows, size_t n_rows);
+/* Given bars of one asset and interval, in strict order of time; their own interval is not looked at. One row comes
+ * back: how many are new, and how many are not what was there. Those that are the same are not touched. */
+void candles_import(struct pg_batch *batch,
+                    const struct asset *asset,
+                    int64_t interval_ns,
+                    const struct candle *candles,
+                    size_t n_candles);
+struct candles_imported {
+    uint64_t n_new, n_changed;
+};
+struct candles_imported candles_read_imported(const struct pg_result *result);
+
 /* The last n_each of every asset and interval given by the pairs, by asset, interval and time, oldest first. */
 void candles_load_last(struct pg_batch *batch,
                        const struct asset *assets,

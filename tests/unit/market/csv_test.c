@@ -132,7 +132,7 @@ static void test_csv_refuses_bad_rows_by_line_and_goes_on(void **state)
         {"1,0x1,2,0.5,1,0", "line 2: open"},
         {"1,1,2,0.5, 1,0", "line 2: close"},
         {"1,1,2,-1,1,0", "line 2: low"},
-        {"1,1,2,0.5,3,0", "line 2: high and low"},
+        {"1,1,2,0.5,3,0", "line 2: high: 2 is below"},
         {"1,1,2,0.5,1,-1", "line 2: volume"},
         {"1,1e999,2,0.5,1,0", "line 2: open"},
         {"99999999999999999,1,2,0.5,1,0", "line 2: ts_ms"},
