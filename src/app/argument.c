@@ -8,9 +8,10 @@ double argument_number(
 {
     char *end;
     double value = strtod(text, &end);
-    if (end == text || *end != '\0' || !(value >= min && value <= max))
-        argp_error(state, "--%s=%s: a number from %g to %g is expected", option, text, min, max);
-    return value;
+    if (end != text && *end == '\0' && value >= min && value <= max)
+        return value;
+    argp_error(state, "--%s=%s: a number from %g to %g is expected", option, text, min, max);
+    return min; /* only where errors are not to end the program */
 }
 
 uint64_t argument_whole(struct argp_state *state, const char *option, const char *text, double max)

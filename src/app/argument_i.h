@@ -1,4 +1,5 @@
-/* Numbers on the command line. What does not fit ends the program, as argp_error() does, naming the option. */
+/* Numbers on the command line. What does not fit ends the program, as argp_error() does, naming the option; where the parser was told
+ * not to exit (a fuzzer), the smallest number that is allowed comes back. */
 #ifndef ALPHALOOP_APP_ARGUMENT_I_H
 #define ALPHALOOP_APP_ARGUMENT_I_H
 

@@ -67,6 +67,12 @@ struct backtest_options {
 
 /* Exits by itself on --help (0) and on a bad option (2). */
 void backtest_options_parse(int argc, char **argv, struct backtest_options *options);
+/* The same with flags of argp, such as ARGP_SILENT; 0, or an errno of argp's own (an unknown option). What the options' texts say wrong
+ * goes to argp_error(). */
+int backtest_options_read(int argc,
+                          char **argv,
+                          unsigned argp_flags,
+                          struct backtest_options *options);
 
 /* ---- costs ---- */
 

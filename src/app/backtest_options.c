@@ -201,7 +201,10 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     return is_known ? 0 : ARGP_ERR_UNKNOWN;
 }
 
-void backtest_options_parse(int argc, char **argv, struct backtest_options *options)
+int backtest_options_read(int argc,
+                          char **argv,
+                          unsigned argp_flags,
+                          struct backtest_options *options)
 {
     static const struct argp argp = {
         .options = rows,
@@ -217,5 +220,10 @@ void backtest_options_parse(int argc, char **argv, struct backtest_options *opti
         .seed = 1, .half_spread_bps = 0.5, .training_s = 60, .n_checks = 2};
     exchange_options_default(&options->exchange);
     argp_err_exit_status = EXIT_USAGE;
-    argp_parse(&argp, argc, argv, 0, NULL, options);
+    return argp_parse(&argp, argc, argv, argp_flags, NULL, options);
+}
+
+void backtest_options_parse(int argc, char **argv, struct backtest_options *options)
+{
+    (void)backtest_options_read(argc, argv, 0, options); /* errors have ended the program */
 }
