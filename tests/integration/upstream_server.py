@@ -153,3 +153,44 @@ class Upstream:
 
 def http_date(seconds_from_now):
     return time.strftime("%a, %d %b %Y %H:%M:%S GMT", time.gmtime(time.time() + seconds_from_now))
+
+
+class Market:
+    """One asset's candles as three upstreams tell them: answer(request) is Binance, Bybit or CoinGecko by its path. Bars in
+    `holes` (times in ms) do not exist."""
+
+    STEPS = {"1m": 60_000, "1": 60_000, "1h": 3600_000, "60": 3600_000, "1d": 86400_000, "D": 86400_000}
+
+    def __init__(self, holes=(), listed_ms=0):
+        self.holes, self.listed_ms, self.page_max = set(holes), listed_ms, 1000
+
+    def candle(self, ms):
+        """open, high, low, close, volume, exactly representable."""
+        base = 1000 + ms // 60_000 % 997
+        return base, base + 2, base - 1.5, base + 0.25, ms // 60_000 % 13
+
+    def bars(self, first, last, step):
+        begin = max(first, self.listed_ms)
+        begin += -begin % step
+        return [ms for ms in range(begin, min(last, int(time.time() * 1000)) + 1, step) if ms not in self.holes]
+
+    def answer(self, request):
+        query = request.query
+        if request.path == "/api/v3/klines":
+            if query["symbol"] != "BTCUSDT":
+                return Reply({"code": -1121, "msg": "Invalid symbol."}, status=400)
+            step = self.STEPS[query["interval"]]
+            bars = self.bars(int(query["startTime"]), int(query["endTime"]), step)[:min(self.page_max, int(query["limit"]))]
+            return Reply([[ms, *map(str, self.candle(ms)), ms + step - 1, "0", 1, "0", "0", "0"] for ms in bars])
+        if request.path == "/v5/market/kline":
+            if query["symbol"] != "BTCUSDT":
+                return Reply({"retCode": 10001, "retMsg": "Not supported symbols", "result": {}, "time": 1})
+            bars = self.bars(int(query["start"]), int(query["end"]), self.STEPS[query["interval"]])[-int(query["limit"]):]
+            rows = [[str(ms), *map(str, self.candle(ms)), "0"] for ms in reversed(bars)]
+            return Reply({"retCode": 0, "retMsg": "OK", "result": {"category": "spot", "symbol": "BTCUSDT", "list": rows}, "time": 1})
+        if request.path == "/api/v3/coins/bitcoin/market_chart/range":
+            hour, late = 3600_000, 7_000  # a price seven seconds after each full hour
+            prices = [[ms + hour + late, self.candle(ms)[3]]
+                      for ms in self.bars(int(query["from"]) * 1000 - hour, int(query["to"]) * 1000 - hour - late, hour)]
+            return Reply({"prices": prices, "market_caps": prices, "total_volumes": prices}).gzipped()
+        return Reply({"status": {"error_code": 404}}, status=404)
