@@ -77,7 +77,7 @@ static void attention_backward(const struct lstm_shape *shape,
                                float *d_z)
 {
     size_t n_hidden = shape->n_hidden;
-    float d_alpha[LSTM_STEPS_MAX], d_inner[LSTM_HIDDEN_MAX], mean = 0;
+    float d_alpha[LSTM_STEPS_MAX] = {0}, d_inner[LSTM_HIDDEN_MAX] = {0}, mean = 0;
     for (size_t t = 0; t < shape->n_steps; t++) {
         d_alpha[t] = dot(d_context, z + t * stride, 2 * n_hidden);
         mean += head->alpha[t] * d_alpha[t];
@@ -107,7 +107,7 @@ void lstm_head_backward(const struct lstm_shape *shape,
                         float *d_z)
 {
     size_t n_hidden = shape->n_hidden, n_steps = shape->n_steps;
-    float d_context[2 * LSTM_HIDDEN_MAX];
+    float d_context[2 * LSTM_HIDDEN_MAX] = {0};
     gradient->out_b[0] += d_y;
     add_scaled(gradient->out_w, head->context, d_y, 2 * n_hidden);
     for (size_t i = 0; i < 2 * n_hidden; i++)

@@ -78,6 +78,32 @@ static void test_a_changed_byte_is_noticed(void **state)
     buf_deinit(&bytes);
 }
 
+/* Put the checksum of what is there at the end. */
+static void sign(struct buf *bytes)
+{
+    struct sha256 hash;
+    sha256_of(bytes->ptr, bytes->len - sizeof hash, &hash);
+    memcpy(bytes->ptr + bytes->len - sizeof hash, hash.bytes, sizeof hash.bytes);
+}
+
+static void test_another_length_is_refused(void **state)
+{
+    struct buf bytes = written();
+    struct lstm_model read;
+    (void)state;
+    buf_append(&bytes, "more", 4);
+    sign(&bytes);
+    check_err(lstm_model_read(buf_slice(&bytes), &read), AL_EVERIFY);
+    bytes.len -= 4;
+    sign(&bytes);
+    check_ok(lstm_model_read(buf_slice(&bytes), &read));
+    lstm_model_deinit(&read);
+    bytes.len -= 4;
+    sign(&bytes);
+    check_err(lstm_model_read(buf_slice(&bytes), &read), AL_EVERIFY);
+    buf_deinit(&bytes);
+}
+
 /* The checksum holds, what it covers does not. */
 static void test_what_is_out_of_bounds_is_refused(void **state)
 {
@@ -112,10 +138,7 @@ static void test_what_is_out_of_bounds_is_refused(void **state)
         struct lstm_model read;
         buf_put_u32le(&number, cases[i].value);
         memcpy(bytes.ptr + cases[i].at, number.ptr, 4);
-        size_t covered = bytes.len - sizeof(struct sha256);
-        struct sha256 hash;
-        sha256_of(bytes.ptr, covered, &hash);
-        memcpy(bytes.ptr + covered, hash.bytes, sizeof hash.bytes);
+        sign(&bytes);
         check_err(lstm_model_read(buf_slice(&bytes), &read), AL_EVERIFY);
         assert_null(read.net);
         buf_deinit(&bytes);
@@ -128,6 +151,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_it_is_read_as_it_was_written),
         cmocka_unit_test(test_a_changed_byte_is_noticed),
+        cmocka_unit_test(test_another_length_is_refused),
         cmocka_unit_test(test_what_is_out_of_bounds_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -166,7 +166,7 @@ static void test_masks_leave_out_their_share_and_keep_the_mean(void **state)
     check_near(sum / COUNT_OF(masks), 1, 0.015);
 }
 
-static void test_a_network_that_was_taught_nothing_says_the_mean(void **state)
+static void test_a_network_that_was_taught_nothing_remembers_and_says_the_mean(void **state)
 {
     struct lstm_rows t = table();
     struct lstm *net = NULL;
@@ -179,6 +179,12 @@ static void test_a_network_that_was_taught_nothing_says_the_mean(void **state)
     lstm_start(net, &rng);
     check_ok(lstm_predict(net, &t, &row, 1, 0, SEED, &value, NULL));
     check_near((double)value, 0, 0);
+    struct lstm_view view = lstm_view(&shapes[2], lstm_weights(net));
+    for (size_t i = 0; i < 2 * 4 * shapes[2].n_hidden; i++) {
+        bool is_forget_gate = i / shapes[2].n_hidden % 4 == 1;
+        assert_true(view.layers[0].b[i] == (float)is_forget_gate);
+        assert_true(view.layers[1].b[i] == (float)is_forget_gate);
+    }
     lstm_destroy(net);
 }
 
@@ -224,7 +230,7 @@ int main(void)
         cmocka_unit_test(test_deviations_are_those_of_passes_with_dropout),
         cmocka_unit_test(test_the_same_question_has_the_same_answer),
         cmocka_unit_test(test_masks_leave_out_their_share_and_keep_the_mean),
-        cmocka_unit_test(test_a_network_that_was_taught_nothing_says_the_mean),
+        cmocka_unit_test(test_a_network_that_was_taught_nothing_remembers_and_says_the_mean),
         cmocka_unit_test(test_shapes_out_of_bounds_are_refused),
         cmocka_unit_test(test_no_memory_is_an_error),
     };
