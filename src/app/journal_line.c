@@ -329,7 +329,8 @@ void journal_start_of(const struct settings *settings,
                             sizeof(struct rollout_step),
                             sizeof(struct shadow_scores),
                             sizeof(struct paired_block),
-                            sizeof(struct restored_interval)};
+                            sizeof(struct restored_interval),
+                            sizeof(struct restored_fills)};
     *out = (struct journal_start){.seed = seed};
     (void)chars_set(out->version, sizeof(out->version), ALPHALOOP_VERSION);
     sha256_of(sizes, sizeof(sizes), &out->shape);

@@ -69,6 +69,12 @@ static void apply_trading(struct recovery *r)
         journal_add_cost(journal, &row->execution, row->signal_price, row->signal_ts_ns);
         pipeline_restore_cost(pipeline, &row->execution, row->signal_price, row->signal_ts_ns);
     }
+    FOR_EACH (struct samples_fills, row, r->loaded.fills) {
+        const struct restored_fills fills = {row->asset, row->n_orders, row->mean_fraction};
+        journal_add_struct(journal, JOURNAL_restore_fills, TIMESTAMP_NONE, 0, &fills,
+                           sizeof(fills));
+        pipeline_restore_fills(pipeline, &fills);
+    }
     FOR_EACH (struct candle_row, row, r->loaded.candles) {
         journal_add_candle(journal, &row->asset, &row->candle);
         pipeline_restore_candle(pipeline, &row->asset, &row->candle);

@@ -42,6 +42,7 @@ void loaded_init(struct loaded *loaded)
     loaded->executions.item_size = sizeof(struct execution);
     loaded->orders.item_size = sizeof(struct order_state);
     loaded->costs.item_size = sizeof(struct execution_row);
+    loaded->fills.item_size = sizeof(struct samples_fills);
     loaded->positions.item_size = sizeof(struct position_state);
     loaded->held.item_size = sizeof(struct order_outcome);
     loaded->samples.item_size = sizeof(struct samples_count);
@@ -70,13 +71,13 @@ void loaded_deinit(struct loaded *loaded)
         scorer_destroy(models[i].scorer);
     FOR_EACH (struct loaded_standing, standing, loaded->standing)
         scorer_destroy(standing->scorer);
-    struct rows *all[] = {&loaded->pending,   &loaded->open,     &loaded->executions,
-                          &loaded->orders,    &loaded->costs,    &loaded->positions,
-                          &loaded->held,      &loaded->samples,  &loaded->schedule,
-                          &loaded->outcomes,  &loaded->runs,     &loaded->candles,
-                          &loaded->models,    &loaded->versions, &loaded->standing,
-                          &loaded->rollbacks, &loaded->scores,   &loaded->blocks,
-                          &loaded->intervals, &loaded->drifting, &loaded->starts};
+    struct rows *all[] = {
+        &loaded->pending,  &loaded->open,      &loaded->executions, &loaded->orders,
+        &loaded->costs,    &loaded->positions, &loaded->held,       &loaded->samples,
+        &loaded->schedule, &loaded->outcomes,  &loaded->runs,       &loaded->candles,
+        &loaded->models,   &loaded->versions,  &loaded->standing,   &loaded->rollbacks,
+        &loaded->scores,   &loaded->blocks,    &loaded->intervals,  &loaded->drifting,
+        &loaded->starts,   &loaded->fills};
     for (size_t i = 0; i < COUNT_OF(all); i++) {
         free(all[i]->items);
         all[i]->items = NULL;
@@ -138,6 +139,11 @@ static enum al_err read_order(struct recovery *r, const struct pg_result *result
 static enum al_err read_cost(struct recovery *r, const struct pg_result *result, size_t row)
 {
     return execution_events_read(result, row, rows_add(&r->loaded.costs));
+}
+
+static enum al_err read_fills(struct recovery *r, const struct pg_result *result, size_t row)
+{
+    return samples_read_fills(result, row, rows_add(&r->loaded.fills));
 }
 
 static enum al_err read_position(struct recovery *r, const struct pg_result *result, size_t row)
@@ -302,6 +308,12 @@ static void ask_costs(struct recovery *r, struct pg_batch *batch)
     execution_events_load_recent(batch, COST_FILLS_MAX);
 }
 
+static void ask_fills(struct recovery *r, struct pg_batch *batch)
+{
+    (void)r;
+    samples_load_fills(batch, COST_FILLS_MAX);
+}
+
 static void ask_positions(struct recovery *r, struct pg_batch *batch)
 {
     (void)r;
@@ -405,6 +417,7 @@ static const struct load loads[] = {
     {ask_orders, read_order},
     {ask_executions, read_execution},
     {ask_costs, read_cost},
+    {ask_fills, read_fills},
     {ask_positions, read_position},
     {ask_held, read_held},
     {ask_samples, read_samples},

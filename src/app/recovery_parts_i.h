@@ -59,6 +59,7 @@ struct loaded {
     struct rows executions; /* struct execution */
     struct rows orders;     /* struct order_state */
     struct rows costs;      /* struct execution_row */
+    struct rows fills;      /* struct samples_fills */
     struct rows positions;  /* struct position_state */
     struct rows held;       /* struct order_outcome */
     struct rows samples;    /* struct samples_count */

@@ -330,9 +330,12 @@ static enum al_err tell_restored_learning(struct replay_role *r, const struct jo
     struct restored_training training;
     struct restored_outcome outcome;
     struct restored_interval interval;
+    struct restored_fills fills;
     struct strategy_id id;
     if (line->call == JOURNAL_restore_interval && take(line, 0, &interval, sizeof(interval)))
         pipeline_restore_interval(r->pipeline, &interval);
+    else if (line->call == JOURNAL_restore_fills && take(line, 0, &fills, sizeof(fills)))
+        pipeline_restore_fills(r->pipeline, &fills);
     else if (line->call == JOURNAL_restore_outcome && take(line, 0, &outcome, sizeof(outcome)))
         pipeline_restore_outcome(r->pipeline, &outcome);
     else if (take_strategy(r, line, &id) && take(line, 0, &training, sizeof(training)))
@@ -439,6 +442,7 @@ static enum al_err tell(struct replay_role *r, const struct journal_line *line)
     case JOURNAL_restore_training:
     case JOURNAL_restore_outcome:
     case JOURNAL_restore_interval:
+    case JOURNAL_restore_fills:
         return tell_restored_learning(r, line);
     case JOURNAL_decision:
         return compare(r, line);

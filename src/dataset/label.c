@@ -115,6 +115,23 @@ void cost_model_update(struct cost_model *model, double slippage, double fee_rat
     model->n_fills++;
 }
 
+void cost_model_on_orders(struct cost_model *model, uint64_t n, double mean_fraction)
+{
+    assert(mean_fraction >= 0 && mean_fraction <= 1);
+    double decay = pow(1.0 - 1.0 / COST_MODEL_MEMORY_FILLS, (double)n);
+    double gained = (1.0 - decay) * COST_MODEL_MEMORY_FILLS; /* 1 + d + ... + d^(n-1) */
+    if (n == 0)
+        return;
+    model->order_weight = decay * model->order_weight + gained;
+    model->filled += (mean_fraction - model->filled) * gained / model->order_weight;
+    model->n_orders += n;
+}
+
+double cost_model_fill_fraction(const struct cost_model *model)
+{
+    return model->n_orders < COST_MODEL_FILLS_MIN ? 1.0 : model->filled;
+}
+
 bool cost_model_is_fit(const struct cost_model *model)
 {
     if (model->n_fills < COST_MODEL_FILLS_MIN || model->weight < 2.0)

@@ -209,12 +209,30 @@ static void learn_costs(struct market_desk *market,
     cost_model_update(&market->costs, slippage, entry->fee_rate, delay_ns);
 }
 
+static double fill_fraction_of(const struct open_decision *item)
+{
+    double wanted = decimal_to_double(item->decision.amount);
+    return wanted > 0 ? fmin(1.0, item->filled_notional / wanted) : 1.0;
+}
+
 struct outcome {
     bool known; /* false: this action becomes no sample */
     enum evidence evidence;
     struct label_entry entry;
     struct label label;
+    double fill_fraction;
 };
+
+/* How much of the action there is in the outcome: what our order got, nothing when it got nothing, and of an action not taken
+ * what our orders get on average. */
+static double fraction_of(const struct open_decision *item,
+                          const struct cost_model *costs,
+                          enum side side)
+{
+    if (side != item->decision.side)
+        return cost_model_fill_fraction(costs);
+    return item->filled_quantity > 0 ? fill_fraction_of(item) : 0;
+}
 
 /* Both actions of one decision. AL_ESHORT: ask again later; AL_ENOTFOUND: the market left a hole. */
 static enum al_err settle(struct pipeline *pipeline,
@@ -239,18 +257,13 @@ static enum al_err settle(struct pipeline *pipeline,
             label_triple_barrier(&market->path, &rule, &out[side].entry, &out[side].label);
         if (err != AL_OK)
             return err;
+        out[side].fill_fraction = fraction_of(item, &market->costs, side);
         out[side].known = true;
     }
     return AL_OK;
 }
 
 /* ---- sample: one row an action ---- */
-
-static double fill_fraction_of(const struct open_decision *item)
-{
-    double wanted = decimal_to_double(item->decision.amount);
-    return wanted > 0 ? fmin(1.0, item->filled_notional / wanted) : 1.0;
-}
 
 static void push_sample(const struct open_decision *item,
                         const struct desk *desk,
@@ -285,7 +298,7 @@ static void push_sample(const struct open_decision *item,
         .cost_return = outcome->label.cost,
         .net_return = outcome->label.net,
         .barrier = outcome->label.barrier,
-        .fill_fraction = own ? fill_fraction_of(item) : 1.0,
+        .fill_fraction = outcome->fill_fraction,
         .propensity = decision->propensity,
         .policy_took = own,
         .is_warmup = decision->is_warmup,
@@ -387,9 +400,7 @@ static void push_samples(struct pipeline *pipeline,
         if (!outcomes[side].known)
             continue;
         any = known[side] = true;
-        utility[side] = outcomes[side].label.net;
-        if (outcomes[side].evidence == EVIDENCE_OWN_FILL)
-            utility[side] *= fill_fraction_of(item);
+        utility[side] = outcomes[side].label.net * outcomes[side].fill_fraction;
         push_sample(item, desk, market, side, &outcomes[side], now_ns, effects);
         if (side == item->decision.leaning && pair != NULL && !item->is_settled)
             interval_settle(pair, &item->decision, outcomes[side].label.net);
@@ -399,6 +410,9 @@ static void push_samples(struct pipeline *pipeline,
             account_own(desk, pair, item, &outcomes[side].label);
         }
     }
+    if (item->decision.side != SIDE_NONE && !item->is_settled)
+        cost_model_on_orders(&market->costs, 1,
+                             item->filled_quantity > 0 ? fill_fraction_of(item) : 0);
     if (any && !item->is_settled)
         shadow_settle(desk, item, utility, known);
     step_count("learn", "sample", !any ? "drop" : item->is_settled ? "again" : "next");
@@ -625,6 +639,13 @@ void pipeline_restore_cost(struct pipeline *pipeline,
     cost_model_update(&market->costs, side_sign(execution->side) * (price / signal_price - 1),
                       decimal_to_double(execution->fees) / notional,
                       (double)(execution->executed_at_ns - decided_at_ns));
+}
+
+void pipeline_restore_fills(struct pipeline *pipeline, const struct restored_fills *fills)
+{
+    struct market_desk *market = pipeline_market(pipeline, &fills->asset);
+    if (market != NULL)
+        cost_model_on_orders(&market->costs, fills->n_orders, fills->mean_fraction);
 }
 
 void pipeline_restore_outcome(struct pipeline *pipeline, const struct restored_outcome *outcome)

@@ -66,6 +66,14 @@ static const struct pg_statement load_outcomes_statement = {
     " ORDER BY available_at_ns, decision_id",
 };
 
+/* Of both actions of a decision the one that was chosen has a confidence. */
+static const struct pg_statement load_fills_statement = {
+    "samples_load_fills",
+    "SELECT asset, count(*), avg(fill_fraction) FROM (SELECT asset, fill_fraction FROM samples"
+    " WHERE confidence IS NOT NULL AND (evidence = 1 OR fill_fraction = 0)"
+    " ORDER BY t0_ns DESC LIMIT $1) newest GROUP BY asset ORDER BY asset",
+};
+
 static const struct pg_statement load_intervals_statement = {
     "samples_load_intervals",
     "SELECT s.* FROM model_versions m CROSS JOIN LATERAL (SELECT strategy_id, asset, "
@@ -183,6 +191,24 @@ enum al_err samples_read_outcome(const struct pg_result *result,
     out->available_at_ns = row_i64(&row);
     out->confidence = row_double(&row);
     out->net_return = row_double(&row);
+    return row.err;
+}
+
+void samples_load_fills(struct pg_batch *batch, size_t limit)
+{
+    pg_batch_statement(batch, &load_fills_statement);
+    store_put_limit(batch, limit);
+}
+
+enum al_err samples_read_fills(const struct pg_result *result,
+                               size_t index,
+                               struct samples_fills *out)
+{
+    struct row row = row_at(result, index);
+    memset(out, 0, sizeof(*out));
+    ROW_CHARS(&row, out->asset.text);
+    out->n_orders = (uint64_t)row_i64(&row);
+    out->mean_fraction = row_double(&row);
     return row.err;
 }
 

@@ -72,8 +72,8 @@ static void tell_challenger(const struct training *t, struct trial *trial, const
         trial->n_trades += trial->traded[i];
         if (!trial->traded[i] || decision->row[choices[i]] == NO_ROW)
             continue;
-        bool is_own =
-            train_table_row(&t->table, decision->row[choices[i]])->evidence == EVIDENCE_OWN_FILL;
+        const struct train_row *row = train_table_row(&t->table, decision->row[choices[i]]);
+        bool is_own = row->evidence == EVIDENCE_OWN_FILL || row->fill_fraction == 0;
         trial->n_own += is_own;
         trial->n_market += !is_own;
     }

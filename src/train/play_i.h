@@ -6,7 +6,8 @@
  * utility of a choice is
  *
  *     none chosen                       0
- *     the outcome of it is known        r f       net return times filled fraction
+ *     the outcome of it is known        r f       net return times filled fraction (dataset/sample.h): of our own order what it
+ *                                                 got, 0 when it did not fill; else what our orders get on average
  *     only the other outcome is known   0
  *
  * and where a decision has no evidence of the action not taken, a policy that agrees with the logged action gets r f / pi

@@ -216,7 +216,8 @@ static enum al_err weigh(struct train_table *table, const struct train_job *job)
             .t1_ns = row->t1_ns,
             .propensity =
                 row->evidence == EVIDENCE_OWN_FILL && row->propensity > 0 ? row->propensity : 1.0F,
-            .fill_fraction = row->fill_fraction,
+            /* A market's outcome teaches whole, whatever our order there would have got. */
+            .fill_fraction = row->evidence == EVIDENCE_OWN_FILL ? row->fill_fraction : 1.0F,
             .returns = job->return_attribution ? row->span_returns : NULL,
             .group = row->asset,
         };

@@ -1313,6 +1313,61 @@ static void test_intervals_of_the_active_version_come_back_in_order(void **state
     assert_int_equal(got.n, 8); /* all but 5 and 6 */
 }
 
+struct fills {
+    struct samples_fills items[8];
+    size_t n;
+};
+
+static void keep_fills(void *ctx, size_t index, const struct pg_result *result)
+{
+    struct fills *got = ctx;
+    (void)index;
+    got->n = pg_result_n_rows(result);
+    assert_true(got->n <= COUNT_OF(got->items));
+    for (size_t i = 0; i < got->n; i++)
+        check_ok(samples_read_fills(result, i, &got->items[i]));
+}
+
+/* Orders are what was chosen: filled, or known not to have. What was not chosen tells nothing of them. */
+static void test_what_orders_got_comes_back_by_asset(void **state)
+{
+    static const struct {
+        const char *asset;
+        enum evidence evidence;
+        bool was_chosen;
+        double fraction;
+    } rows[] = {
+        {"ETHUSDT", EVIDENCE_OWN_FILL, true, 1},
+        {"BTCUSDT", EVIDENCE_OWN_FILL, true, 1},
+        {"BTCUSDT", EVIDENCE_OWN_FILL, true, 0.25},
+        {"BTCUSDT", EVIDENCE_MARKET, true, 0},
+        {"BTCUSDT", EVIDENCE_MARKET, false, 0.7},
+        {"BTCUSDT", EVIDENCE_MARKET, true, 1}, /* of old */
+        {"BTCUSDT", EVIDENCE_OWN_FILL, true, 0.9},
+    };
+    struct fills got;
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        samples[i] = any_sample();
+        assert_true(asset_parse(slice_of(rows[i].asset), &samples[i].asset));
+        samples[i].t0_ns = samples[i].t1_ns = samples[i].available_at_ns = NOON - (int64_t)i;
+        samples[i].evidence = rows[i].evidence;
+        samples[i].confidence = rows[i].was_chosen ? 0.5 : (double)NAN;
+        samples[i].fill_fraction = rows[i].fraction;
+    }
+    samples_insert(batch, samples, COUNT_OF(rows));
+    run(NULL, NULL);
+    samples_load_fills(batch, 4); /* the last one is too old */
+    run(keep_fills, &got);
+    assert_int_equal(got.n, 2);
+    check_str(got.items[0].asset.text, "BTCUSDT");
+    assert_int_equal(got.items[0].n_orders, 3);
+    check_near(got.items[0].mean_fraction, 1.25 / 3, 1e-12);
+    check_str(got.items[1].asset.text, "ETHUSDT");
+    assert_int_equal(got.items[1].n_orders, 1);
+    check_near(got.items[1].mean_fraction, 1, 0);
+}
+
 /* ---- quarantine ---- */
 
 struct quarantined {
@@ -2501,6 +2556,7 @@ int main(void)
         TEST(test_samples_are_counted),
         TEST(test_outcomes_of_the_active_version_come_back_in_order),
         TEST(test_intervals_of_the_active_version_come_back_in_order),
+        TEST(test_what_orders_got_comes_back_by_asset),
         TEST(test_quarantine_keeps_whole_messages),
         TEST(test_quarantine_is_listed_marked_and_counted),
         TEST(test_the_last_candles_of_each_series_are_loaded),

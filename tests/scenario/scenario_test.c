@@ -14,7 +14,7 @@
 #define START_NS   (1769853600LL * NS_PER_S) /* 2026-01-31T10:00:00Z */
 #define TICK_NS    (100 * NS_PER_MS)         /* while nothing arrives */
 #define KEPT_MAX   200000
-#define ORDERS_MAX 256
+#define ORDERS_MAX 4096
 #define WALKS_MAX  8
 #define STRATEGIES 4
 #define MODELS_MAX 8
@@ -63,7 +63,8 @@ static struct world {
     struct known_balance balances[8];
     struct known_order known_orders[8];
     struct known_position positions[8];
-    char *last_signal; /* its JSON */
+    char *last_signal;           /* its JSON */
+    bool fills_all, is_answered; /* every signal's order fills at once; the last one's has */
     struct model_folder folder;
     struct {
         char version[16];
@@ -216,6 +217,7 @@ static void see_decision(const struct effect *effect)
     see(SEEN_SIGNAL, buf_str(&effect->body));
     free(world.last_signal);
     world.last_signal = strdup(buf_str(&effect->body));
+    world.is_answered = false;
 }
 
 static void see_sample(const struct sample *sample)
@@ -416,6 +418,8 @@ static void walk_second(struct walk *walk, double mid, const char *words)
     send_market(MARKET_TICKER, body);
 }
 
+static void do_order(const char *type, const char *words, double fraction);
+
 static void do_walk(const char *words)
 {
     char text[32];
@@ -432,6 +436,8 @@ static void do_walk(const char *words)
         double wobble = 0.6 * sin(angle / 3.1) + 0.4 * sin(angle / 47.0);
         walk_second(walk, walk->price * (1 + wobble * option(words, "wobble_bps", 5) / 1e4), words);
         tick();
+        if (world.fills_all && !world.is_answered)
+            do_order("filled", "", 1);
     }
 }
 
@@ -481,6 +487,7 @@ static void do_order(const char *type, const char *words, double fraction)
     send_order_event("created", 0, 0, 0, 0);
     send_order_event(type, fraction * amount / price, fraction > 0 ? price : 0,
                      option(words, "fee", 0), option(words, "ago", 0));
+    world.is_answered = true;
 }
 
 /* ---- expectations ---- */
@@ -649,6 +656,11 @@ static void do_order_words(char *words)
 static void do_fill(char *words)
 {
     char options[256];
+    if (strcmp(words, "all") == 0 || strcmp(words, "asked") == 0) {
+        world.fills_all = strcmp(words, "all") == 0;
+        world.is_answered = true;
+        return;
+    }
     snprintf(options, sizeof options, " %s", words);
     double fraction = option(options, "fraction", 1);
     do_order(fraction < 1 ? "partially_filled" : "filled", options, fraction);
@@ -788,6 +800,18 @@ static void do_forget(char *words)
         world.next[i] = world.n_seen;
 }
 
+static void do_fills(char *words)
+{
+    char text[32];
+    struct restored_fills fills;
+    unsigned long long n;
+    if (sscanf(words, "%31s %llu %lf", text, &n, &fills.mean_fraction) != 3 ||
+        !asset_parse(slice_of(text), &fills.asset))
+        fail_here("fills ASSET N FRACTION");
+    fills.n_orders = n;
+    pipeline_restore_fills(pipeline(), &fills);
+}
+
 static const struct {
     const char *verb;
     void (*run)(char *words);
@@ -799,6 +823,7 @@ static const struct {
     {"resume", do_resume},     {"balance", do_balance},   {"expect", do_expect},
     {"table", do_table},       {"forget", do_forget},     {"serve", do_serve},
     {"shadow", do_shadow},     {"costs", do_costs},       {"clock", do_clock},
+    {"fills", do_fills},
 };
 
 static void run_line(char *line)

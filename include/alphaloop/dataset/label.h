@@ -70,12 +70,19 @@ struct cost_model {
     double delay_ns;    /* mean time from decision to fill */
     double error,
         error_m2; /* predicted minus real slippage, before each update: is the model honest? */
+    uint64_t n_orders;
+    double order_weight; /* sum of the orders' forgetting weights */
+    double filled;       /* mean filled fraction of an order; 0: it did not fill at all */
 };
 
 #define COST_MODEL_FILLS_MIN 50
 
 void cost_model_init(struct cost_model *model);
 void cost_model_update(struct cost_model *model, double slippage, double fee_rate, double delay_ns);
+/* An order whose outcome is known, or (restored) n of them, newest forgotten last. 0 <= mean_fraction <= 1. */
+void cost_model_on_orders(struct cost_model *model, uint64_t n, double mean_fraction);
+/* What is filled of an order on average; 1 until COST_MODEL_FILLS_MIN orders have been seen. */
+double cost_model_fill_fraction(const struct cost_model *model);
 /* Enough fills, and the mean gap between predicted and real cost is not significant (|t| < 3). */
 bool cost_model_is_fit(const struct cost_model *model);
 /* The entry the other action would have had: at mid, plus the mean slippage, after the mean delay. */

@@ -33,9 +33,11 @@ struct sample {
     enum barrier barrier;
     float span_returns[SPAN_PIECES]; /* log return of the mid in each part of the span; all NaN when
                                         the prices do not reach back to t0 */
-    double fill_fraction;            /* filled / wanted, 0..1; 1 for market evidence */
-    double propensity;               /* of the action the policy took at this point */
-    bool policy_took;                /* this row's action is the one that was taken */
+    double
+        fill_fraction; /* filled / wanted, 0..1; of market evidence what our orders get on average, and 0 for
+                                        the order that was sent and did not fill: net_return is what it would have brought */
+    double propensity; /* of the action the policy took at this point */
+    bool policy_took;  /* this row's action is the one that was taken */
     bool is_warmup;
     bool is_dry_run;
     struct model_version_id model_version; /* that decided; "" in warm-up */

@@ -119,6 +119,13 @@ void pipeline_restore_training(struct pipeline *pipeline,
                                const struct strategy_id *strategy_id,
                                const struct restored_training *training,
                                int64_t now_ns);
+/* What the newest orders of an asset got, those that did not fill included. */
+struct restored_fills {
+    struct asset asset;
+    uint64_t n_orders;
+    double mean_fraction; /* 0..1 */
+};
+void pipeline_restore_fills(struct pipeline *pipeline, const struct restored_fills *fills);
 /* What became of a decision of the version that decides now, oldest first; those of another version are ignored. */
 struct restored_outcome {
     struct strategy_id strategy_id;

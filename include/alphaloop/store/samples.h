@@ -47,6 +47,18 @@ MUST_CHECK enum al_err samples_read_outcome(const struct pg_result *result,
                                             size_t row,
                                             struct samples_outcome *out);
 
+/* What the newest `limit` orders got, those that did not fill included, by asset. (Of these a row tells where actions are
+ * priced that were not taken; without, they are not asked for.) */
+struct samples_fills {
+    struct asset asset;
+    uint64_t n_orders;
+    double mean_fraction;
+};
+void samples_load_fills(struct pg_batch *batch, size_t limit);
+MUST_CHECK enum al_err samples_read_fills(const struct pg_result *result,
+                                          size_t row,
+                                          struct samples_fills *out);
+
 /* What became of the intervals of the active versions: the newest `limit` of each strategy, oldest first. The level of
  * their coverage is derived again from them. */
 struct samples_interval {

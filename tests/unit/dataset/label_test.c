@@ -201,6 +201,36 @@ static void test_cost_model_notices_that_costs_moved(void **state)
     assert_false(cost_model_is_fit(&model));
 }
 
+/* The mean with the weights 0.999^age, summed as it stands; before 50 orders nothing is known. */
+static void test_cost_model_says_what_orders_get(void **state)
+{
+    (void)state;
+    struct cost_model model, restored;
+    double sum = 0, weight = 0, equal = 0;
+    enum { N = 120 };
+    cost_model_init(&model);
+    cost_model_init(&restored);
+    for (int i = 0; i < N; i++) {
+        double fraction = i % 4 == 0 ? 0 : i % 4 == 1 ? 0.3 : 1;
+        if (i < 50)
+            assert_true(cost_model_fill_fraction(&model) == 1);
+        cost_model_on_orders(&model, 1, fraction);
+        sum += fraction * pow(0.999, N - 1 - i);
+        weight += pow(0.999, N - 1 - i);
+        equal += fraction / N;
+    }
+    assert_near(cost_model_fill_fraction(&model), sum / weight, 1e-12);
+    assert_near(model.order_weight, weight, 1e-9);
+    cost_model_on_orders(&restored, N, equal);
+    assert_near(cost_model_fill_fraction(&restored), equal, 1e-12);
+    assert_near(restored.order_weight, weight, 1e-9);
+    cost_model_on_orders(&restored, 1, 0);
+    assert_near(cost_model_fill_fraction(&restored), equal * (1 - 1 / restored.order_weight),
+                1e-12);
+    cost_model_on_orders(&restored, 0, 1);
+    assert_int_equal(restored.n_orders, N + 1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -215,6 +245,7 @@ int main(void)
         cmocka_unit_test(test_path_is_a_ring_without_rewriting_the_past),
         cmocka_unit_test(test_cost_model_means_and_fitness),
         cmocka_unit_test(test_cost_model_notices_that_costs_moved),
+        cmocka_unit_test(test_cost_model_says_what_orders_get),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

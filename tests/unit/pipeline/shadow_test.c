@@ -149,8 +149,31 @@ static void do_step(const struct rollout_step *step)
     learn_rollout_done(w.pipeline, step, true, w.now_ns);
 }
 
+/* Its order fills at once, at the mid. */
+static void fill(const struct decision *decision)
+{
+    struct order_event event = {.type = ORDER_EVENT_filled,
+                                .signal_id = decision->decision_id,
+                                .asset = decision->asset,
+                                .side = decision->side,
+                                .executed_at_ns = w.now_ns,
+                                .ts_recv_ns = w.now_ns};
+    struct order_state state = {0};
+    struct execution execution;
+    bool conflict;
+    uuid_format(decision->decision_id, event.order_id.text);
+    check_ok(decimal_from_double(decision->snapshot.mid, &event.average_price));
+    check_ok(decimal_from_double(decimal_to_double(decision->amount) / decision->snapshot.mid,
+                                 &event.filled_quantity));
+    assert_true(order_state_apply(&state, &event, &execution, &conflict));
+    const struct order_fact fact = {&event, &state, &execution};
+    learn_on_order(w.pipeline, &fact, w.now_ns, &w.effects);
+}
+
 static void on_decision(const struct decision *decision)
 {
+    if (decision->side != SIDE_NONE)
+        fill(decision);
     bool by_canary =
         w.canary.text[0] != '\0' && strcmp(decision->model_version.text, w.canary.text) == 0;
     w.n_signals += decision->side != SIDE_NONE;

@@ -407,6 +407,35 @@ static double gate_number(const struct train_result *of, const char *name)
     return 0;
 }
 
+/* Where the market tells the outcome, this much of it is taken to have filled. */
+static double utility_with(float market_fraction, double *n_own)
+{
+    for (size_t i = 0; i < rows.n_rows; i++) {
+        if (rows.rows[i].evidence == EVIDENCE_MARKET)
+            rows.rows[i].fill_fraction = market_fraction;
+    }
+    run();
+    double utility = metric("net_utility");
+    *n_own = gate_number(&result, "own_evidence");
+    train_result_deinit(&result);
+    return utility;
+}
+
+/* The same model, whose choices the market pays by the fraction: the mean is linear in it. At 0 an order that was sent did not
+ * fill, which is as much a truth of our own as a fill. */
+static void test_what_the_market_says_counts_by_what_orders_get(void **state)
+{
+    double n_own[3];
+    (void)state;
+    begin(N, 1, 10);
+    double whole = utility_with(1, &n_own[0]), half = utility_with(0.5F, &n_own[1]);
+    double none = utility_with(0, &n_own[2]);
+    assert_true(none > 0 && whole > 1.5 * none);
+    check_near(half, (whole + none) / 2, 1e-9);
+    assert_true(n_own[1] == n_own[0] && n_own[2] > 1.5 * n_own[0]);
+    train_rows_deinit(&rows);
+}
+
 static double trades_of_a_run(void)
 {
     struct train_result again;
@@ -662,6 +691,7 @@ int main(void)
         cmocka_unit_test(test_labels_not_available_at_the_cut_are_not_used),
         cmocka_unit_test(test_a_result_can_be_served),
         cmocka_unit_test(test_an_equal_incumbent_stays),
+        cmocka_unit_test(test_what_the_market_says_counts_by_what_orders_get),
         cmocka_unit_test(test_the_trial_abstains_as_the_policy_would),
         cmocka_unit_test(test_the_incumbent_abstains_as_the_policy_would),
         cmocka_unit_test(test_what_the_gate_asks_for_is_told),
