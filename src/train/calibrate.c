@@ -158,24 +158,37 @@ static size_t first_of_later_folds(const struct fold_outcome *oof)
     return n;
 }
 
-/* Scores of rows whose volatility is known. Too few of them: the model has no intervals. */
-static enum al_err fit_intervals(struct training *t, const struct predictions *p)
+enum al_err train_fit_conformal(const struct training *t,
+                                const struct calibration *calibration,
+                                const uint32_t *rows,
+                                const float *margins,
+                                const float *net,
+                                size_t n,
+                                struct conformal *out)
 {
-    double *scores = malloc((p->n + 1) * sizeof *scores), n_independent = 0;
-    size_t n = 0;
+    double *scores = malloc((n + 1) * sizeof *scores), n_independent = 0;
+    size_t n_scores = 0;
     if (scores == NULL)
         return err_set(AL_ENOMEM, "intervals");
-    for (size_t i = first_of_later_folds(&t->oof); i < p->n; i++) {
-        double sigma = (double)train_table_row(&t->table, p->rows[i])->sigma_h;
-        double v = calibration_apply(&t->oof.calibration, (double)p->margins[i]).v;
+    for (size_t i = 0; i < n; i++) {
+        double sigma = (double)train_table_row(&t->table, rows[i])->sigma_h;
+        double v = calibration_apply(calibration, (double)margins[i]).v;
         if (!(sigma > 0))
             continue;
-        scores[n++] = fabs((double)p->net[i] - v) / sigma;
-        n_independent += t->table.unique[p->rows[i]];
+        scores[n_scores++] = fabs((double)net[i] - v) / sigma;
+        n_independent += t->table.unique[rows[i]];
     }
-    enum al_err err = conformal_fit(scores, n, n_independent, &t->oof.conformal);
+    enum al_err err = conformal_fit(scores, n_scores, n_independent, out);
     free(scores);
     return err == AL_ESHORT ? AL_OK : err;
+}
+
+static enum al_err fit_intervals(struct training *t, const struct predictions *p)
+{
+    size_t from = first_of_later_folds(&t->oof);
+    from = from < p->n ? from : p->n;
+    return train_fit_conformal(t, &t->oof.calibration, p->rows + from, p->margins + from,
+                               p->net + from, p->n - from, &t->oof.conformal);
 }
 
 enum al_err train_calibrate(struct training *t, const struct predictions *p)

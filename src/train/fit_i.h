@@ -177,6 +177,15 @@ MUST_CHECK enum al_err train_fit(struct training *t,
 MUST_CHECK enum al_err train_paths(struct training *t);
 /* calibrate.c */
 MUST_CHECK enum al_err train_calibrate(struct training *t, const struct predictions *p);
+/* Intervals from rows that the model was not taught on: what it said of them and what came. Rows of unknown volatility are
+ * left out; of too few the intervals hold everything.  rows, margins, net  [n] */
+MUST_CHECK enum al_err train_fit_conformal(const struct training *t,
+                                           const struct calibration *calibration,
+                                           const uint32_t *rows,
+                                           const float *margins,
+                                           const float *net,
+                                           size_t n,
+                                           struct conformal *out);
 MUST_CHECK enum al_err train_choose_calibration(const struct training *t,
                                                 const struct predictions *p,
                                                 struct calibration_choice *out);
@@ -184,8 +193,13 @@ MUST_CHECK enum al_err train_choose_calibration(const struct training *t,
 MUST_CHECK enum al_err train_tell_periods(const struct training *t,
                                           const struct predictions *p,
                                           struct train_trial *trial);
-/* novelty.c */
+/* novelty.c: of the final model; of n rows that teach, in the table's order. *out: NULL when they are too few, then nothing is
+ * called novel */
 MUST_CHECK enum al_err train_novelty(struct training *t);
+MUST_CHECK enum al_err train_novelty_of(const struct train_table *table,
+                                        const uint32_t *teachers,
+                                        size_t n_teachers,
+                                        struct novelty **out);
 /* judge.c */
 MUST_CHECK enum al_err train_judge(struct training *t, const struct scorer *incumbent);
 /* importance.c: the member "importance" of the report */

@@ -91,20 +91,6 @@ static void tell_incumbent(const struct training *t, struct trial *trial, const 
     }
 }
 
-/* As the strategy would have the version decide. */
-static struct play_policy policy_of(const struct train_job *job,
-                                    const struct calibration *calibration,
-                                    const struct conformal *conformal,
-                                    const struct novelty *novelty)
-{
-    return (struct play_policy){
-        .calibration = calibration,
-        .conformal = job->abstain_by_outcome ? conformal : NULL,
-        .coverage = job->interval_coverage,
-        .novelty = job->abstain_when_novel ? novelty : NULL,
-    };
-}
-
 static enum al_err play_incumbent(const struct training *t,
                                   const struct trial *trial,
                                   const struct scorer *incumbent,
@@ -112,14 +98,14 @@ static enum al_err play_incumbent(const struct training *t,
 {
     const struct manifest *m = scorer_manifest(incumbent);
     struct play_policy policy =
-        policy_of(t->job, &m->calibration, &m->conformal, scorer_novelty(incumbent));
+        play_policy_of(t->job, &m->calibration, &m->conformal, scorer_novelty(incumbent));
     return choices_of(&t->table, trial, &policy, margins_of_scorer, incumbent, choices);
 }
 
 static enum al_err play(struct training *t, struct trial *trial, const struct scorer *incumbent)
 {
     struct play_policy policy =
-        policy_of(t->job, &t->oof.calibration, &t->oof.conformal, t->novelty);
+        play_policy_of(t->job, &t->oof.calibration, &t->oof.conformal, t->novelty);
     enum side *choices = malloc((trial->n + 1) * sizeof *choices);
     if (choices == NULL)
         return err_set(AL_ENOMEM, "the trial");

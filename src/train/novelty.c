@@ -1,4 +1,4 @@
-/* What the final model has seen, so that it can tell later what it has not. Both rows of a decision show the same market, so
+/* What a model has seen, so that it can tell later what it has not. Both rows of a decision show the same market, so
  * one counts; columns of the clock and of our own position say nothing about the market. */
 #include "fit_i.h"
 
@@ -14,21 +14,18 @@ static void find_ignored(const struct feature_set *set, bool *ignored)
 }
 
 /* The teachers' features, one row a decision, evenly thinned to what the fit looks at. gives *x: free() */
-static enum al_err collect(const struct training *t, float **x, size_t *n)
+static enum al_err collect(const struct train_table *table,
+                           const uint32_t *teachers,
+                           size_t n_teachers,
+                           float **x,
+                           size_t *n)
 {
-    const struct train_table *table = &t->table;
     size_t n_cols = table->rows->n_cols;
-    uint32_t *teachers = malloc((table->n + 1) * sizeof *teachers);
-    *n = 0;
-    if (teachers == NULL)
-        return err_set(AL_ENOMEM, "novelty");
-    size_t n_teachers = split_teachers(&t->holdout, table->spans, table->n, teachers);
     size_t step = n_teachers / NOVELTY_ROWS_MAX + 1;
+    *n = 0;
     *x = malloc((n_teachers / step + 1) * n_cols * sizeof **x);
-    if (*x == NULL) {
-        free(teachers);
+    if (*x == NULL)
         return err_set(AL_ENOMEM, "novelty");
-    }
     const struct train_row *last = NULL;
     for (size_t i = 0; i < n_teachers; i += step) {
         const struct train_row *row = train_table_row(table, teachers[i]);
@@ -37,20 +34,35 @@ static enum al_err collect(const struct training *t, float **x, size_t *n)
         memcpy(*x + (*n)++ * n_cols, train_table_features(table, teachers[i]), n_cols * sizeof **x);
         last = row;
     }
-    free(teachers);
     return AL_OK;
 }
 
-enum al_err train_novelty(struct training *t)
+enum al_err train_novelty_of(const struct train_table *table,
+                             const uint32_t *teachers,
+                             size_t n_teachers,
+                             struct novelty **out)
 {
     bool ignored[FEATURES_MAX];
     float *x = NULL;
     size_t n = 0;
-    find_ignored(t->table.set, ignored);
-    enum al_err err = collect(t, &x, &n);
+    *out = NULL;
+    find_ignored(table->set, ignored);
+    enum al_err err = collect(table, teachers, n_teachers, &x, &n);
     if (err != AL_OK)
         return err;
-    err = novelty_fit(x, n, t->table.rows->n_cols, ignored, &t->novelty);
+    err = novelty_fit(x, n, table->rows->n_cols, ignored, out);
     free(x);
-    return err == AL_ESHORT ? AL_OK : err; /* then nothing is called novel */
+    return err == AL_ESHORT ? AL_OK : err;
+}
+
+enum al_err train_novelty(struct training *t)
+{
+    const struct train_table *table = &t->table;
+    uint32_t *teachers = malloc((table->n + 1) * sizeof *teachers);
+    if (teachers == NULL)
+        return err_set(AL_ENOMEM, "novelty");
+    size_t n = split_teachers(&t->holdout, table->spans, table->n, teachers);
+    enum al_err err = train_novelty_of(table, teachers, n, &t->novelty);
+    free(teachers);
+    return err;
 }

@@ -4,7 +4,8 @@
  * A split is judged on two groups of rows. Of the other four the newest is set aside: its older half says when to stop, its
  * newer half calibrates; three groups teach. So whatever a split uses has kept off the rows it is judged on, and nothing the
  * folds found out about those rows is carried over: not the number of rounds, not the calibration, which is Platt's here since
- * choosing a method would need rows as well. Only parameters that were searched for were chosen on all of these rows; how much
+ * choosing a method would need rows as well. Intervals of outcomes, where the strategy asks for them, come from the calibrating
+ * rows too, and what is novel from those that teach: a split abstains as its model would live. Only parameters that were searched for were chosen on all of these rows; how much
  * that flatters the paths is what PBO says.
  *
  * The paths judge the method, not the model that is served, which is taught on more rows; so their mean is a little low, and
@@ -133,10 +134,23 @@ static enum al_err make_lesson(const struct training *t,
     return AL_OK;
 }
 
+/* What a split makes of its rows: a version but for its folder. */
+struct version {
+    struct fitted fitted;
+    struct calibration calibration;
+    struct conformal conformal;
+    struct novelty *novelty;
+};
+
+static void version_deinit(struct version *version)
+{
+    fitted_deinit(&version->fitted);
+    novelty_destroy(version->novelty);
+}
+
 static enum al_err calibrate(const struct training *t,
                              const struct lesson *lesson,
-                             const struct fitted *fitted,
-                             struct calibration *out)
+                             struct version *version)
 {
     struct train_part part;
     float *margins = malloc((lesson->n_calibrators + 1) * sizeof *margins);
@@ -146,35 +160,52 @@ static enum al_err calibrate(const struct training *t,
     if (err == AL_OK) {
         const struct calibration_rows rows = {margins,      part.labels, part.net,
                                               part.weights, part.n,      lesson->n_independent};
-        err = fitted_predict(fitted, part.x, part.n, t->table.rows->n_cols, margins);
+        err = fitted_predict(&version->fitted, part.x, part.n, t->table.rows->n_cols, margins);
         if (err == AL_OK)
-            err = calibration_fit(CALIBRATION_platt, &rows, t->job->value_z, out);
+            err = calibration_fit(CALIBRATION_platt, &rows, t->job->value_z, &version->calibration);
+        if (err == AL_OK)
+            err = train_fit_conformal(t, &version->calibration, lesson->calibrators, margins,
+                                      part.net, part.n, &version->conformal);
         train_part_deinit(&part);
     }
     free(margins);
     return err;
 }
 
+static enum al_err make_version(struct training *t,
+                                const struct lesson *lesson,
+                                struct version *version)
+{
+    enum al_err err = train_fit(t, &lesson->teachers, 0, NULL, &version->fitted);
+    if (err == AL_OK)
+        err = calibrate(t, lesson, version);
+    if (err == AL_OK && t->job->abstain_when_novel)
+        err = train_novelty_of(&t->table, lesson->teachers.indices, lesson->teachers.n_teach,
+                               &version->novelty);
+    return err;
+}
+
 static enum al_err judge_group(const struct training *t,
                                const struct walk *walk,
                                size_t group,
-                               const struct fitted *fitted,
-                               const struct calibration *calibration,
+                               const struct version *version,
                                const struct history *path)
 {
     size_t begin = walk->begin[group], n = walk->begin[group + 1] - begin;
     const struct judged *decisions = walk->decisions + begin;
-    const struct play_policy policy = {.calibration = calibration};
+    const struct play_policy policy =
+        play_policy_of(t->job, &version->calibration, &version->conformal, version->novelty);
     float *margins = path->q + 2 * begin;
     if (n == 0)
         return AL_OK;
-    enum al_err err = play_score(&t->table, decisions, n, play_margins_of_fitted, fitted, margins);
+    enum al_err err =
+        play_score(&t->table, decisions, n, play_margins_of_fitted, &version->fitted, margins);
     for (size_t i = 0; i < n && err == AL_OK; i++) {
         enum side choice = play_choose(&policy, &t->table, decisions + i, margins + 2 * i);
         path->u[begin + i] = play_utility(&t->table, &decisions[i], choice);
         path->traded[begin + i] = choice != SIDE_NONE;
         for (size_t k = 2 * i; k < 2 * i + 2; k++)
-            margins[k] = (float)calibration_q(calibration, (double)margins[k]);
+            margins[k] = (float)calibration_q(&version->calibration, (double)margins[k]);
     }
     return err;
 }
@@ -183,21 +214,18 @@ static enum al_err run_split(struct training *t, struct walk *walk, size_t split
 {
     unsigned tested = cpcv_tested(split);
     struct lesson lesson;
-    struct fitted fitted = {0};
-    struct calibration calibration;
+    struct version version = {0};
     enum al_err err = make_lesson(t, walk, tested, &lesson);
     if (err != AL_OK)
         return err;
     if (t->paths.teach_min == 0 || lesson.teachers.n_teach < t->paths.teach_min)
         t->paths.teach_min = lesson.teachers.n_teach;
-    err = train_fit(t, &lesson.teachers, 0, NULL, &fitted);
-    if (err == AL_OK)
-        err = calibrate(t, &lesson, &fitted, &calibration);
+    err = make_version(t, &lesson, &version);
     for (size_t g = 0; g < CPCV_GROUPS && err == AL_OK; g++) {
         if (tested >> g & 1)
-            err = judge_group(t, walk, g, &fitted, &calibration, &walk->paths[cpcv_path(split, g)]);
+            err = judge_group(t, walk, g, &version, &walk->paths[cpcv_path(split, g)]);
     }
-    fitted_deinit(&fitted);
+    version_deinit(&version);
     return err;
 }
 

@@ -1,7 +1,8 @@
 /* What a trial's out-of-fold predictions would have earned: at every decision the action with the larger v, when its lower
- * bound is above 0, else none, as live. The decisions of the folds, in order of time, are cut into TRIAL_PERIODS periods of
+ * bound is above 0 and, where the strategy asks for that, the interval of its outcome, else none, as live. Novelty is not asked: it
+ * looks at features alone and would take the same decisions from every trial. The decisions of the folds, in order of time, are cut into TRIAL_PERIODS periods of
  * equal number, so that the trials of a run can be held against each other period by period. */
-#include "fit_i.h"
+#include "play_i.h"
 
 #include "alphaloop/train/sharpe.h"
 
@@ -27,14 +28,17 @@ static double utility(const struct training *t,
                       size_t begin,
                       size_t end)
 {
+    const struct play_policy policy =
+        play_policy_of(t->job, &t->oof.calibration, &t->oof.conformal, NULL);
     double best_v = -INFINITY, utility = 0;
     for (size_t i = begin; i < end; i++) {
-        struct prediction value = calibration_apply(&t->oof.calibration, (double)p->margins[i]);
+        struct prediction value = calibration_apply(policy.calibration, (double)p->margins[i]);
         if (value.v <= best_v)
             continue;
         best_v = value.v;
-        double fill = (double)train_table_row(&t->table, p->rows[i])->fill_fraction;
-        utility = value.v_low > 0 ? (double)p->net[i] * fill : 0;
+        const struct train_row *row = train_table_row(&t->table, p->rows[i]);
+        bool trades = play_is_worth_it(&policy, &value, (double)row->sigma_h);
+        utility = trades ? (double)p->net[i] * (double)row->fill_fraction : 0;
     }
     return utility;
 }

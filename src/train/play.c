@@ -44,12 +44,27 @@ enum al_err play_score(const struct train_table *table,
     return err;
 }
 
-static bool straddles(const struct play_policy *policy, double v, double sigma)
+struct play_policy play_policy_of(const struct train_job *job,
+                                  const struct calibration *calibration,
+                                  const struct conformal *conformal,
+                                  const struct novelty *novelty)
 {
-    if (policy->conformal == NULL)
+    return (struct play_policy){
+        .calibration = calibration,
+        .conformal = job->abstain_by_outcome ? conformal : NULL,
+        .coverage = job->interval_coverage,
+        .novelty = job->abstain_when_novel ? novelty : NULL,
+    };
+}
+
+bool play_is_worth_it(const struct play_policy *policy,
+                      const struct prediction *better,
+                      double sigma)
+{
+    if (!(better->v_low > 0))
         return false;
-    struct interval interval = conformal_interval(policy->conformal, v, sigma, policy->coverage);
-    return !(interval.lower > 0);
+    return policy->conformal == NULL ||
+           conformal_interval(policy->conformal, better->v, sigma, policy->coverage).lower > 0;
 }
 
 /* Novelty costs most and is asked last. */
@@ -62,7 +77,7 @@ enum side play_choose(const struct play_policy *policy,
     struct prediction sell = calibration_apply(policy->calibration, (double)margins[1]);
     const struct prediction *better = sell.v > buy.v ? &sell : &buy;
     double sigma = (double)train_table_row(table, decision->begin)->sigma_h;
-    if (!(better->v_low > 0) || straddles(policy, better->v, sigma))
+    if (!play_is_worth_it(policy, better, sigma))
         return SIDE_NONE;
     const float *features = train_table_features(table, decision->begin);
     if (policy->novelty != NULL && novelty_score(policy->novelty, features) > 1)

@@ -50,6 +50,16 @@ struct play_policy {
     double coverage;                   /* of those */
     const struct novelty *novelty;     /* NULL: nothing is novel */
 };
+/* As the strategy would have the version decide. novelty may be NULL. */
+struct play_policy play_policy_of(const struct train_job *job,
+                                  const struct calibration *calibration,
+                                  const struct conformal *conformal,
+                                  const struct novelty *novelty);
+/* Whether the better action's value, and where the strategy asks for that the interval of its outcome, lies above cost.
+ * sigma: of the decision, over the horizon. */
+bool play_is_worth_it(const struct play_policy *policy,
+                      const struct prediction *better,
+                      double sigma);
 /* The choice at the decision whose margins these are. */
 enum side play_choose(const struct play_policy *policy,
                       const struct train_table *table,

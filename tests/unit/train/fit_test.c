@@ -476,6 +476,44 @@ static void test_the_trial_abstains_as_the_policy_would(void **state)
     end();
 }
 
+static double turnover_of_paths(void)
+{
+    struct train_result again;
+    check_ok(train_run(&job, &market.set, &rows, NULL, NULL, &again));
+    double turnover = first_number(report_from(&again, "\"spread\":"), "\"turnover\":[");
+    train_result_deinit(&again);
+    return turnover;
+}
+
+/* So do the models of cross-validation. The oldest sixth of the rows is like nothing that those who are judged on it were taught. */
+static void test_the_paths_abstain_as_their_models_would(void **state)
+{
+    (void)state;
+    begin(N, 3, 8);
+    job.cpcv_rows_max = 50000;
+    run();
+    double by_value = turnover_of_paths();
+    job.abstain_by_outcome = true;
+    check_same_double(turnover_of_paths(), 0); /* no interval of 0.9 lies above cost */
+    job.interval_coverage = 0.3;
+    double by_outcome = turnover_of_paths();
+    assert_true(by_outcome > 0 && by_outcome < by_value);
+    job.interval_coverage = 0.9;
+    job.abstain_by_outcome = false;
+    size_t n_before = 0;
+    while (rows.rows[n_before].t0_ns < result.manifest->data.holdout_from_ns)
+        n_before++;
+    for (size_t i = 0; i < n_before / 6 * rows.n_cols; i++)
+        rows.x[i] *= 1000;
+    double when_novel = turnover_of_paths();
+    job.abstain_when_novel = false;
+    double whatever_comes = turnover_of_paths();
+    printf("paths trade: %.3f by value, %.3f by outcome, %.3f where nothing is novel, %.3f\n",
+           by_value, by_outcome, when_novel, whatever_comes);
+    check_near(whatever_comes - when_novel, by_value / 6, 0.35 * by_value / 6);
+    end();
+}
+
 /* The incumbent is played by the same rule: what is novel to it alone counts against it alone. */
 static void test_the_incumbent_abstains_as_the_policy_would(void **state)
 {
@@ -693,6 +731,7 @@ int main(void)
         cmocka_unit_test(test_an_equal_incumbent_stays),
         cmocka_unit_test(test_what_the_market_says_counts_by_what_orders_get),
         cmocka_unit_test(test_the_trial_abstains_as_the_policy_would),
+        cmocka_unit_test(test_the_paths_abstain_as_their_models_would),
         cmocka_unit_test(test_the_incumbent_abstains_as_the_policy_would),
         cmocka_unit_test(test_what_the_gate_asks_for_is_told),
         cmocka_unit_test(test_own_fills_alone_are_enough_to_learn),
