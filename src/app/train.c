@@ -24,7 +24,7 @@ static int usage(FILE *out, int code)
           "the gate\n"
           "                   says so. Horizons are in hours. Kinds: baseline, linear, "
           "random_forest, xgboost,\n"
-          "                   lightgbm; parameters as a JSON object\n"
+          "                   lightgbm, lstm; parameters as a JSON object\n"
           "  --job FILE       be that child: train what the file says, print a JSON object a line, "
           "end when\n"
           "                   standard input does, if that is a pipe\n"

@@ -57,6 +57,16 @@ def test_the_gate_keeps_what_is_better(store):
     assert row("m")["version"] == 3, row("m")
 
 
+def test_a_network_is_trained_within_the_limits_of_the_child(store):
+    small = '{"n_steps": 8, "hidden": 8, "epochs": 6, "learning_rate": 0.01, "attention": 1}'
+    done = train(store, "net", "--asset", "BTCUSDT", "--horizons", "1", "--kind", "lstm", "--parameters", small)
+    assert done.returncode == 0, done.stderr
+    found = row("net")
+    assert (found["state"], found["version"], found["kind"]) == ("serving", 1, "lstm"), found
+    assert found["measures"]["1"]["r2_out_of_sample"] > 0.02  # of 0.16 that a line can find
+    assert (store / "forecasts/net/1/h1.model").read_bytes()[:4] == b"ALLS"
+
+
 def test_too_few_bars_are_no_fault(store):
     done = train(store, "other", "--asset", "ETHUSDT")
     assert done.returncode == 0 and "there are no bars of ETHUSDT" in done.stdout
