@@ -27,6 +27,9 @@ static void answer_usual(struct http_request *request, const struct admin_result
     case ADMIN_CONFLICT:
         http_error(request, 409, "%s", result->text);
         break;
+    case ADMIN_REFUSED:
+        http_error(request, 400, "%s", result->text);
+        break;
     case ADMIN_INVALID:
         http_refuse(request, "version", "value_error", "%s", result->text);
         break;

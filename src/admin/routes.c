@@ -3,6 +3,9 @@
 
 #include "admin_i.h"
 
+#include "alphaloop/base/timestamp.h"
+#include "alphaloop/domain/market.h"
+
 static bool accepts_version(struct slice text)
 {
     struct model_version_id id;
@@ -21,6 +24,22 @@ static bool accepts_asset(struct slice text)
     return asset_parse(text, &asset) && slice_is(text, asset.text);
 }
 
+static bool accepts_forecast(struct slice text)
+{
+    for (size_t i = 0; i < text.len; i++) {
+        char c = text.ptr[i];
+        if (!(c >= 'a' && c <= 'z') && !(c >= 'A' && c <= 'Z') && !(c >= '0' && c <= '9') &&
+            c != '_' && c != '-')
+            return false;
+    }
+    return text.len > 0 && text.len <= 100;
+}
+
+static bool accepts_interval(struct slice text)
+{
+    return candle_interval_parse(text) >= NS_PER_S;
+}
+
 static bool accepts_metric(struct slice text)
 {
     for (size_t i = 0; i < text.len; i++) {
@@ -37,6 +56,11 @@ static const struct http_format format_strategy = {"strategy", "^[A-Za-z0-9_.-]{
                                                    accepts_strategy};
 static const struct http_format format_asset = {"asset", "^[A-Z0-9]{3,20}$", accepts_asset};
 static const struct http_format format_metric = {"metric", "^[a-z0-9_]{1,63}$", accepts_metric};
+
+static const struct http_format format_forecast = {"forecast", "^[A-Za-z0-9_-]{1,100}$",
+                                                   accepts_forecast};
+static const struct http_format format_interval = {"interval", "^[0-9]*[A-Za-z]?$",
+                                                   accepts_interval};
 
 #define NO_PARAMS                                                                                  \
     {                                                                                              \

@@ -20,6 +20,7 @@
 #include "activation_i.h"
 #include "events_i.h"
 #include "feed_i.h"
+#include "forecasts_i.h"
 #include "funds_i.h"
 #include "importance_i.h"
 #include "intake_i.h"
@@ -231,6 +232,22 @@ static void action_importance(void *app,
     importance_read(app, version, done, ctx);
 }
 
+static void action_forecast(void *app,
+                            const struct admin_forecast_ask *ask,
+                            admin_result_fn done,
+                            void *ctx)
+{
+    forecasts_predict(((struct worker *)app)->forecasts, ask, done, ctx);
+}
+
+static void action_register_forecast(void *app,
+                                     const struct admin_forecast_registration *registration,
+                                     admin_result_fn done,
+                                     void *ctx)
+{
+    forecasts_register(((struct worker *)app)->forecasts, registration, done, ctx);
+}
+
 /* ---- building ---- */
 
 struct pg_options worker_pg_options(const struct worker *worker, const char *name)
@@ -293,6 +310,8 @@ static enum al_err create_parts(struct worker *worker)
     if (err == AL_OK)
         err = training_create(worker, &worker->training);
     if (err == AL_OK)
+        err = forecasts_create(worker, &worker->forecasts);
+    if (err == AL_OK)
         err = funds_create(worker, &worker->funds);
     if (err == AL_OK)
         err = reconcile_create(worker, &worker->reconcile);
@@ -344,7 +363,8 @@ static enum al_err start_admin(struct worker *worker)
         .rollout = view_rollout,
         .trend = view_trend,
         .actions = {action_train, action_cancel, action_activate, action_rollback,
-                    action_importance},
+                    action_importance, .forecast_predict = action_forecast,
+                    .forecast_register = action_register_forecast},
     };
     struct http_config config = {
         .host = s->model_service_host,
@@ -413,8 +433,8 @@ static bool is_drained(const struct worker *worker)
     bool sent = !worker->publishes || outbox_count(worker->outbox) == 0 ||
                 !market_clock_is_known(&worker->clock);
     return intake_is_idle(worker->intake) && written && sent &&
-           training_is_idle(worker->training) && worker->n_activations == 0 &&
-           worker->n_importances == 0;
+           training_is_idle(worker->training) && forecasts_are_idle(worker->forecasts) &&
+           worker->n_activations == 0 && worker->n_importances == 0;
 }
 
 static void stop(struct worker *worker);
@@ -430,6 +450,7 @@ static void on_tick(uv_timer_t *timer)
         outbox_run(worker->outbox);
         intake_run(worker->intake);
         training_run(worker->training);
+        forecasts_run(worker->forecasts);
         funds_run(worker->funds);
         reconcile_run(worker->reconcile);
         retention_run(worker->retention);
@@ -505,6 +526,7 @@ static void drain(struct worker *worker)
     feed_stop(worker->feed);
     intake_stop(worker->intake);
     training_stop(worker->training);
+    forecasts_stop(worker->forecasts);
 }
 
 static void on_part_closed(void *ctx)
@@ -527,6 +549,7 @@ static void stop(struct worker *worker)
         return;
     set_state(worker, WORKER_STOPPING);
     training_abandon(worker->training);
+    forecasts_abandon(worker->forecasts);
     worker->n_closing = 5;
     http_server_close(worker->http, CLOSE_TIMEOUT_MS, on_part_closed, worker);
     amqp_conn_close(worker->consuming, CLOSE_TIMEOUT_MS, on_part_closed, worker);
@@ -599,6 +622,7 @@ void worker_deinit(struct worker *worker)
     retention_destroy(worker->retention);
     reconcile_destroy(worker->reconcile);
     funds_destroy(worker->funds);
+    forecasts_destroy(worker->forecasts);
     training_destroy(worker->training);
     feed_destroy(worker->feed);
     outbox_destroy(worker->outbox);

@@ -6,6 +6,7 @@
  *   outbox.c    signals out: publish after commit, confirm, mark
  *   training.c  the training child and its result
  *   activation.c  which version decides
+ *   forecasts.c   forecasts: served, trained, held against the prices that come
  *   rollout.c   versions on their way to deciding, or away from it
  *   events.c    word to other systems
  *   funds.c     what may be spent
@@ -54,6 +55,7 @@ struct reconcile;
 struct retention;
 struct pulse;
 struct training;
+struct forecasts;
 struct recovery;
 
 struct worker {
@@ -92,6 +94,7 @@ struct worker {
     struct outbox *outbox;
     struct events *events;
     struct training *training;
+    struct forecasts *forecasts;
     struct funds *funds;
     struct reconcile *reconcile;
     struct retention *retention;

@@ -35,7 +35,10 @@ def test_every_get_route_answers_as_described(worker, document):
         if method != "GET":
             continue
         answer = worker.get(fill(path, operation))
-        assert answer.code == 200 or (answer.code == 404 and "{" in path and path != "/web/{file}"), (path, answer.body)
+        if path == "/predict/{model}/{horizon}":
+            assert answer.code == 400, answer.body  # the document's code for a model that has no history
+        else:
+            assert answer.code == 200 or (answer.code == 404 and "{" in path and path != "/web/{file}"), (path, answer.body)
         if "application/json" in operation["responses"][str(answer.code)]["content"]:
             document.check_answer(method, path, answer.code, answer.json())
 

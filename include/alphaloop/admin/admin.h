@@ -136,6 +136,7 @@ enum admin_outcome {
     ADMIN_CONFLICT, /* not possible now: already so, another strategy's version, nothing to go back to: 409 */
     ADMIN_INVALID, /* the version does not verify or does not fit the catalogue: 422 */
     ADMIN_AWAY,    /* database or model store is away: 503 */
+    ADMIN_REFUSED, /* what was asked for cannot be had, in the words of the answer: 400 */
     ADMIN_FAILED,  /* 500 */
 };
 
@@ -149,6 +150,22 @@ struct admin_result {
 /* Called exactly once, on the loop's thread, from inside the action or later. */
 typedef void (*admin_result_fn)(void *ctx, const struct admin_result *result);
 
+/* A forecast that is asked for. Borrowed for the call. */
+struct admin_forecast_ask {
+    struct slice model_name;
+    int64_t horizon; /* hours */
+    bool save;       /* into the table predictions, before the answer */
+};
+
+/* A name to be registered. Borrowed for the call; empty where it was not given. */
+struct admin_forecast_registration {
+    struct slice model_name, model_type;
+    struct slice horizons; /* "1,3,24": rising */
+    struct slice file_path;
+    struct slice feature_config, parameters; /* JSON objects */
+    struct slice asset, interval;            /* "BTCUSDT", "1h" */
+};
+
 struct admin_actions {
     void (*trigger_training)(void *app, const struct strategy_id *, admin_result_fn, void *ctx);
     void (*cancel_training)(void *app, const struct strategy_id *, admin_result_fn, void *ctx);
@@ -160,6 +177,15 @@ struct admin_actions {
     void (*rollback)(void *app, const struct strategy_id *, admin_result_fn, void *ctx);
     /* Read from the model store, not on the loop: the body is an answer of schema ModelImportance. */
     void (*importance)(void *app, const struct model_version_id *, admin_result_fn, void *ctx);
+    /* The body is an answer of schema Forecast, or ForecastRegistered. NULL: there are no forecasts here. */
+    void (*forecast_predict)(void *app,
+                             const struct admin_forecast_ask *,
+                             admin_result_fn,
+                             void *ctx);
+    void (*forecast_register)(void *app,
+                              const struct admin_forecast_registration *,
+                              admin_result_fn,
+                              void *ctx);
 };
 
 /* ---- context and table ---- */
