@@ -368,6 +368,19 @@ int64_t candle_interval_parse(struct slice text)
     return count <= 366 || unit_ns <= NS_PER_MIN ? count * unit_ns : 0;
 }
 
+void candle_interval_format(int64_t interval_ns, char out[CANDLE_INTERVAL_TEXT_MAX])
+{
+    static const struct {
+        char letter;
+        int64_t ns;
+    } units[] = {{'d', NS_PER_DAY}, {'h', NS_PER_H}, {'m', NS_PER_MIN}, {'s', NS_PER_S}};
+    size_t i = 0;
+    while (i + 1 < COUNT_OF(units) && interval_ns % units[i].ns != 0)
+        i++;
+    snprintf(out, CANDLE_INTERVAL_TEXT_MAX, "%lld%c", (long long)(interval_ns / units[i].ns),
+             units[i].letter);
+}
+
 static bool read_interval(struct reading *r, struct json_node *item, int64_t *out)
 {
     struct json_node *node = json_get(item, "interval");

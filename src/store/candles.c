@@ -57,6 +57,30 @@ static const struct pg_statement find_newest_statement = {
     "SELECT max(ts_open) FROM candles WHERE asset = $1 AND interval_seconds = $2",
 };
 
+/* Whole intervals from one bar to the next; only what is a gap is divided. */
+#define STEPS  "floor(extract(epoch FROM distance) / interval_seconds)::bigint"
+#define IS_GAP "distance >= make_interval(secs => 2 * interval_seconds)"
+
+static const struct pg_statement list_statement = {
+    "candles_list",
+    "SELECT asset, interval_seconds, min(ts_open), max(ts_open), count(*),"
+    " count(*) FILTER (WHERE is_made), count(*) FILTER (WHERE " IS_GAP "),"
+    " coalesce(sum(CASE WHEN " IS_GAP " THEN " STEPS " - 1 END), 0)::bigint"
+    " FROM (SELECT asset, interval_seconds, ts_open, is_made, ts_open - lag(ts_open) OVER"
+    " (PARTITION BY asset, interval_seconds ORDER BY ts_open) AS distance FROM candles"
+    " WHERE $1::text IS NULL OR asset = $1) AS c GROUP BY 1, 2 ORDER BY 1, 2 LIMIT $2",
+};
+
+static const struct pg_statement load_gaps_statement = {
+    "candles_load_gaps",
+    "SELECT from_open, ts_open, missing FROM (SELECT ts_open - distance"
+    " + make_interval(secs => interval_seconds) AS from_open, ts_open, " STEPS " - 1 AS missing"
+    " FROM (SELECT interval_seconds, ts_open, ts_open - lag(ts_open) OVER (ORDER BY ts_open)"
+    " AS distance FROM candles WHERE asset = $1 AND interval_seconds = $2"
+    " AND ts_open >= coalesce($3, '-infinity') AND ts_open < coalesce($4, 'infinity')) AS c"
+    " WHERE " IS_GAP " ORDER BY ts_open DESC LIMIT $5) AS newest ORDER BY ts_open",
+};
+
 static const struct pg_statement prune_statement = {
     "candles_prune",
     "DELETE FROM candles WHERE interval_seconds = $1 AND ts_open < $2",
@@ -121,14 +145,57 @@ static int64_t bound_up(int64_t ts_ns)
     return is_open ? ts_ns : ts_ns + (NS_PER_US - 1);
 }
 
-void candles_load_range(struct pg_batch *batch, const struct candles_query *query)
+static void put_query(struct pg_batch *batch, const struct candles_query *query)
 {
-    pg_batch_statement(batch, &load_range_statement);
     pg_put_str(batch, query->asset.text);
     pg_put_i32(batch, (int32_t)(query->interval_ns / NS_PER_S));
     pg_put_time(batch, bound_up(query->from_ns));
     pg_put_time(batch, bound_up(query->to_ns));
     store_put_limit(batch, query->rows_max);
+}
+
+void candles_load_range(struct pg_batch *batch, const struct candles_query *query)
+{
+    pg_batch_statement(batch, &load_range_statement);
+    put_query(batch, query);
+}
+
+void candles_load_gaps(struct pg_batch *batch, const struct candles_query *query)
+{
+    pg_batch_statement(batch, &load_gaps_statement);
+    put_query(batch, query);
+}
+
+enum al_err candles_read_gap(const struct pg_result *result, size_t index, struct gap *out)
+{
+    struct row row = row_at(result, index);
+    out->from_ns = row_time(&row);
+    out->to_ns = row_time(&row);
+    out->n_missing = (uint64_t)row_i64(&row);
+    return row.err;
+}
+
+void candles_list(struct pg_batch *batch, const struct asset *asset, size_t limit)
+{
+    pg_batch_statement(batch, &list_statement);
+    pg_put_str(batch, asset == NULL ? NULL : asset->text);
+    store_put_limit(batch, limit);
+}
+
+enum al_err candles_read_series(const struct pg_result *result,
+                                size_t index,
+                                struct candle_series *out)
+{
+    struct row row = row_at(result, index);
+    ROW_CHARS(&row, out->asset.text);
+    out->interval_ns = row_i64(&row) * NS_PER_S;
+    out->first_ns = row_time(&row);
+    out->last_ns = row_time(&row);
+    out->n_candles = (uint64_t)row_i64(&row);
+    out->n_made = (uint64_t)row_i64(&row);
+    out->n_gaps = (uint64_t)row_i64(&row);
+    out->n_missing = (uint64_t)row_i64(&row);
+    return row.err;
 }
 
 void candles_find_newest(struct pg_batch *batch, const struct asset *asset, int64_t interval_ns)

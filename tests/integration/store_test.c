@@ -1608,6 +1608,87 @@ static void test_the_newest_candle_is_found(void **state)
     check_i64(newest_candle("ETHUSDT", NS_PER_H), TIMESTAMP_NONE);
 }
 
+struct history {
+    struct candle_series series[8];
+    struct gap gaps[8];
+    size_t n;
+};
+
+static void keep_history(void *ctx, size_t index, const struct pg_result *result)
+{
+    struct history *got = ctx;
+    (void)index;
+    got->n = pg_result_n_rows(result);
+    for (size_t i = 0; i < got->n; i++)
+        check_ok(candles_read_series(result, i, &got->series[i]));
+}
+
+static void keep_gaps(void *ctx, size_t index, const struct pg_result *result)
+{
+    struct history *got = ctx;
+    (void)index;
+    got->n = pg_result_n_rows(result);
+    for (size_t i = 0; i < got->n; i++)
+        check_ok(candles_read_gap(result, i, &got->gaps[i]));
+}
+
+/* The database's count and the one of history/gaps.h. */
+static void check_series(const struct candle_series *series, const struct gap_finder *want)
+{
+    check_i64(series->first_ns, want->first_ns);
+    check_i64(series->last_ns, want->last_ns);
+    assert_int_equal(series->n_candles, want->n_bars);
+    assert_int_equal(series->n_gaps, want->n_gaps);
+    assert_int_equal(series->n_missing, want->n_missing);
+}
+
+static void test_history_is_counted_and_its_gaps_are_found(void **state)
+{
+    static const int64_t hours[] = {0, 1, 2, 6, 7, 9, 30, 31}; /* gaps of 3, 1 and 20 */
+    static const struct asset asset = {"BTCUSDT"};
+    struct candles_query query = {{"BTCUSDT"}, NS_PER_H, TIMESTAMP_NONE, TIMESTAMP_NONE, 8};
+    struct candle_row rows[COUNT_OF(hours) + 2];
+    struct gap_finder finder;
+    struct gap gaps[3], gap;
+    size_t n_gaps = 0;
+    struct history got;
+    (void)state;
+    gap_finder_init(&finder, NS_PER_H);
+    for (size_t i = 0; i < COUNT_OF(hours); i++) {
+        rows[i] = any_candle("BTCUSDT", NS_PER_H, hours[i]);
+        rows[i].is_made = i < 3;
+        if (gap_finder_add(&finder, rows[i].candle.ts_open_ns, &gap))
+            gaps[n_gaps++] = gap;
+    }
+    rows[COUNT_OF(hours)] = any_candle("ETHUSDT", NS_PER_MIN, 5);
+    rows[COUNT_OF(hours) + 1] = any_candle("BTCUSDT", NS_PER_DAY, 5);
+    candles_upsert(batch, rows, COUNT_OF(rows));
+    run(NULL, NULL);
+    candles_list(batch, NULL, 8);
+    run(keep_history, &got);
+    assert_int_equal(got.n, 3);
+    check_str(got.series[0].asset.text, "BTCUSDT");
+    check_i64(got.series[0].interval_ns, NS_PER_H);
+    assert_int_equal(got.series[0].n_made, 3);
+    check_series(&got.series[0], &finder);
+    check_i64(got.series[1].interval_ns, NS_PER_DAY);
+    check_str(got.series[2].asset.text, "ETHUSDT");
+    candles_list(batch, &asset, 1);
+    run(keep_history, &got);
+    assert_int_equal(got.n, 1);
+    check_series(&got.series[0], &finder);
+    candles_load_gaps(batch, &query);
+    run(keep_gaps, &got);
+    assert_int_equal(got.n, 3);
+    assert_memory_equal(got.gaps, gaps, sizeof(gaps));
+    query.rows_max = 1;
+    query.to_ns = NOON + 10 * NS_PER_H; /* the newest of what is before */
+    candles_load_gaps(batch, &query);
+    run(keep_gaps, &got);
+    assert_int_equal(got.n, 1);
+    assert_memory_equal(got.gaps, &gaps[1], sizeof(gaps[1]));
+}
+
 static void test_a_made_candle_is_never_put_in_the_place_of_a_given_one(void **state)
 {
     struct candle_row made = any_candle("BTCUSDT", NS_PER_H, 0), given = made;
@@ -2562,6 +2643,7 @@ int main(void)
         TEST(test_the_last_candles_of_each_series_are_loaded),
         TEST(test_a_range_of_candles_is_the_newest_of_it_oldest_first),
         TEST(test_the_newest_candle_is_found),
+        TEST(test_history_is_counted_and_its_gaps_are_found),
         TEST(test_a_made_candle_is_never_put_in_the_place_of_a_given_one),
         TEST(test_imported_candles_are_counted_and_a_repeat_changes_nothing),
         TEST(test_how_far_an_import_has_come_is_kept),

@@ -18,6 +18,8 @@ const char *market_kind_name(enum market_kind kind); /* "ticker", "orderbook", "
 #define MARKET_EARLIER_MAX                                                                         \
     15 /* candles in one message besides the newest; older ones are dropped */
 
+#define CANDLE_INTERVAL_TEXT_MAX 24
+
 struct candle {
     int64_t ts_open_ns;
     int64_t interval_ns;
@@ -92,5 +94,7 @@ bool market_event_parse(struct json_reader *reader,
 
 /* "1", "5", "60", "D", "1m", "1h" ... in nanoseconds; 0 when not an interval. */
 int64_t candle_interval_parse(struct slice text);
+/* The same back, in the largest unit that goes into it: "1m", "4h", "1d", "90s". Whole seconds. */
+void candle_interval_format(int64_t interval_ns, char out[CANDLE_INTERVAL_TEXT_MAX]);
 
 #endif

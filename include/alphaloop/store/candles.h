@@ -3,6 +3,7 @@
 #define ALPHALOOP_STORE_CANDLES_H
 
 #include "alphaloop/domain/market.h"
+#include "alphaloop/history/gaps.h"
 #include "alphaloop/io/pg.h"
 #include "alphaloop/io/pg_sync.h"
 
@@ -56,6 +57,23 @@ MUST_CHECK enum al_err candles_copy(struct pg_sync *sync,
 /* When the newest bar of one asset and interval opened: always one row, TIMESTAMP_NONE when there is no bar. */
 void candles_find_newest(struct pg_batch *batch, const struct asset *asset, int64_t interval_ns);
 int64_t candles_read_newest(const struct pg_result *result);
+
+/* What history there is: one row an asset and interval, by name and length. All of it is counted: a second for a million. */
+struct candle_series {
+    struct asset asset;
+    int64_t interval_ns, first_ns, last_ns;
+    uint64_t n_candles, n_made, n_gaps, n_missing;
+};
+void candles_list(struct pg_batch *batch, const struct asset *asset, size_t limit); /* NULL: all */
+MUST_CHECK enum al_err candles_read_series(const struct pg_result *result,
+                                           size_t row,
+                                           struct candle_series *out);
+
+/* The gaps between the bars of a range, the newest rows_max of them, oldest first. */
+void candles_load_gaps(struct pg_batch *batch, const struct candles_query *query);
+MUST_CHECK enum al_err candles_read_gap(const struct pg_result *result,
+                                        size_t row,
+                                        struct gap *out);
 
 /* Forget candles of one interval that opened before before_ns. */
 void candles_prune(struct pg_batch *batch, int64_t interval_ns, int64_t before_ns);
