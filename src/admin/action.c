@@ -37,6 +37,9 @@ static void answer_usual(struct http_request *request, const struct admin_result
         http_error(request, 503, "%s", result->text);
         http_header(request, "Retry-After", "5");
         break;
+    case ADMIN_BUSY:
+        http_too_many(request, result->text);
+        break;
     case ADMIN_DONE:
     case ADMIN_FAILED:
         http_error(request, 500, "%s", result->text);

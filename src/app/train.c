@@ -7,6 +7,7 @@
 #include "alphaloop/app/roles.h"
 
 #include "forecast_job_i.h"
+#include "tabular_i.h"
 #include "train_i.h"
 
 static int usage(FILE *out, int code)
@@ -15,7 +16,8 @@ static int usage(FILE *out, int code)
           "       alphaloop train --forecast NAME --asset ASSET [--interval 1h] [--horizons "
           "1,3,24,168]\n"
           "                       [--kind KIND] [--parameters JSON] [--env-file FILE]\n"
-          "       alphaloop train --job FILE | --forecast-job FILE [--env-file FILE]\n\n"
+          "       alphaloop train --job FILE | --forecast-job FILE [--env-file FILE]\n"
+          "       alphaloop train --tabular FILE\n\n"
           "  --strategy ID    train a version of this strategy now, in a child process as serve "
           "does, and\n"
           "                   register it; what serves is not changed\n"
@@ -28,6 +30,7 @@ static int usage(FILE *out, int code)
           "  --job FILE       be that child: train what the file says, print a JSON object a line, "
           "end when\n"
           "                   standard input does, if that is a pipe\n"
+          "  --tabular FILE   be the child that trains a table of POST /api/train\n"
           "  --env-file FILE  read settings from FILE (default .env if it exists); the environment "
           "wins\n",
           out);
@@ -100,16 +103,24 @@ static bool is_one_thing(const struct arguments *a)
 
 int role_train(int argc, char **argv)
 {
-    static const struct option options[] = {
-        {"env-file", required_argument, NULL, 'f'}, {"strategy", required_argument, NULL, 's'},
-        {"job", required_argument, NULL, 'j'},      {"forecast-job", required_argument, NULL, 'J'},
-        {"forecast", required_argument, NULL, 'F'}, {"asset", required_argument, NULL, 'a'},
-        {"interval", required_argument, NULL, 'i'}, {"horizons", required_argument, NULL, 'H'},
-        {"kind", required_argument, NULL, 'k'},     {"parameters", required_argument, NULL, 'p'},
-        {"help", no_argument, NULL, 'h'},           {NULL, 0, NULL, 0}};
+    static const struct option options[] = {{"env-file", required_argument, NULL, 'f'},
+                                            {"strategy", required_argument, NULL, 's'},
+                                            {"job", required_argument, NULL, 'j'},
+                                            {"forecast-job", required_argument, NULL, 'J'},
+                                            {"forecast", required_argument, NULL, 'F'},
+                                            {"asset", required_argument, NULL, 'a'},
+                                            {"interval", required_argument, NULL, 'i'},
+                                            {"horizons", required_argument, NULL, 'H'},
+                                            {"kind", required_argument, NULL, 'k'},
+                                            {"parameters", required_argument, NULL, 'p'},
+                                            {"tabular", required_argument, NULL, 't'},
+                                            {"help", no_argument, NULL, 'h'},
+                                            {NULL, 0, NULL, 0}};
     struct arguments arguments = {0};
     optind = 1;
     for (int option; (option = getopt_long(argc, argv, "", options, NULL)) != -1;) {
+        if (option == 't')
+            return tabular_child(optarg);
         const char **into = argument_of(&arguments, option);
         if (into == NULL)
             return option == 'h' ? usage(stdout, EXIT_DONE) : usage(stderr, EXIT_USAGE);

@@ -32,6 +32,7 @@
 #include "pulse_i.h"
 #include "recovery_i.h"
 #include "rollout_i.h"
+#include "tabular_i.h"
 #include "training_i.h"
 #include "view_i.h"
 #include "vitals_i.h"
@@ -248,6 +249,24 @@ static void action_register_forecast(void *app,
     forecasts_register(((struct worker *)app)->forecasts, registration, done, ctx);
 }
 
+static void action_tabular_train(void *app,
+                                 struct slice model_name,
+                                 int64_t model_run_id,
+                                 struct slice body,
+                                 admin_result_fn done,
+                                 void *ctx)
+{
+    struct worker *worker = app;
+    tabular_runs_train(worker->tabular_runs, model_name, model_run_id, body, done, ctx);
+}
+
+static void action_tabular_predict(
+    void *app, int64_t model_run_id, struct slice body, admin_result_fn done, void *ctx)
+{
+    struct worker *worker = app;
+    tabular_predict(worker->tabular_predictions, model_run_id, body, done, ctx);
+}
+
 /* ---- building ---- */
 
 struct pg_options worker_pg_options(const struct worker *worker, const char *name)
@@ -312,6 +331,10 @@ static enum al_err create_parts(struct worker *worker)
     if (err == AL_OK)
         err = forecasts_create(worker, &worker->forecasts);
     if (err == AL_OK)
+        err = tabular_runs_create(worker, &worker->tabular_runs);
+    if (err == AL_OK)
+        err = tabular_predictions_create(worker, &worker->tabular_predictions);
+    if (err == AL_OK)
         err = funds_create(worker, &worker->funds);
     if (err == AL_OK)
         err = reconcile_create(worker, &worker->reconcile);
@@ -364,7 +387,9 @@ static enum al_err start_admin(struct worker *worker)
         .trend = view_trend,
         .actions = {action_train, action_cancel, action_activate, action_rollback,
                     action_importance, .forecast_predict = action_forecast,
-                    .forecast_register = action_register_forecast},
+                    .forecast_register = action_register_forecast,
+                    .tabular_train = action_tabular_train,
+                    .tabular_predict = action_tabular_predict},
     };
     struct http_config config = {
         .host = s->model_service_host,
@@ -434,6 +459,8 @@ static bool is_drained(const struct worker *worker)
                 !market_clock_is_known(&worker->clock);
     return intake_is_idle(worker->intake) && written && sent &&
            training_is_idle(worker->training) && forecasts_are_idle(worker->forecasts) &&
+           tabular_runs_are_idle(worker->tabular_runs) &&
+           tabular_predictions_are_idle(worker->tabular_predictions) &&
            worker->n_activations == 0 && worker->n_importances == 0;
 }
 
@@ -451,6 +478,7 @@ static void on_tick(uv_timer_t *timer)
         intake_run(worker->intake);
         training_run(worker->training);
         forecasts_run(worker->forecasts);
+        tabular_runs_run(worker->tabular_runs);
         funds_run(worker->funds);
         reconcile_run(worker->reconcile);
         retention_run(worker->retention);
@@ -527,6 +555,7 @@ static void drain(struct worker *worker)
     intake_stop(worker->intake);
     training_stop(worker->training);
     forecasts_stop(worker->forecasts);
+    tabular_runs_stop(worker->tabular_runs);
 }
 
 static void on_part_closed(void *ctx)
@@ -550,6 +579,7 @@ static void stop(struct worker *worker)
     set_state(worker, WORKER_STOPPING);
     training_abandon(worker->training);
     forecasts_abandon(worker->forecasts);
+    tabular_runs_abandon(worker->tabular_runs);
     worker->n_closing = 5;
     http_server_close(worker->http, CLOSE_TIMEOUT_MS, on_part_closed, worker);
     amqp_conn_close(worker->consuming, CLOSE_TIMEOUT_MS, on_part_closed, worker);
@@ -623,6 +653,8 @@ void worker_deinit(struct worker *worker)
     reconcile_destroy(worker->reconcile);
     funds_destroy(worker->funds);
     forecasts_destroy(worker->forecasts);
+    tabular_predictions_destroy(worker->tabular_predictions);
+    tabular_runs_destroy(worker->tabular_runs);
     training_destroy(worker->training);
     feed_destroy(worker->feed);
     outbox_destroy(worker->outbox);

@@ -8,6 +8,7 @@
  *   activation.c  which version decides
  *   forecasts.c   forecasts: served, trained, held against the prices that come
  *   rollout.c   versions on their way to deciding, or away from it
+ *   tabular_*.c the train/predict routes: tables of callers
  *   events.c    word to other systems
  *   funds.c     what may be spent
  *   reconcile.c order events that were lost
@@ -57,6 +58,8 @@ struct pulse;
 struct training;
 struct forecasts;
 struct recovery;
+struct tabular_predictions;
+struct tabular_runs;
 
 struct worker {
     uv_loop_t *loop;
@@ -95,6 +98,8 @@ struct worker {
     struct events *events;
     struct training *training;
     struct forecasts *forecasts;
+    struct tabular_runs *tabular_runs;
+    struct tabular_predictions *tabular_predictions;
     struct funds *funds;
     struct reconcile *reconcile;
     struct retention *retention;

@@ -88,23 +88,39 @@ static enum al_err read_learner(struct json_node *learner, struct linear **out)
                         : err;
 }
 
-static void linear_write(const struct linear *linear, struct buf *out)
+/* columns NULL: none says anything. */
+static void write_format(size_t n_features,
+                         float bias,
+                         const struct weighted *columns,
+                         struct buf *out)
 {
+    static const struct weighted silent;
     size_t start = out->len;
     struct sha256 hash;
     buf_append(out, magic, sizeof magic);
     buf_put_u32le(out, LINEAR_VERSION);
-    buf_put_u32le(out, (uint32_t)linear->n_features);
-    buf_put_f32le(out, linear->bias);
-    for (size_t k = 0; k < linear->n_features; k++) {
-        buf_put_f32le(out, linear->columns[k].scale.mean);
-        buf_put_f32le(out, linear->columns[k].scale.inverse);
-        buf_put_f32le(out, linear->columns[k].weight);
+    buf_put_u32le(out, (uint32_t)n_features);
+    buf_put_f32le(out, bias);
+    for (size_t k = 0; k < n_features; k++) {
+        const struct weighted *column = columns != NULL ? &columns[k] : &silent;
+        buf_put_f32le(out, column->scale.mean);
+        buf_put_f32le(out, column->scale.inverse);
+        buf_put_f32le(out, column->weight);
     }
     if (!buf_ok(out))
         return;
     sha256_of(out->ptr + start, out->len - start, &hash);
     buf_append(out, hash.bytes, sizeof hash.bytes);
+}
+
+static void linear_write(const struct linear *linear, struct buf *out)
+{
+    write_format(linear->n_features, linear->bias, linear->columns, out);
+}
+
+void linear_write_constant(size_t n_features, float score, struct buf *out)
+{
+    write_format(n_features, score, NULL, out);
 }
 
 enum al_err linear_flatten(struct slice model_json, struct buf *out)

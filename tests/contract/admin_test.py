@@ -300,6 +300,16 @@ def test_importance_answers_by_its_outcome(admin, document, version, code):
         assert (body["rows"], body["features"][0]["feature"], body["features"][0]["weight"]) == (1000, "rsi_14", 7)
 
 
+@pytest.mark.parametrize("run, code", [(1, 200), (2, 400), (3, 409), (4, 503), (5, 500), (6, 429), (7, 404)])
+def test_tables_are_answered_by_their_outcome(admin, document, run, code):
+    body = {"features": [{"x": 1}], "labels": [{"y": 1}]}
+    for path in (f"/api/train?model_name=mean_regression&model_run_id={run}", f"/api/predict?model_run_id={run}"):
+        got, answer = admin.post(path, body)
+        assert got == code, answer
+        if code != 500 and not (code == 404 and "train" in path):
+            document.check_answer("POST", path.partition("?")[0], code, answer)
+
+
 def test_rollback_answers_by_its_outcome(admin, document):
     assert admin.post("/api/v1/strategies/nobody/rollback")[0] == 404
     assert admin.post("/api/v1/strategies/momentum_v1/rollback")[0] == 409

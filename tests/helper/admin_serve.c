@@ -6,7 +6,8 @@
  * guard, full (the disk). With POSTGRES_HOST in the environment questions go to that database. Prints its port, ends with standard input.
  *
  * Actions know the strategies momentum_v1 and busy_v1. Training busy_v1 is a conflict. Versions: v1 activates, v2 does
- * not verify, v3 is another strategy's, v4 cannot be read now, v5 breaks, others are unknown.
+ * not verify, v3 is another strategy's, v4 cannot be read now, v5 breaks, others are unknown. So are the model runs 1 to 5 of
+ * the train/predict routes; 6 is one too many.
  */
 #include <math.h>
 #include <stdio.h>
@@ -255,6 +256,38 @@ static void importance(void *app,
         answer(fn, ctx, ADMIN_NOT_FOUND, "the model store has no such version", "");
 }
 
+/* Run 1 can be trained and predicts; the others are those of the versions above. */
+static enum admin_outcome run_outcome(int64_t id)
+{
+    static const enum admin_outcome outcomes[] = {ADMIN_DONE, ADMIN_REFUSED, ADMIN_CONFLICT,
+                                                  ADMIN_AWAY, ADMIN_FAILED,  ADMIN_BUSY};
+    return id >= 1 && id <= (int64_t)COUNT_OF(outcomes) ? outcomes[id - 1] : ADMIN_NOT_FOUND;
+}
+
+static void tabular_train(void *app,
+                          struct slice model_name,
+                          int64_t run_id,
+                          struct slice body,
+                          admin_result_fn fn,
+                          void *ctx)
+{
+    (void)app, (void)model_name, (void)body;
+    answer(fn, ctx, run_outcome(run_id), "as the test wants it", "");
+}
+
+static void tabular_predict(
+    void *app, int64_t run_id, struct slice body, admin_result_fn fn, void *ctx)
+{
+    static const char said[] = "{\"predictions\":[\"up\"],\"classes\":[\"down\",\"up\"],"
+                               "\"probabilities\":[[0.25,0.75]],\"model_run_id\":1,"
+                               "\"model_name\":\"mean_regression\",\"status\":\"success\"}";
+    (void)app, (void)body;
+    struct admin_result result = {.outcome = run_outcome(run_id), .text = "as the test wants it"};
+    if (result.outcome == ADMIN_DONE)
+        result.body = slice_of(said);
+    fn(ctx, &result);
+}
+
 static const struct strategy_config *config_of(void *app, const struct strategy_id *id)
 {
     (void)app;
@@ -384,16 +417,17 @@ int main(int argc, char **argv)
     for (int i = 1; i < argc && self.n_words < WORDS_MAX; i++)
         self.words[self.n_words++] = argv[i];
     prepare();
-    self.admin =
-        (struct admin_context){.settings = &self.settings,
-                               .service = "model-service",
-                               .version = "0.1.0",
-                               .live = live,
-                               .config = config_of,
-                               .feature_set = features_of,
-                               .rollout = rollout_of,
-                               .trend = trend,
-                               .actions = {trigger, cancel, activate, rollback, importance}};
+    self.admin = (struct admin_context){.settings = &self.settings,
+                                        .service = "model-service",
+                                        .version = "0.1.0",
+                                        .live = live,
+                                        .config = config_of,
+                                        .feature_set = features_of,
+                                        .rollout = rollout_of,
+                                        .trend = trend,
+                                        .actions = {trigger, cancel, activate, rollback, importance,
+                                                    .tabular_train = tabular_train,
+                                                    .tabular_predict = tabular_predict}};
     struct http_config config = {.host = "127.0.0.1",
                                  .api_key = "a-key-for-tests-only",
                                  .guard_metrics = has_word("guard"),

@@ -137,6 +137,7 @@ enum admin_outcome {
     ADMIN_INVALID, /* the version does not verify or does not fit the catalogue: 422 */
     ADMIN_AWAY,    /* database or model store is away: 503 */
     ADMIN_REFUSED, /* what was asked for cannot be had, in the words of the answer: 400 */
+    ADMIN_BUSY,    /* more is asked at once than we take: 429 */
     ADMIN_FAILED,  /* 500 */
 };
 
@@ -186,6 +187,16 @@ struct admin_actions {
                               const struct admin_forecast_registration *,
                               admin_result_fn,
                               void *ctx);
+    /* Train and predict a table of the caller's own: `body` is that of the request, borrowed for the call. DONE when the run
+     * is RUNNING, or with the body of the answer (schema TabularPredictions). */
+    void (*tabular_train)(void *app,
+                          struct slice model_name,
+                          int64_t model_run_id,
+                          struct slice body,
+                          admin_result_fn,
+                          void *ctx);
+    void (*tabular_predict)(
+        void *app, int64_t model_run_id, struct slice body, admin_result_fn, void *ctx);
 };
 
 /* ---- context and table ---- */

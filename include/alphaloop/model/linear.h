@@ -29,6 +29,9 @@ struct linear;
  * without a scaler). */
 MUST_CHECK enum al_err linear_flatten(struct slice model_json, struct buf *out);
 
+/* The format of a model that says `score` of every row, whatever its n_features columns hold. */
+void linear_write_constant(size_t n_features, float score, struct buf *out);
+
 bool linear_is(struct slice bytes); /* by the magic alone */
 /* From the file format. gives *out: linear_destroy(). AL_EVERIFY when the checksum or a bound does not hold, AL_EVERSION. */
 MUST_CHECK enum al_err linear_load(struct slice bytes, struct linear **out);

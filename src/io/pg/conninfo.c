@@ -54,9 +54,10 @@ static void add(struct pg_conninfo *info, const char *keyword, const char *value
     info->values[info->n] = NULL;
 }
 
+/* A statement that needs what is off has a cost so high that the server would compile it first, for a second. */
 #define PLAN_BY_KEY                                                                                \
     " -c plan_cache_mode=force_generic_plan -c enable_seqscan=off -c enable_hashjoin=off"          \
-    " -c enable_mergejoin=off"
+    " -c enable_mergejoin=off -c jit=off"
 
 void pg_conninfo_init(struct pg_conninfo *info, const struct pg_options *options)
 {
