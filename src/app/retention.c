@@ -8,9 +8,11 @@
 #include "alphaloop/base/timestamp.h"
 #include "alphaloop/observe/metric.h"
 #include "alphaloop/store/abstentions.h"
+#include "alphaloop/store/candles.h"
 #include "alphaloop/store/shadow_scores.h"
 #include "alphaloop/train/rollout.h"
 
+#include "recovery_parts_i.h"
 #include "worker_i.h"
 
 #define EVERY_NS    (10 * NS_PER_S)
@@ -20,7 +22,7 @@
 struct retention {
     struct worker *worker;
     struct pg_batch *batch;
-    const char *tables[2]; /* of the job's statements */
+    const char *tables[3]; /* of the job's statements */
     size_t n_tables;
     bool running;
     int64_t next_wall_ns;
@@ -85,6 +87,16 @@ static void prune_abstentions(struct retention *r, int64_t now_ns)
     abstentions_prune(r->batch, now_ns - keep_ns, ROWS_MAX);
 }
 
+/* As many as a start loads are kept of every series, twice over: it may have gaps. */
+static void prune_candles(struct retention *r, int64_t now_ns)
+{
+    int64_t keep_ns = r->worker->settings->candles_keep_days * NS_PER_DAY;
+    if (keep_ns == 0)
+        return;
+    r->tables[r->n_tables++] = "candles";
+    candles_prune(r->batch, now_ns - keep_ns, now_ns, 2 * RECOVERY_CANDLES_EACH_MAX, ROWS_MAX);
+}
+
 static void on_result(void *ctx, size_t index, const struct pg_result *result)
 {
     const struct retention *r = ctx;
@@ -114,5 +126,6 @@ void retention_run(struct retention *r)
     pg_batch_reset(r->batch);
     prune_scores(r, worker_now_ns(worker));
     prune_abstentions(r, worker_now_ns(worker));
+    prune_candles(r, worker_now_ns(worker));
     r->running = r->n_tables > 0 && pg_client_run(worker->reader, r->batch, &job) == AL_OK;
 }

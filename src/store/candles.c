@@ -81,9 +81,21 @@ static const struct pg_statement load_gaps_statement = {
     " WHERE " IS_GAP " ORDER BY ts_open DESC LIMIT $5) AS newest ORDER BY ts_open",
 };
 
+/* Which series there are is found by hopping through the key, so that it costs nothing when there is nothing to delete. */
 static const struct pg_statement prune_statement = {
     "candles_prune",
-    "DELETE FROM candles WHERE interval_seconds = $1 AND ts_open < $2",
+    "WITH RECURSIVE series AS ((SELECT asset, interval_seconds FROM candles ORDER BY 1, 2 LIMIT 1)"
+    " UNION ALL SELECT next.* FROM series AS s, LATERAL (SELECT asset, interval_seconds"
+    " FROM candles WHERE (asset, interval_seconds) > (s.asset, s.interval_seconds)"
+    " ORDER BY 1, 2 LIMIT 1) AS next)"
+    " DELETE FROM candles AS c USING (SELECT old.* FROM series AS s, LATERAL (SELECT asset,"
+    " interval_seconds, ts_open FROM candles WHERE asset = s.asset"
+    " AND interval_seconds = s.interval_seconds AND ts_open < least($1,"
+    " $2 - make_interval(secs => s.interval_seconds::double precision * $3))"
+    " ORDER BY ts_open LIMIT $4) AS old WHERE NOT EXISTS (SELECT FROM ml_models AS m"
+    " WHERE m.interval_seconds = s.interval_seconds AND (m.asset IS NULL OR m.asset = s.asset))"
+    " LIMIT $4) AS o WHERE c.asset = o.asset AND c.interval_seconds = o.interval_seconds"
+    " AND c.ts_open = o.ts_open",
 };
 
 void candles_upsert(struct pg_batch *batch, const struct candle_row *rows, size_t n)
@@ -224,11 +236,14 @@ enum al_err candles_read(const struct pg_result *result, size_t index, struct ca
     return row.err;
 }
 
-void candles_prune(struct pg_batch *batch, int64_t interval_ns, int64_t before_ns)
+void candles_prune(
+    struct pg_batch *batch, int64_t before_ns, int64_t now_ns, size_t bars_kept, size_t limit)
 {
     pg_batch_statement(batch, &prune_statement);
-    pg_put_i32(batch, (int32_t)(interval_ns / NS_PER_S));
     pg_put_time(batch, before_ns);
+    pg_put_time(batch, now_ns);
+    pg_put_double(batch, (double)bars_kept);
+    store_put_limit(batch, limit);
 }
 
 /* ---- copying out ---- */

@@ -1521,9 +1521,55 @@ static void test_the_last_candles_of_each_series_are_loaded(void **state)
         check_str(got.items[i].asset.text, rows[want[i]].asset.text);
         assert_memory_equal(&got.items[i].candle, &rows[want[i]].candle, sizeof(struct candle));
     }
-    candles_prune(batch, NS_PER_MIN, NOON + 3 * NS_PER_MIN);
+}
+
+/* Minutes of two assets, days of one, and hours, from which the forecast of every schema is made. */
+static void put_old_candles(void)
+{
+    struct candle_row rows[40];
+    for (int64_t i = 0; i < 10; i++) {
+        rows[4 * i] = any_candle("BTCUSDT", NS_PER_MIN, i);
+        rows[4 * i + 1] = any_candle("ETHUSDT", NS_PER_MIN, i);
+        rows[4 * i + 2] = any_candle("BTCUSDT", NS_PER_DAY, i);
+        rows[4 * i + 3] = any_candle("BTCUSDT", NS_PER_H, i);
+    }
+    candles_upsert(batch, rows, COUNT_OF(rows));
     run(NULL, NULL);
-    check_str(database_text(db, "SELECT count(*) FROM candles"), "9");
+}
+
+#define SERIES_LEFT                                                                                \
+    "SELECT string_agg(n, ' ') FROM (SELECT asset || interval_seconds || ':' || count(*) AS n"     \
+    " FROM candles GROUP BY asset, interval_seconds ORDER BY asset, interval_seconds) AS c"
+
+static void test_old_candles_go_but_for_those_that_are_needed(void **state)
+{
+    const int64_t now_ns = NOON + 10 * NS_PER_DAY;
+    (void)state;
+    candles_prune(batch, now_ns, now_ns, 0, 1000); /* of an empty table */
+    run(NULL, NULL);
+    put_old_candles();
+    candles_prune(batch, NOON + 3 * NS_PER_MIN, now_ns, 2, 1000);
+    run(NULL, NULL); /* three minutes of each asset, one day */
+    check_str(database_text(db, SERIES_LEFT),
+              "BTCUSDT60:7 BTCUSDT3600:10 BTCUSDT86400:9 ETHUSDT60:7");
+    candles_prune(batch, now_ns, now_ns, 4, 3); /* no more at a time than asked for */
+    run(NULL, NULL);
+    check_str(database_text(db, "SELECT count(*) FROM candles"), "30");
+    for (int i = 0; i < 10; i++) {
+        candles_prune(batch, now_ns, now_ns, 4, 3);
+        run(NULL, NULL);
+    }
+    check_str(database_text(db, SERIES_LEFT), "BTCUSDT3600:10 BTCUSDT86400:4");
+    database_run(
+        db, "INSERT INTO ml_models (model_name, model_type, prediction_horizons, file_path,"
+            " asset, interval_seconds) VALUES ('days', 'baseline', '[24]', '', 'BTCUSDT', 86400)");
+    candles_prune(batch, now_ns, now_ns, 0, 1000);
+    run(NULL, NULL);
+    check_str(database_text(db, SERIES_LEFT), "BTCUSDT3600:10 BTCUSDT86400:4");
+    database_run(db, "DELETE FROM ml_models WHERE model_name = 'days'");
+    candles_prune(batch, now_ns, now_ns, 0, 1000);
+    run(NULL, NULL);
+    check_str(database_text(db, SERIES_LEFT), "BTCUSDT3600:10");
 }
 
 static bool keep_candle(void *ctx, const struct candle *candle)
@@ -2641,6 +2687,7 @@ int main(void)
         TEST(test_quarantine_keeps_whole_messages),
         TEST(test_quarantine_is_listed_marked_and_counted),
         TEST(test_the_last_candles_of_each_series_are_loaded),
+        TEST(test_old_candles_go_but_for_those_that_are_needed),
         TEST(test_a_range_of_candles_is_the_newest_of_it_oldest_first),
         TEST(test_the_newest_candle_is_found),
         TEST(test_history_is_counted_and_its_gaps_are_found),

@@ -75,7 +75,9 @@ MUST_CHECK enum al_err candles_read_gap(const struct pg_result *result,
                                         size_t row,
                                         struct gap *out);
 
-/* Forget candles of one interval that opened before before_ns. */
-void candles_prune(struct pg_batch *batch, int64_t interval_ns, int64_t before_ns);
+/* Forget what is old, at most `limit` candles at a time: those that opened before before_ns and lie more than bars_kept
+ * intervals before now_ns. Series that a forecast is made from (ml_models) stay whole. */
+void candles_prune(
+    struct pg_batch *batch, int64_t before_ns, int64_t now_ns, size_t bars_kept, size_t limit);
 
 #endif
