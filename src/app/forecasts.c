@@ -561,36 +561,37 @@ static void take_text(char *out, size_t out_size, struct slice text)
     memcpy(out, text.ptr, n);
 }
 
-/* What was asked for as a row; false when it cannot be trained: *why. */
-static bool read_wish(struct registration *r,
-                      const struct admin_forecast_registration *wish,
-                      const char **why)
+static enum al_err no_kind(const char *type)
+{
+    struct buf names = BUF_INIT(256);
+    for (size_t i = 0; i < forecast_kind_count(); i++)
+        buf_printf(&names, "%s%s", i == 0 ? "" : ", ", forecast_kind_at(i)->name);
+    enum al_err err = err_set(AL_EINVAL, "model_type '%s' is none that can be trained: %s", type,
+                              buf_str(&names));
+    buf_deinit(&names);
+    return err;
+}
+
+/* What was asked for as a row; AL_EINVAL, AL_ERANGE when it cannot be trained. */
+static enum al_err read_wish(struct registration *r, const struct admin_forecast_registration *wish)
 {
     struct forecast_job job;
     const struct forecast_kind *kind = forecast_kind_by_type(wish->model_type);
-    static char unknown[256];
+    if (kind == NULL)
+        return no_kind(r->type);
     forecast_job_from_settings(r->f->worker->settings, &job);
-    if (kind == NULL) {
-        struct buf names = BUF_INIT(200);
-        for (size_t i = 0; i < forecast_kind_count(); i++)
-            buf_printf(&names, "%s%s", i == 0 ? "" : ", ", forecast_kind_at(i)->name);
-        snprintf(unknown, sizeof unknown, "model_type '%s' is none that can be trained: %s",
-                 r->type, buf_str(&names));
-        buf_deinit(&names);
-        *why = unknown;
-        return false;
-    }
     take_text(r->row.kind, sizeof r->row.kind, slice_of(kind->name));
-    take_text(job.kind, sizeof job.kind, slice_of(kind->name));
     r->row.interval_ns = job.interval_ns = candle_interval_parse(wish->interval);
     r->row.parameters = buf_slice(&r->parameters);
     if (wish->asset.len > 0 && !asset_parse(wish->asset, &r->row.asset))
-        return false; /* its format was checked */
-    bool is_possible = forecast_job_horizons(&job, wish->horizons) == AL_OK &&
-                       forecast_job_check(&job) == AL_OK && read_parameters(&r->row, &job) == AL_OK;
-    *why = err_text();
+        return err_set(AL_EINVAL, "asset is 3 to 20 of A-Z0-9");
+    enum al_err err = forecast_job_horizons(&job, wish->horizons);
+    if (err == AL_OK)
+        err = forecast_job_check(&job);
+    if (err == AL_OK)
+        err = read_parameters(&r->row, &job);
     forecast_horizons_text(job.hours, job.n_horizons, r->row.horizons);
-    return is_possible;
+    return err;
 }
 
 void forecasts_register(struct forecasts *f,
@@ -598,7 +599,6 @@ void forecasts_register(struct forecasts *f,
                         admin_result_fn done,
                         void *ctx)
 {
-    const char *why = "";
     struct registration *r = calloc(1, sizeof *r);
     assert(r != NULL);
     *r = (struct registration){.f = f,
@@ -619,8 +619,8 @@ void forecasts_register(struct forecasts *f,
     r->row.feature_config = buf_slice(&r->config);
     if (r->asked[0] != '\0')
         register_folder(r);
-    else if (read_wish(r, wish, &why))
+    else if (read_wish(r, wish) == AL_OK)
         write_registration(r);
     else
-        refuse(r, ADMIN_REFUSED, why);
+        refuse(r, ADMIN_REFUSED, err_text());
 }

@@ -135,7 +135,7 @@ void forecast_manifest_write(const struct forecast_manifest *m, struct buf *out)
     json_m_str(&w, "seed", seed);
     json_m_str(&w, "library_version", m->library_version);
     json_m_time(&w, "trained_at", m->trained_at_ns);
-    json_m_double(&w, "training_seconds", m->training_seconds);
+    json_m_number(&w, "training_seconds", m->training_seconds);
     write_data(&w, m);
     write_gate(&w, &m->gate);
     write_file(&w, "oof", &m->oof);
