@@ -12,6 +12,7 @@
 #include "alphaloop/observe/metric.h"
 
 #include "asset_names_i.h"
+#include "error_reports_i.h"
 #include "journal_i.h"
 #include "strategies_i.h"
 #include "worker_i.h"
@@ -176,7 +177,8 @@ int role_serve(int argc, char **argv)
     if (environment_settings(arguments.env_file, SETTINGS_NEED_API_KEY, worker.settings) == AL_OK &&
         strategies_load(worker.settings, &worker.strategies, &worker.n_strategies, &problems) ==
             AL_OK &&
-        asset_names_load(worker.settings, &worker.asset_names, &problems) == AL_OK) {
+        asset_names_load(worker.settings, &worker.asset_names, &problems) == AL_OK &&
+        error_reports_check(worker.settings, &problems)) {
         if (arguments.journal != NULL &&
             !chars_set(worker.settings->journal_path, sizeof(worker.settings->journal_path),
                        arguments.journal))

@@ -18,6 +18,7 @@
 #include "alphaloop/observe/metric.h"
 
 #include "activation_i.h"
+#include "error_reports_i.h"
 #include "events_i.h"
 #include "feed_i.h"
 #include "forecasts_i.h"
@@ -34,6 +35,7 @@
 #include "rollout_i.h"
 #include "tabular_i.h"
 #include "training_i.h"
+#include "upstreams_i.h"
 #include "view_i.h"
 #include "vitals_i.h"
 #include "worker_i.h"
@@ -311,6 +313,19 @@ static enum al_err create_broker(struct worker *worker)
     return err == AL_OK ? amqp_conn_create(worker->loop, &options, &worker->publishing) : err;
 }
 
+/* Whoever asks others over HTTP asks through this one client. */
+static enum al_err create_upstreams(struct worker *worker)
+{
+    if (worker->settings->sentry_dsn[0] == '\0')
+        return AL_OK;
+    enum al_err err =
+        upstreams_create(worker->loop, worker->settings, worker->seed, &worker->upstreams);
+    if (err == AL_OK)
+        err = error_reports_create(worker->upstreams, worker->settings, worker->seed,
+                                   &worker->error_reports);
+    return err;
+}
+
 static enum al_err create_parts(struct worker *worker)
 {
     enum al_err err = create_database(worker);
@@ -344,6 +359,8 @@ static enum al_err create_parts(struct worker *worker)
         err = pulse_create(worker, &worker->pulse);
     if (err == AL_OK)
         err = vitals_create(&worker->vitals);
+    if (err == AL_OK)
+        err = create_upstreams(worker);
     return err;
 }
 
@@ -580,12 +597,15 @@ static void stop(struct worker *worker)
     training_abandon(worker->training);
     forecasts_abandon(worker->forecasts);
     tabular_runs_abandon(worker->tabular_runs);
-    worker->n_closing = 5;
+    worker->n_closing = worker->upstreams == NULL ? 5 : 6;
     http_server_close(worker->http, CLOSE_TIMEOUT_MS, on_part_closed, worker);
     amqp_conn_close(worker->consuming, CLOSE_TIMEOUT_MS, on_part_closed, worker);
     amqp_conn_close(worker->publishing, CLOSE_TIMEOUT_MS, on_part_closed, worker);
     pg_client_close(worker->reader, CLOSE_TIMEOUT_MS, on_part_closed, worker);
     pg_client_close(worker->writer, CLOSE_TIMEOUT_MS, on_part_closed, worker);
+    error_reports_destroy(worker->error_reports);
+    if (worker->upstreams != NULL)
+        fetch_close(worker->upstreams, on_part_closed, worker);
 }
 
 static void on_stop_signal(uv_signal_t *handle, int signum)

@@ -105,6 +105,8 @@ struct worker {
     struct retention *retention;
     struct pulse *pulse;
     struct vitals *vitals;
+    struct fetch *upstreams; /* NULL: nothing is asked of anybody */
+    struct error_reports *error_reports;
     struct recovery *recovery;
 
     struct http_server *http;

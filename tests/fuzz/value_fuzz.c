@@ -2,10 +2,12 @@
  * what is accepted must be the same after it was written and read again. */
 #include <assert.h>
 #include <stdint.h>
+#include <string.h>
 
 #include "../../src/io/pg/numeric_i.h"
 #include "alphaloop/base/timestamp.h"
 #include "alphaloop/base/uuid.h"
+#include "alphaloop/observe/sentry.h"
 #include "alphaloop/settings/cron.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n_bytes);
@@ -70,10 +72,21 @@ static void read_cron(struct slice text)
         assert(cron_next_after(&cron, next_ns - 1) == next_ns);
 }
 
+/* What comes of an address goes into a URL and a header: nothing in it may end either. */
+static void read_dsn(struct slice text)
+{
+    struct sentry_address address;
+    if (sentry_dsn_parse(text, &address) != AL_OK)
+        return;
+    assert(strpbrk(address.url, " \r\n?#\"<>\\") == NULL);
+    assert(strpbrk(address.auth, "\r\n\"") == NULL);
+    assert(strncmp(address.url, "http", 4) == 0);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n_bytes)
 {
     static void (*const readers[])(struct slice) = {read_decimal, read_numeric, read_timestamp,
-                                                    read_uuid, read_cron};
+                                                    read_uuid,    read_cron,    read_dsn};
     if (n_bytes > 0)
         readers[bytes[0] % COUNT_OF(readers)]((struct slice){(const char *)bytes + 1, n_bytes - 1});
     return 0;

@@ -35,6 +35,7 @@ enum setting_log_level {
 };
 enum setting_queue_type { SETTING_CLASSIC, SETTING_QUORUM };
 enum setting_clock { SETTING_CLOCK_WALL, SETTING_CLOCK_MARKET };
+enum setting_sentry_level { SETTING_SENTRY_LEVEL_WARNING, SETTING_SENTRY_LEVEL_ERROR };
 enum setting_gate { SETTING_GATE_EVIDENCE, SETTING_GATE_ACCURACY };
 
 enum setting_id {
