@@ -1,5 +1,5 @@
-/* Applying what was loaded, in the order in which the core needs it: costs before candles (whose half-spreads they give),
- * decisions before executions, models before what is held against them. Each door of the core is recorded before it is gone
+/* Applying what was loaded, in the order in which the core needs it: decisions before executions, models before what is held
+ * against them. Each door of the core is recorded before it is gone
  * through (journal_i.h). */
 #include "recovery_parts_i.h"
 

@@ -18,7 +18,8 @@ enum {
     KEY_PARTIAL,
     KEY_ENV,
     KEY_LAG,
-    KEY_SPREAD
+    KEY_SPREAD,
+    KEY_DRY_RUN
 };
 
 static const struct argp_option rows[] = {
@@ -44,6 +45,8 @@ static const struct argp_option rows[] = {
     {"slippage-bps", KEY_SLIPPAGE, "BPS", 0, "mean slippage of a fill, default 0.2", 0},
     {"reject", KEY_REJECT, "P", 0, "probability that an order is rejected, default 0.02", 0},
     {"partial", KEY_PARTIAL, "P", 0, "probability that an order fills in parts, default 0.15", 0},
+    {"dry-run", KEY_DRY_RUN, NULL, 0,
+     "mark orders as only played; without it they look like orders for money", 0},
     {"backlog", KEY_BACKLOG, "N", 0,
      "messages that may wait unread in a market queue, default 500; 0: any number", 0},
     {"lag-max", KEY_LAG, "SECONDS", 0,
@@ -122,6 +125,9 @@ static bool set_exchange(int key, char *arg, struct argp_state *state, struct ex
         return true;
     case KEY_PARTIAL:
         x->partial_probability = argument_number(state, "partial", arg, 0, 1);
+        return true;
+    case KEY_DRY_RUN:
+        x->is_dry_run = true;
         return true;
     default:
         return false;

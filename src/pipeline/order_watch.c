@@ -109,6 +109,7 @@ static struct watched_order *watch(struct pipeline *pipeline,
     }
     *(orders->newest != NULL ? &orders->newest->after : &orders->oldest) = order;
     orders->newest = order;
+    orders->due_ns = INT64_MIN;
     return order;
 }
 
@@ -183,6 +184,7 @@ void order_watch_fact(struct pipeline *pipeline,
         market->exit.expires_ns != 0 && uuid_eq(market->exit.signal_id, fact->state->signal_id);
     if (fact->execution != NULL && (order != NULL || is_exit))
         take_fill(order, market, fact->execution);
+    market->orders.due_ns = INT64_MIN;
     if (order == NULL)
         return;
     if (fact->execution == NULL &&
@@ -235,6 +237,7 @@ static void close_gone(struct market_orders *orders, int64_t now_ns)
         order->is_changed = true;
     }
     orders->flat_ns = TIMESTAMP_NONE;
+    orders->due_ns = INT64_MIN;
 }
 
 /* ---- markouts ---- */
@@ -305,21 +308,51 @@ static bool is_over(const struct watched_order *order, int64_t now_ns)
     return ended && (!has_fill || order->has_marks) && order_outcome_held(&order->outcome) == 0;
 }
 
+/* When time alone changes something about the order; INT64_MAX: never. */
+static int64_t due_of(const struct watched_order *order)
+{
+    const struct order_outcome *outcome = &order->outcome;
+    int64_t due_ns = INT64_MAX;
+    if (!order->has_marks && outcome->last_fill_ns != TIMESTAMP_NONE)
+        due_ns = outcome->last_fill_ns + markout_lags[MARKOUT_COUNT - 1].lag_ns;
+    else if (!order->ended && !order->is_held)
+        due_ns = outcome->decided_at_ns + ORDER_AGE_MAX_NS;
+    return due_ns;
+}
+
+/* False when there was no room for all that changed. */
+static bool look_at_all(struct pipeline *pipeline,
+                        struct market_orders *orders,
+                        int64_t now_ns,
+                        struct effects *effects)
+{
+    int64_t due_ns = INT64_MAX;
+    for (struct watched_order *order = orders->oldest, *after; order != NULL; order = after) {
+        after = order->after;
+        mark(pipeline, order, now_ns);
+        if (order->is_changed && effects_room(effects) <= EFFECTS_PER_CALL)
+            return false;
+        if (order->is_changed)
+            store(order, effects);
+        int64_t order_due_ns = due_of(order);
+        if (is_over(order, now_ns))
+            forget(pipeline, order);
+        else if (order_due_ns < due_ns)
+            due_ns = order_due_ns;
+    }
+    orders->due_ns = due_ns;
+    return true;
+}
+
 void order_watch_time(struct pipeline *pipeline, int64_t now_ns, struct effects *effects)
 {
     for (size_t i = 0; i < pipeline->n_markets; i++) {
         struct market_orders *orders = &pipeline->markets[i].orders;
+        int64_t newest_ns = price_path_newest_ns(&orders->prices);
         close_gone(orders, now_ns);
-        for (struct watched_order *order = orders->oldest, *after; order != NULL; order = after) {
-            after = order->after;
-            mark(pipeline, order, now_ns);
-            if (order->is_changed && effects_room(effects) <= EFFECTS_PER_CALL)
-                return; /* the rest a tick later */
-            if (order->is_changed)
-                store(order, effects);
-            if (is_over(order, now_ns))
-                forget(pipeline, order);
-        }
+        bool is_due = now_ns >= orders->due_ns || newest_ns >= orders->due_ns;
+        if (is_due && !look_at_all(pipeline, orders, now_ns, effects))
+            return; /* the rest a tick later */
     }
 }
 

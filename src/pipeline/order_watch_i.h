@@ -37,6 +37,7 @@ struct market_orders {
     struct watched_order *oldest, *newest;
     struct watched_order *held_oldest[3], *held_newest[3]; /* by side: what a fill may close */
     uint64_t n_ever;
+    int64_t due_ns; /* before it time alone changes none of them; INT64_MIN: something else has */
     struct price_path prices; /* mids of the last minutes, finer than those of labels */
     int64_t
         flat_ns; /* event time at which the position was gone; TIMESTAMP_NONE: nothing to explain */

@@ -138,8 +138,9 @@ def follow_order(channel, signal_id):
     return events
 
 
-def test_simulate_answers_signals_with_orders_and_positions(channel):
-    with Simulation("--speed", "200", "--start", START, "--reject", "0", "--partial", "0", "--backlog", "0") as simulation:
+@pytest.mark.parametrize("options", [[], ["--dry-run"]])
+def test_simulate_answers_signals_with_orders_and_positions(channel, options):
+    with Simulation("--speed", "200", "--start", START, "--reject", "0", "--partial", "0", "--backlog", "0", *options) as simulation:
         eventually(lambda: any("simulate-out" in line for line in simulation.lines), "connected")
         harness.await_message(channel, "ws-gateway.ticker")
         sent = trading_signal()
@@ -148,12 +149,14 @@ def test_simulate_answers_signals_with_orders_and_positions(channel):
         assert [event.json()["event_type"] for event in events] == ["created", "filled"]
         order = events[-1].json()["order"]
         assert order["asset"] == "BTCUSDT" and order["side"] == "buy" and float(order["filled_quantity"]) > 0
+        assert order["is_dry_run"] is bool(options)
         assert seconds_of(order["executed_at"]) >= seconds_of(order["created_at"]) >= START_S
         for event in events:
             assert event.properties.headers["trace_id"] == sent["trace_id"]
             assert event.properties.delivery_mode == 2 and event.properties.content_type == "application/json"
         position = harness.await_message(channel, POSITIONS).json()
         assert position["asset"] == "BTCUSDT" and float(position["size"]) > 0
+        assert position["mode"] == ("dry-run" if options else "one-way")
         code, summary = simulation.end(signal.SIGTERM)
     assert code == 0
     assert "signals    1," in summary and "1 filled" in summary

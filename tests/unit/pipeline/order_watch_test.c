@@ -261,6 +261,43 @@ static void test_a_position_that_is_gone_closes_what_was_held(void **state)
     desk_stop(&desk);
 }
 
+/* Nothing is heard of it any more: its markouts come with time alone, and only then. */
+static void test_a_quiet_order_is_looked_at_when_its_markouts_are_due(void **state)
+{
+    (void)state;
+    static const struct desk_options quiet = {
+        .seed = 22,
+        .edge = 1,
+        .settings = {{"TRADING_ASSETS", "BTCUSDT,ETHUSDT"}, {"WARMUP_MODE_ENABLED", "false"}},
+    };
+    struct desk_run desk;
+    desk_start(&desk, &quiet);
+    desk_play(&desk, 10 * NS_PER_MIN);
+    assert_int_equal(desk.n_signals, 0);
+    struct order_outcome order = {.strategy_id = {"momentum_v1"},
+                                  .asset = {"BTCUSDT"},
+                                  .side = SIDE_BUY,
+                                  .decided_at_ns = desk.now_ns - NS_PER_S,
+                                  .first_fill_ns = desk.now_ns,
+                                  .last_fill_ns = desk.now_ns,
+                                  .answered_at_ns = desk.now_ns,
+                                  .quantity = 1,
+                                  .price = 50000,
+                                  .exited_at_ns = TIMESTAMP_NONE};
+    memset(&order.signal_id, 7, sizeof order.signal_id);
+    for (size_t i = 0; i < MARKOUT_COUNT; i++)
+        order.markouts[i] = NAN;
+    pipeline_restore_order_outcome(desk.pipeline, &order);
+    desk_play(&desk, 4 * NS_PER_MIN);
+    assert_true(outcome_of(&desk, order.signal_id) == NULL);
+    desk_play(&desk, 2 * NS_PER_MIN);
+    const struct order_outcome *marked = outcome_of(&desk, order.signal_id);
+    assert_true(marked != NULL);
+    for (size_t i = 0; i < MARKOUT_COUNT; i++)
+        assert_true(marked->markouts[i] == marked->markouts[i]); /* known */
+    desk_stop(&desk);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -269,6 +306,7 @@ int main(void)
         cmocka_unit_test(test_played_and_real_fills_never_meet),
         cmocka_unit_test(test_markouts_are_kept_and_averaged),
         cmocka_unit_test(test_orders_without_a_fill_are_answered),
+        cmocka_unit_test(test_a_quiet_order_is_looked_at_when_its_markouts_are_due),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
