@@ -220,6 +220,9 @@ static void write_trial(struct json_writer *w, const struct training_trial_row *
     json_m_number(w, "sharpe_ratio", row->sharpe_ratio);
     json_m_number(w, "seconds", row->seconds);
     json_m_raw(w, "folds", row->folds);
+    json_m_string(w, "tries", row->tries);
+    json_m_number(w, "window_scale", row->window_scale);
+    json_m_bool(w, "return_attribution", row->return_attribution);
     json_w_end_object(w);
 }
 

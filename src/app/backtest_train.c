@@ -198,7 +198,7 @@ static enum al_err learn_linear(struct backtest_pass *pass,
     (void)chars_set(job->kind, sizeof(job->kind), kind->name);
     model_params_default(kind, &job->params);
     job->search.trials = 0;
-    job->canaries = false;
+    job->canaries = job->try_windows = job->try_weights = false;
     return learn(pass, job, NULL, out);
 }
 

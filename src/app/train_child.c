@@ -77,7 +77,8 @@ static void on_trial(void *ctx, const struct train_trial *trial)
 {
     struct child *child = ctx;
     struct train_line line = {.kind = TRAIN_LINE_TRIAL, .trial = *trial};
-    if (trial->verdict == TRIAL_COMPLETED || trial->verdict == TRIAL_PRUNED)
+    if (trial->tries == TRIAL_TRIES_PARAMETERS &&
+        (trial->verdict == TRIAL_COMPLETED || trial->verdict == TRIAL_PRUNED))
         search_file_add(&child->search, trial);
     child_print_line(&line);
 }
@@ -158,8 +159,10 @@ static enum al_err read_rows(struct child *child, const struct settings *setting
     const struct worker worker = {.settings = &copy};
     struct pg_options options = worker_pg_options(&worker, "train");
     struct pg_sync *sync = NULL;
+    int64_t reach_ns = train_job_reach_ns(job);
+    int64_t window_from_ns = job->window_ns == 0 ? 0 : job->cut_ns - job->window_ns;
     struct samples_query query = {.strategy_id = job->strategy_id,
-                                  .from_ns = job->window_ns == 0 ? 0 : job->cut_ns - job->window_ns,
+                                  .from_ns = reach_ns == 0 ? 0 : job->cut_ns - reach_ns,
                                   .cut_ns = job->cut_ns,
                                   .rows_max = job->n_rows_max,
                                   .own_only = !job->use_market_evidence};
@@ -169,7 +172,7 @@ static enum al_err read_rows(struct child *child, const struct settings *setting
     if (err == AL_OK)
         err = samples_copy(sync, &query, on_sample, child);
     if (err == AL_OK && child->err == AL_OK)
-        err = read_orders(child, sync, query.from_ns);
+        err = read_orders(child, sync, window_from_ns);
     pg_sync_close(sync);
     return err == AL_OK ? child->err : err;
 }

@@ -91,6 +91,8 @@ enum al_err training_fill_job(const struct settings *settings,
     job->cut_ns = target->cut_ns;
     job->window_ns = (int64_t)(config->training.window_days * (double)NS_PER_DAY);
     job->weight_half_life_seconds = config->training.half_life_days * 86400;
+    job->try_windows = config->training.try_windows;
+    job->try_weights = config->training.try_weights;
     job->n_rows_max = config->training.max_rows;
     job->cpcv_rows_max = config->training.cpcv_max_rows;
     job->return_attribution = config->training.return_attribution;

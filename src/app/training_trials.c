@@ -30,8 +30,9 @@ void trial_log_add(struct trial_log *log, const struct train_trial *trial)
     }
     if (log->n == log->cap) {
         size_t cap = log->cap == 0 ? 4 : 2 * log->cap;
-        struct train_trial *grown =
-            log->n > TRIAL_NUMBER_MAX ? NULL : realloc(log->items, cap * sizeof *grown);
+        struct train_trial *grown = log->n > TRIAL_NUMBER_MAX + TRIAL_TEACHERS_MAX
+                                        ? NULL
+                                        : realloc(log->items, cap * sizeof *grown);
         if (grown == NULL)
             return;
         log->items = grown;
@@ -64,6 +65,9 @@ static void insert_row(struct pg_batch *batch,
     row->log_loss = trial->loss;
     row->sharpe_ratio = trial->sharpe;
     row->seconds = trial->seconds;
+    row->tries = slice_of(trial_tries_name(trial->tries));
+    row->window_scale = trial->teachers.window_scale;
+    row->return_attribution = trial->teachers.return_attribution;
     training_trials_insert(batch, row);
     buf_deinit(&parameters);
     buf_deinit(&folds);

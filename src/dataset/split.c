@@ -30,7 +30,8 @@ bool split_may_teach(const struct split *split, const struct label_span *span)
     bool meets_test = span->t1_ns >= split->test_from_ns && span->t0_ns <= split->test_until_ns;
     bool embargoed = span->t0_ns > split->test_until_ns &&
                      span->t0_ns <= split->test_until_ns + split->embargo_ns;
-    return span->available_at_ns <= split->cut_ns && !meets_test && !embargoed;
+    return span->available_at_ns <= split->cut_ns && span->t0_ns >= split->from_ns && !meets_test &&
+           !embargoed;
 }
 
 size_t split_teachers(const struct split *split,

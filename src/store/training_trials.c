@@ -6,12 +6,12 @@
 
 #define COLUMNS                                                                                    \
     "run_id, trial, strategy_id, kind, parameters, seed, verdict, log_loss, sharpe_ratio, "        \
-    "seconds, folds"
+    "seconds, folds, tries, window_scale, return_attribution"
 
 static const struct pg_statement insert_statement = {
     "training_trials_insert",
     "INSERT INTO training_trials (" COLUMNS ") VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, "
-    "$11) ON CONFLICT DO NOTHING",
+    "$11, $12, $13, $14) ON CONFLICT DO NOTHING",
 };
 
 static const struct pg_statement list_statement = {
@@ -33,6 +33,9 @@ void training_trials_insert(struct pg_batch *batch, const struct training_trial_
     pg_put_double_or_null(batch, row->sharpe_ratio);
     pg_put_double_or_null(batch, row->seconds);
     store_put_json(batch, row->folds);
+    store_put_text(batch, row->tries);
+    pg_put_double(batch, row->window_scale);
+    pg_put_bool(batch, row->return_attribution);
 }
 
 void training_trials_list(struct pg_batch *batch, struct uuid run_id)
@@ -58,5 +61,8 @@ enum al_err training_trials_read(const struct pg_result *result,
     out->sharpe_ratio = row_double(&row);
     out->seconds = row_double(&row);
     out->folds = row_text(&row);
+    out->tries = row_text(&row);
+    out->window_scale = row_double(&row);
+    out->return_attribution = row_bool(&row);
     return row.err;
 }

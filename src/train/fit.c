@@ -1,4 +1,4 @@
-/* One run, step by step: table -> enough? -> search -> folds -> canaries -> final model -> trial -> paths -> files. */
+/* One run, step by step: table -> enough? -> candidates -> search -> folds -> canaries -> final model -> trial -> paths -> files. */
 #include "fit_i.h"
 
 #include <math.h>
@@ -130,7 +130,11 @@ static enum al_err run_steps(struct training *t,
                              const struct scorer *incumbent,
                              struct train_result *out)
 {
-    enum al_err err = train_search(t);
+    enum al_err err = train_candidates(t);
+    out->end.n_rows = t->table.n;
+    out->end.n_eff = t->table.weight.n_eff;
+    if (err == AL_OK)
+        err = train_search(t);
     if (err == AL_OK)
         err = train_folds(t);
     if (err == AL_OK)
@@ -177,7 +181,7 @@ enum al_err train_run(const struct train_job *job,
     t->trials = (struct sharpe_trials){.n = job->gate.attempt, .variance = NAN};
     enum al_err err = check_job(job, set, t);
     if (err == AL_OK)
-        err = train_table_init(&t->table, job, set, rows);
+        err = train_table_init(&t->table, job, job->window_ns, set, rows);
     if (err == AL_OK && is_enough(t, &out->end))
         err = run_steps(t, incumbent, out);
     fitted_deinit(&t->final);

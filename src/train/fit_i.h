@@ -7,6 +7,7 @@
 #include "alphaloop/train/evaluate.h"
 #include "alphaloop/train/fit.h"
 #include "alphaloop/train/gate.h"
+#include "candidates_i.h"
 #include "canary_i.h"
 #include "search_i.h"
 
@@ -28,8 +29,10 @@ struct train_table {
     bool is_dry_run; /* the own ones are of orders that were only played */
 };
 
+/* window_ns: decisions younger than cut - window; 0: all. */
 MUST_CHECK enum al_err train_table_init(struct train_table *table,
                                         const struct train_job *job,
+                                        int64_t window_ns,
                                         const struct feature_set *set,
                                         const struct train_rows *rows);
 void train_table_deinit(struct train_table *table);
@@ -121,6 +124,8 @@ struct training {
     const struct train_hooks *hooks;
     struct train_table table;
     struct split folds[TRAIN_FOLDS_MAX], holdout;
+    struct candidates candidates;
+    struct trial_teachers teachers; /* which of them, and how they are weighted: as chosen */
     struct search search;
     struct search_summary search_summary;
     struct train_trial chosen;  /* the trial whose parameters the model has */
@@ -165,6 +170,13 @@ MUST_CHECK enum al_err train_try(struct training *t,
 MUST_CHECK enum al_err train_folds(struct training *t); /* of t->chosen */
 MUST_CHECK enum al_err train_final(struct training *t);
 bool train_stops_early(const struct model_kind *kind);
+/* Set aside the newest fifth of the teachers, purged like a fold, where that is enough rows to stop by. */
+MUST_CHECK enum al_err train_cut_validation(const struct training *t,
+                                            const struct split *fold,
+                                            struct teachers *out);
+/* The rows a fold is judged on; returns how many. indices [rows of the fold] */
+size_t train_list_judged(const struct training *t, const struct split *fold, uint32_t *indices);
+double train_log_loss(float margin, float label);
 /* The first of the later half of the folds, whose models have seen about as much as the final one. */
 size_t train_later_folds(const struct fold_outcome *oof);
 /* n_rounds 0: as the teachers' validation part says. report may be NULL. out: fitted_deinit() it in any case. */

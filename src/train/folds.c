@@ -36,9 +36,9 @@ static bool on_round(void *ctx, const struct model_round *round)
     return training_is_cancelled(t);
 }
 
-static enum al_err cut_validation(const struct training *t,
-                                  const struct split *fold,
-                                  struct teachers *out)
+enum al_err train_cut_validation(const struct training *t,
+                                 const struct split *fold,
+                                 struct teachers *out)
 {
     size_t n = out->n_teach, n_first = n - (size_t)((double)n * VALIDATION_SHARE);
     struct label_span *spans = malloc((n + 1) * sizeof *spans);
@@ -90,7 +90,7 @@ static enum al_err find_teachers(const struct training *t,
     if (is_fold)
         keep_newest(out, t->job->fold_rows_max);
     if (is_fold && train_stops_early(t->kind))
-        err = cut_validation(t, split, out);
+        err = train_cut_validation(t, split, out);
     if (err != AL_OK)
         free(out->indices);
     return err;
@@ -153,12 +153,17 @@ static enum al_err predictions_init(struct predictions *p, size_t n_max)
     return err_set(AL_ENOMEM, "predictions");
 }
 
+double train_log_loss(float margin, float label)
+{
+    double z = label > 0 ? (double)margin : -(double)margin;
+    return z > 0 ? log1p(exp(-z)) : -z + log1p(exp(z));
+}
+
 static double mean_log_loss(const float *margins, const struct train_part *part)
 {
     double sum = 0, weight = 0;
     for (size_t i = 0; i < part->n; i++) {
-        double z = part->labels[i] > 0 ? (double)margins[i] : -(double)margins[i];
-        sum += (double)part->weights[i] * (z > 0 ? log1p(exp(-z)) : -z + log1p(exp(z)));
+        sum += (double)part->weights[i] * train_log_loss(margins[i], part->labels[i]);
         weight += (double)part->weights[i];
     }
     return weight > 0 ? sum / weight : NAN;
@@ -166,7 +171,7 @@ static double mean_log_loss(const float *margins, const struct train_part *part)
 
 /* Rows of the fold whose outcome was known when the untouched block began. Calibration is fitted on them, and it teaches as
  * much as a tree does: an outcome that reaches into the block must not. */
-static size_t list_judged(const struct training *t, const struct split *fold, uint32_t *indices)
+size_t train_list_judged(const struct training *t, const struct split *fold, uint32_t *indices)
 {
     size_t n = 0;
     for (size_t i = fold->test_begin; i < fold->test_end; i++) {
@@ -183,7 +188,7 @@ static enum al_err predict_fold(struct training *t,
                                 struct fold_report *report)
 {
     uint32_t *indices = p->rows + p->n;
-    size_t n = list_judged(t, fold, indices);
+    size_t n = train_list_judged(t, fold, indices);
     struct train_part part;
     report->test_loss = report->test_auc = NAN;
     if (n == 0)

@@ -27,6 +27,8 @@ static const struct field fields[] = {
     JOB("trigger", trigger, FIELD_TEXT, 0, 0),
     JOB("cut_ns", cut_ns, FIELD_I64, 0, 9e18),
     JOB("window_ns", window_ns, FIELD_I64, 0, 9e18),
+    JOB("try_windows", try_windows, FIELD_BOOL, 0, 0),
+    JOB("try_weights", try_weights, FIELD_BOOL, 0, 0),
     JOB("rows_max", n_rows_max, FIELD_U64, 1, 1e8),
     JOB("weight_half_life_seconds", weight_half_life_seconds, FIELD_F64, 0, 1e10),
     JOB("use_market_evidence", use_market_evidence, FIELD_BOOL, 0, 0),
@@ -70,6 +72,7 @@ void train_job_default(struct train_job *job)
     snprintf(job->trigger, sizeof job->trigger, "person");
     snprintf(job->gate.rule, sizeof job->gate.rule, "evidence");
     job->n_rows_max = 1000000;
+    job->try_windows = job->try_weights = true;
     job->return_attribution = true;
     job->use_market_evidence = true;
     job->label = (struct manifest_label){60, 1, 1, 0};
@@ -92,6 +95,13 @@ void train_job_default(struct train_job *job)
     job->gate.n_bootstrap = 2000;
     job->gate.dsr_min = 0.95;
     job->gate.pbo_max = 0.2;
+}
+
+int64_t train_job_reach_ns(const struct train_job *job)
+{
+    if (!job->try_windows)
+        return job->window_ns;
+    return job->window_ns > job->cut_ns / 2 ? 0 : 2 * job->window_ns; /* older than 1970: all */
 }
 
 /* ---- writing ---- */

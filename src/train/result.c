@@ -213,6 +213,32 @@ static void write_search(struct json_writer *w, const struct training *t)
             trial_write(&t->search.trials[i], w);
     }
     trial_write(&t->chosen, w); /* as it came out when it was fitted for the model */
+    for (size_t i = 0; i < t->candidates.n; i++)
+        trial_write(&t->candidates.items[i].trial, w);
+    json_w_end_array(w);
+    json_w_end_object(w);
+}
+
+static void write_teachers(struct json_writer *w, const struct training *t)
+{
+    json_w_key(w, "teachers");
+    json_w_object(w);
+    json_m_number(w, "window_scale", t->teachers.window_scale);
+    json_m_bool(w, "return_attribution", t->teachers.return_attribution);
+    json_m_count(w, "older_rows", t->candidates.n_older);
+    json_w_key(w, "candidates");
+    json_w_array(w);
+    for (size_t i = 0; i < t->candidates.n; i++) {
+        const struct candidate *candidate = &t->candidates.items[i];
+        json_w_object(w);
+        json_m_i64(w, "trial", candidate->trial.number);
+        json_m_number(w, "window_scale", candidate->trial.teachers.window_scale);
+        json_m_bool(w, "return_attribution", candidate->trial.teachers.return_attribution);
+        json_m_number(w, "log_loss", candidate->trial.loss);
+        json_m_number(w, "gain", candidate->gain.mean);
+        json_m_number(w, "gain_standard_error", candidate->gain.se);
+        json_w_end_object(w);
+    }
     json_w_end_array(w);
     json_w_end_object(w);
 }
@@ -245,6 +271,7 @@ static enum al_err write_report(const struct training *t, struct buf *out)
         write_fold(&w, &t->oof.folds[i]);
     json_w_end_array(&w);
     write_calibration(&w, &t->oof.choice);
+    write_teachers(&w, t);
     write_search(&w, t);
     write_canaries(&w, t);
     write_paths(&w, &t->paths);

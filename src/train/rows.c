@@ -138,11 +138,14 @@ static bool learns_from_dry_runs(const struct train_job *job, const struct train
     return is_dry_run;
 }
 
-static bool is_wanted(const struct train_job *job, const struct train_row *row, bool dry_runs)
+static bool is_wanted(const struct train_job *job,
+                      int64_t window_ns,
+                      const struct train_row *row,
+                      bool dry_runs)
 {
     bool is_own = row->evidence == EVIDENCE_OWN_FILL;
     return row->available_at_ns <= job->cut_ns &&
-           (job->window_ns == 0 || row->t0_ns >= job->cut_ns - job->window_ns) &&
+           (window_ns == 0 || row->t0_ns >= job->cut_ns - window_ns) &&
            (is_own ? row->is_dry_run == dry_runs : job->use_market_evidence);
 }
 
@@ -171,12 +174,12 @@ static enum al_err allocate(struct train_table *table, size_t n)
     return all ? AL_OK : err_set(AL_ENOMEM, "%zu rows", n);
 }
 
-static void choose_rows(struct train_table *table, const struct train_job *job)
+static void choose_rows(struct train_table *table, const struct train_job *job, int64_t window_ns)
 {
     const struct train_rows *rows = table->rows;
     bool dry_runs = table->is_dry_run = learns_from_dry_runs(job, rows);
     for (size_t i = 0; i < rows->n_rows; i++) {
-        if (is_wanted(job, &rows->rows[i], dry_runs))
+        if (is_wanted(job, window_ns, &rows->rows[i], dry_runs))
             table->order[table->n++] = (uint32_t)i;
     }
     qsort_r(table->order, table->n, sizeof *table->order, by_decision, rows->rows);
@@ -230,6 +233,7 @@ static enum al_err weigh(struct train_table *table, const struct train_job *job)
 
 enum al_err train_table_init(struct train_table *table,
                              const struct train_job *job,
+                             int64_t window_ns,
                              const struct feature_set *set,
                              const struct train_rows *rows)
 {
@@ -238,7 +242,7 @@ enum al_err train_table_init(struct train_table *table,
     enum al_err err = allocate(table, rows->n_rows);
     if (err != AL_OK)
         return err;
-    choose_rows(table, job);
+    choose_rows(table, job, window_ns);
     if (table->n == 0)
         return AL_OK;
     fill_columns(table);

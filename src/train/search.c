@@ -41,7 +41,8 @@ static enum al_err find_key(const struct training *t, struct sha256 *key)
     json_w_str(&w, job->search.method);
     json_w_double(&w, job->label.horizon_seconds);
     json_w_double(&w, job->weight_half_life_seconds);
-    json_w_bool(&w, job->return_attribution);
+    json_w_bool(&w, t->teachers.return_attribution);
+    json_w_double(&w, t->teachers.window_scale);
     json_w_double(&w, job->holdout_fraction);
     json_w_i64(&w, job->n_folds);
     json_w_i64(&w, (int64_t)job->fold_rows_max);
@@ -168,6 +169,7 @@ static struct train_trial trial_begin(const struct training *t, size_t number, u
     struct train_trial trial = {.number = (uint32_t)number,
                                 .params = t->job->params,
                                 .seed = seed,
+                                .teachers = t->teachers,
                                 .verdict = TRIAL_COMPLETED,
                                 .loss = NAN,
                                 .sharpe = NAN,
@@ -343,12 +345,13 @@ enum al_err search_summarise(struct training *t, struct search_summary *out)
         out->n_pruned += search->trials[i].verdict == TRIAL_PRUNED;
     }
     enum al_err err = compare_trials(search, out);
-    t->trials.n += out->n_trials - 1;
+    size_t n_tried = out->n_trials + (t->candidates.n > 0 ? t->candidates.n - 1 : 0);
+    t->trials.n += n_tried - 1;
     t->trials.variance = out->sharpe_variance / period_length(t);
     if (err != AL_OK || t->chosen.n_periods == 0)
         return err;
     const struct sharpe sharpe = sharpe_of(t->chosen.periods, t->chosen.n_periods);
-    const struct sharpe_trials trials = {out->n_trials, out->sharpe_variance};
+    const struct sharpe_trials trials = {n_tried, out->sharpe_variance};
     out->deflated_sharpe = sharpe_deflated(&sharpe, &trials);
     return AL_OK;
 }

@@ -7,6 +7,13 @@
 static const char *const verdict_names[TRIAL_VERDICT_COUNT] = {"chosen", "completed", "pruned",
                                                                "cancelled"};
 
+static const char *const tries_names[TRIAL_TRIES_COUNT] = {"parameters", "teachers"};
+
+const char *trial_tries_name(enum trial_tries tries)
+{
+    return tries_names[tries];
+}
+
 const char *trial_verdict_name(enum trial_verdict verdict)
 {
     return verdict_names[verdict];
@@ -34,6 +41,9 @@ void trial_write(const struct train_trial *trial, struct json_writer *w)
     json_w_key(w, "parameters");
     model_params_write(model_kind_find(slice_of(trial->kind)), &trial->params, w);
     json_m_str(w, "seed", seed);
+    json_m_str(w, "tries", tries_names[trial->tries]);
+    json_m_number(w, "window_scale", trial->teachers.window_scale);
+    json_m_bool(w, "return_attribution", trial->teachers.return_attribution);
     json_m_str(w, "trial_verdict", verdict_names[trial->verdict]);
     json_m_number(w, "log_loss", trial->loss);
     json_m_number(w, "sharpe_ratio", trial->sharpe);
@@ -122,6 +132,20 @@ static enum al_err read_verdict(struct json_node *node, struct train_trial *out)
     return wrong("trial_verdict");
 }
 
+static enum al_err read_teachers(struct json_node *node, struct train_trial *out)
+{
+    struct json_node *attribution = json_get(node, "return_attribution");
+    bool tries_teachers = slice_is(json_text(json_get(node, "tries")), tries_names[1]);
+    if (!tries_teachers && !slice_is(json_text(json_get(node, "tries")), tries_names[0]))
+        return wrong("tries");
+    if (!json_is_bool(attribution))
+        return wrong("return_attribution");
+    out->tries = tries_teachers ? TRIAL_TRIES_TEACHERS : TRIAL_TRIES_PARAMETERS;
+    out->teachers.return_attribution = json_is_true(attribution);
+    enum al_err err = read_number(node, "window_scale", &out->teachers.window_scale);
+    return err == AL_OK && !(out->teachers.window_scale > 0) ? wrong("window_scale") : err;
+}
+
 static enum al_err read_params(struct json_node *node, struct train_trial *out)
 {
     if (!json_chars(json_get(node, "kind"), out->kind, sizeof out->kind) ||
@@ -137,11 +161,13 @@ enum al_err trial_read(struct json_node *node, struct train_trial *out)
 {
     int64_t number;
     memset(out, 0, sizeof *out);
-    enum al_err err = read_whole(node, "trial", TRIAL_NUMBER_MAX, &number);
+    enum al_err err = read_whole(node, "trial", TRIAL_NUMBER_MAX + TRIAL_TEACHERS_MAX, &number);
     if (err != AL_OK)
         return err;
     out->number = (uint32_t)number;
     err = read_params(node, out);
+    if (err == AL_OK)
+        err = read_teachers(node, out);
     if (err == AL_OK)
         err = read_verdict(json_get(node, "trial_verdict"), out);
     if (err == AL_OK)

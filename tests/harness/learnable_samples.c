@@ -117,6 +117,7 @@ void learnable_samples_job(const struct learnable_samples *market, struct train_
         memcpy(job->features[i], market->set.columns[i].name, sizeof job->features[i]);
     job->label = (struct manifest_label){30, 1, 1, 1};
     job->n_folds = 3;
+    job->try_windows = job->try_weights = false;
     job->cpcv_rows_max = 0;
     job->params.values[0] = 60;   /* rounds */
     job->params.values[1] = 10;   /* patience */

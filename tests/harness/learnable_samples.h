@@ -28,7 +28,7 @@ void learnable_samples_init(struct learnable_samples *market,
 void learnable_samples_walk(struct learnable_samples *market,
                             void (*on_sample)(void *ctx, const struct sample *),
                             void *ctx);
-/* A job for them: everything up to now, quick to train. */
+/* A job for them: everything up to now, quick to train, one choice of teachers. */
 void learnable_samples_job(const struct learnable_samples *market, struct train_job *job);
 /* Those that on_sample would get, as rows. */
 void learnable_samples_rows(struct learnable_samples *market, struct train_rows *rows);

@@ -94,10 +94,11 @@ def insert_rest(connection):
         insert(connection, "training_runs", id=IDS[60 + i], strategy_id="momentum_v1", trigger="manual", state=state,
                started_at=f"2026-01-21T10:0{i}:00Z", finished_at=None if state == "running" else "2026-01-21T11:00:00Z",
                n_samples=1000 * i, n_effective=None if i == 1 else 612.5, version="v1" if i == 0 else None, detail='it "ended"')
-    for trial, verdict in enumerate(["chosen", "pruned"]):
+    for trial, verdict in enumerate(["chosen", "pruned", "completed"]):
+        tried = {"tries": "teachers", "window_scale": 0.5, "return_attribution": False} if trial == 2 else {}
         insert(connection, "training_trials", run_id=IDS[60], trial=trial, strategy_id="momentum_v1", kind="xgboost",
                parameters='{"eta": 0.05}', seed="18446744073709551615", verdict=verdict, log_loss=0.68 + trial / 100,
-               sharpe_ratio=0.1 if trial == 0 else None, seconds=2.5, folds='[{"rounds": 80, "log_loss": 0.68}]')
+               sharpe_ratio=0.1 if trial == 0 else None, seconds=2.5, folds='[{"rounds": 80, "log_loss": 0.68}]', **tried)
     for reason in ("field_invalid", "not_json"):
         insert(connection, "quarantine", received_at="2026-01-21T10:00:00Z", queue="order-manager.order_events", reason=reason,
                field="order.fees", detail="not a decimal", body=b"\xff\x00", headers="{}")
@@ -247,7 +248,9 @@ def test_trainings_are_listed(admin, document, rows):
 def test_trials_of_a_training_are_listed(admin, document, rows):
     route = "/api/v1/training/runs/{run_id}/trials"
     items = get(admin, document, f"/api/v1/training/runs/{IDS[60]}/trials", route)["items"]
-    assert [(t["trial"], t["verdict"], t["sharpe_ratio"]) for t in items] == [(0, "chosen", 0.1), (1, "pruned", None)]
+    assert [(t["trial"], t["verdict"], t["sharpe_ratio"]) for t in items] == [(0, "chosen", 0.1), (1, "pruned", None), (2, "completed", None)]
+    assert [(t["tries"], t["window_scale"], t["return_attribution"]) for t in items] == [
+        ("parameters", 1, True), ("parameters", 1, True), ("teachers", 0.5, False)]
     assert items[0]["parameters"] == {"eta": 0.05} and items[0]["folds"][0]["rounds"] == 80
     assert items[0]["seed"] == "18446744073709551615"
     assert get(admin, document, f"/api/v1/training/runs/{IDS[61]}/trials", route)["items"] == []

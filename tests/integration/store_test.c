@@ -2468,6 +2468,7 @@ static void keep_trials(void *ctx, size_t index, const struct pg_result *result)
         snprintf(got->parameters, sizeof got->parameters, "%.*s", (int)row->parameters.len,
                  row->parameters.ptr);
         snprintf(got->folds, sizeof got->folds, "%.*s", (int)row->folds.len, row->folds.ptr);
+        assert_true(slice_is(row->tries, row->trial == 0 ? "parameters" : "teachers"));
         assert_true(slice_is(row->kind, "xgboost") && slice_is(row->seed, "18446744073709551615"));
     }
 }
@@ -2490,13 +2491,18 @@ static void test_trials_of_a_run_come_back_in_order(void **state)
                                      .folds = SLICE("[{\"rounds\": 3}]"),
                                      .log_loss = 0.625,
                                      .sharpe_ratio = (double)NAN,
-                                     .seconds = 2};
+                                     .seconds = 2,
+                                     .tries = SLICE("teachers"),
+                                     .window_scale = 0.5,
+                                     .return_attribution = false};
     struct trials got;
     (void)state;
     training_runs_insert(batch, &run_row);
     training_trials_insert(batch, &row);
     row.trial = 0;
     row.verdict = SLICE("chosen");
+    row.tries = SLICE("parameters");
+    row.return_attribution = true;
     training_trials_insert(batch, &row);
     row.verdict = SLICE("completed");
     training_trials_insert(batch, &row); /* is there: stays as it is */
@@ -2509,6 +2515,8 @@ static void test_trials_of_a_run_come_back_in_order(void **state)
     check_same_double(got.items[1].log_loss, 0.625);
     assert_true(isnan(got.items[1].sharpe_ratio));
     check_same_double(got.items[1].seconds, 2);
+    check_same_double(got.items[1].window_scale, 0.5);
+    assert_true(got.items[0].return_attribution && !got.items[1].return_attribution);
     check_str(got.parameters, "{\"eta\": 0.5}");
     check_str(got.folds, "[{\"rounds\": 3}]");
 }

@@ -22,7 +22,8 @@ struct label_span {
 };
 
 struct split {
-    int64_t cut_ns; /* what was available by then may teach: decision time of the first test row */
+    int64_t cut_ns;  /* what was available by then may teach: decision time of the first test row */
+    int64_t from_ns; /* what was decided before teaches nothing; 0: whatever its age */
     int64_t test_from_ns;  /* begin of the first test label, */
     int64_t test_until_ns; /* and latest end of one */
     int64_t embargo_ns;

@@ -80,7 +80,7 @@ struct strategy_config {
         uint32_t new_samples;
         double window_days, half_life_days;
         uint32_t max_rows;
-        bool return_attribution;
+        bool return_attribution, try_windows, try_weights;
         bool use_market_evidence;
         uint32_t cpcv_max_rows;
         bool canaries;

@@ -1,4 +1,4 @@
-/* Table training_trials: every set of parameters a training tried. */
+/* Table training_trials: every set of parameters, and every choice of teachers, that a training tried. */
 #ifndef ALPHALOOP_STORE_TRAINING_TRIALS_H
 #define ALPHALOOP_STORE_TRAINING_TRIALS_H
 
@@ -11,6 +11,9 @@ struct training_trial_row {
     struct strategy_id strategy_id;
     struct slice kind, parameters, seed, verdict, folds; /* parameters, folds: JSON   borrows */
     double log_loss, sharpe_ratio, seconds;              /* NaN: not known */
+    struct slice tries;                                  /* trial_tries_name()   borrows */
+    double window_scale;
+    bool return_attribution;
 };
 
 /* A trial that is there stays as it is. */

@@ -32,10 +32,12 @@ struct train_job {
     char kind[MODEL_KIND_TEXT_MAX];
     struct model_params params;
     uint64_t seed;
-    char trigger[32];                /* what asked for it: a row of triggers.def, or "person" */
-    int64_t cut_ns;                  /* only labels available by then */
-    int64_t window_ns;               /* decisions younger than cut - window; 0: all */
-    uint64_t n_rows_max;             /* the newest ones are kept */
+    char trigger[32];    /* what asked for it: a row of triggers.def, or "person" */
+    int64_t cut_ns;      /* only labels available by then */
+    int64_t window_ns;   /* decisions younger than cut - window; 0: all */
+    bool try_windows;    /* half of it and twice as much are candidates, */
+    bool try_weights;    /* and so is teaching without attribution (src/train/candidates_i.h) */
+    uint64_t n_rows_max; /* the newest ones are kept */
     double weight_half_life_seconds; /* of a row's age; 0: no ageing */
     bool use_market_evidence;
     size_t n_features;
@@ -61,6 +63,8 @@ struct train_job {
 };
 
 void train_job_default(struct train_job *job); /* everything that has a default */
+/* How far before the cut rows are of use: the widest window that is tried; 0: all. */
+int64_t train_job_reach_ns(const struct train_job *job);
 void train_job_write(const struct train_job *job, struct buf *out);
 MUST_CHECK enum al_err train_job_read(
     struct slice text, struct train_job *out); /* AL_EPARSE, AL_ERANGE: names the field */
@@ -69,7 +73,7 @@ MUST_CHECK enum al_err train_job_read(
 enum train_line_kind { TRAIN_LINE_PROGRESS, TRAIN_LINE_TRIAL, TRAIN_LINE_END };
 enum train_stage {
     TRAIN_STAGE_LOAD,     /* reading rows */
-    TRAIN_STAGE_SEARCH,   /* trying parameters on the walk-forward folds */
+    TRAIN_STAGE_SEARCH,   /* trying teachers and parameters on the walk-forward folds */
     TRAIN_STAGE_FOLD,     /* fitting those folds with the ones chosen */
     TRAIN_STAGE_FINAL,    /* fitting the model to be served */
     TRAIN_STAGE_EVALUATE, /* judging it on the untouched block */

@@ -23,7 +23,7 @@ static const char strategy[] =
     "\"model\":{\"kind\":\"random_forest\",\"parameters\":{\"num_parallel_tree\":17}},"
     "\"training\":{\"window_days\":9,\"half_life_days\":2.5,\"max_rows\":4321,"
     "\"return_attribution\":false,\"use_market_evidence\":false,\"cpcv_max_rows\":7000,"
-    "\"canaries\":false},"
+    "\"canaries\":false,\"try_windows\":false,\"try_weights\":false},"
     "\"uncertainty\":{\"abstain_by\":\"outcome\",\"abstain_when_novel\":false},"
     "\"gate\":{\"dsr_min\":0.9,\"pbo_max\":0.4},"
     "\"search\":{\"trials\":30,\"seconds\":500,\"method\":\"random\"}}";
@@ -93,6 +93,7 @@ static void test_every_setting_reaches_the_job(void **state)
     check_i64((int64_t)w->job.cpcv_rows_max, 7000);
     assert_false(w->job.return_attribution);
     assert_false(w->job.canaries);
+    assert_false(w->job.try_windows || w->job.try_weights);
     check_i64(w->job.search.trials, 30);
     check_i64(w->job.search.seconds, 38); /* half of the 77 there are */
     check_str(w->job.search.method, "random");
@@ -122,6 +123,7 @@ static void test_without_a_word_samples_age(void **state)
     read_config(w, "{}");
     check_ok(training_fill_job(&w->settings, &w->config, &w->set, &target, &w->job));
     check_near(w->job.weight_half_life_seconds, 30.0 * 86400, 0);
+    assert_true(w->job.try_windows && w->job.try_weights);
     assert_true(w->job.return_attribution);
     check_str(w->job.kind, "xgboost");
     check_str(w->job.incumbent, "");

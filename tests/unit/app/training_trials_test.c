@@ -17,6 +17,8 @@ static struct train_trial trial_of(uint32_t number)
     struct train_trial trial = {.number = number,
                                 .kind = "xgboost",
                                 .seed = UINT64_MAX,
+                                .tries = TRIAL_TRIES_PARAMETERS,
+                                .teachers = {2, true},
                                 .verdict = TRIAL_COMPLETED,
                                 .n_folds = 2,
                                 .loss = 0.6 + 1e-17 + number / 3.0,

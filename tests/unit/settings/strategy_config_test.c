@@ -99,7 +99,7 @@ static void test_file_wins_over_settings(void **state)
         "\"trigger\":\"candle\"},"
         "\"features\":[\"rsi_14\",\"rsi(period=21)@300\"],\"training\":{\"schedule\":\"daily\","
         "\"return_attribution\":false,\"use_market_evidence\":false,\"cpcv_max_rows\":7000,"
-        "\"canaries\":false}}"));
+        "\"canaries\":false,\"try_windows\":false,\"try_weights\":false}}"));
     check_i64((int64_t)config.n_assets, 1);
     check_str(config.assets[0].text, "SOLUSDT");
     check_i64(config.horizon_ns, 5 * NS_PER_S);
@@ -121,6 +121,7 @@ static void test_file_wins_over_settings(void **state)
     check_i64(config.training.cpcv_max_rows, 7000);
     assert_false(config.training.return_attribution);
     assert_false(config.training.canaries);
+    assert_false(config.training.try_windows || config.training.try_weights);
 }
 
 static void test_every_problem_is_listed_with_its_path(void **state)

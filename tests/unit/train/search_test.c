@@ -240,6 +240,8 @@ static void test_the_report_says_what_the_choice_is_worth(void **state)
     end();
 }
 
+#define TEACHERS "\"tries\":\"parameters\",\"window_scale\":1,\"return_attribution\":true,"
+
 static void test_trials_that_are_odd_are_refused(void **state)
 {
     static const char *const texts[] = {
@@ -247,13 +249,19 @@ static void test_trials_that_are_odd_are_refused(void **state)
         "{\"trial\":0,\"kind\":\"nothing\"}",
         "{\"trial\":0,\"kind\":\"xgboost\",\"seed\":1}",
         "{\"trial\":0,\"kind\":\"xgboost\",\"seed\":\"1\",\"parameters\":{\"eta\":9}}",
-        "{\"trial\":0,\"kind\":\"xgboost\",\"seed\":\"1\",\"parameters\":{},\"trial_verdict\":\"?"
-        "\"}",
-        "{\"trial\":0,\"kind\":\"xgboost\",\"seed\":\"1\",\"parameters\":{},\"trial_verdict\":"
-        "\"chosen\","
+        "{\"trial\":0,\"kind\":\"xgboost\",\"seed\":\"1\",\"parameters\":{},\"tries\":\"luck\","
+        "\"window_scale\":1,\"return_attribution\":true}",
+        "{\"trial\":0,\"kind\":\"xgboost\",\"seed\":\"1\",\"parameters\":{},\"tries\":\"teachers\","
+        "\"window_scale\":0,\"return_attribution\":true}",
+        "{\"trial\":0,\"kind\":\"xgboost\",\"seed\":\"1\",\"parameters\":{},\"tries\":\"teachers\","
+        "\"window_scale\":1,\"return_attribution\":1}",
+        "{\"trial\":0,\"kind\":\"xgboost\",\"seed\":\"1\",\"parameters\":{}," TEACHERS
+        "\"trial_verdict\":\"?\"}",
+        "{\"trial\":0,\"kind\":\"xgboost\",\"seed\":\"1\",\"parameters\":{}," TEACHERS
+        "\"trial_verdict\":\"chosen\","
         "\"folds\":{},\"periods\":[]}",
-        "{\"trial\":0,\"kind\":\"xgboost\",\"seed\":\"1\",\"parameters\":{},\"trial_verdict\":"
-        "\"chosen\","
+        "{\"trial\":0,\"kind\":\"xgboost\",\"seed\":\"1\",\"parameters\":{}," TEACHERS
+        "\"trial_verdict\":\"chosen\","
         "\"folds\":[],\"periods\":[null]}",
     };
     struct train_line line;
