@@ -223,6 +223,7 @@ static void fill_record(struct run *run)
     for (size_t i = 0; i < run->metrics.n; i++)
         rows[i] = (struct model_run_metric){slice_of(run->metrics.items[i].name),
                                             slice_of(run->metrics.items[i].value)};
+    model_run_metrics_delete(run->batch, run->id); /* of a commit whose answer was lost */
     model_run_metrics_insert(run->batch, run->id, rows, run->metrics.n);
     if (run->error[0] != '\0') {
         struct tabular_metrics why = {.n = 0};
