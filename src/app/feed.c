@@ -13,6 +13,7 @@
 
 #include "journal_i.h"
 #include "view_i.h"
+#include "history_i.h"
 #include "worker_i.h"
 
 struct source {
@@ -151,6 +152,7 @@ static void take_market(struct source *source,
     int64_t now_ns = worker_now_ns(worker);
     journal_add_market(worker->journal, event, delivery->body, wall_ns, now_ns);
     act_on_market(worker->pipeline, event, now_ns, &worker->effects);
+    history_on_market(worker->history, event);
     worker_perform(worker);
 }
 

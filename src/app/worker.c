@@ -30,6 +30,7 @@
 #include "outbox_i.h"
 #include "reconcile_i.h"
 #include "retention_i.h"
+#include "history_i.h"
 #include "pulse_i.h"
 #include "recovery_i.h"
 #include "rollout_i.h"
@@ -356,6 +357,8 @@ static enum al_err create_parts(struct worker *worker)
     if (err == AL_OK)
         err = retention_create(worker, &worker->retention);
     if (err == AL_OK)
+        err = history_create(worker, &worker->history);
+    if (err == AL_OK)
         err = pulse_create(worker, &worker->pulse);
     if (err == AL_OK)
         err = vitals_create(&worker->vitals);
@@ -474,7 +477,7 @@ static bool is_drained(const struct worker *worker)
     /* Whether what is left is too old only the market's time would tell: it waits in the ledger. */
     bool sent = !worker->publishes || outbox_count(worker->outbox) == 0 ||
                 !market_clock_is_known(&worker->clock);
-    return intake_is_idle(worker->intake) && written && sent &&
+    return intake_is_idle(worker->intake) && written && sent && history_is_idle(worker->history) &&
            training_is_idle(worker->training) && forecasts_are_idle(worker->forecasts) &&
            tabular_runs_are_idle(worker->tabular_runs) &&
            tabular_predictions_are_idle(worker->tabular_predictions) &&
@@ -499,6 +502,7 @@ static void on_tick(uv_timer_t *timer)
         funds_run(worker->funds);
         reconcile_run(worker->reconcile);
         retention_run(worker->retention);
+        history_run(worker->history, wall_ns);
         journal_run(worker->journal);
         metric_set(METRIC_open_decisions, (double)pipeline_n_open(worker->pipeline), NULL, NULL);
     }
@@ -670,6 +674,7 @@ void worker_deinit(struct worker *worker)
     pulse_destroy(worker->pulse);
     vitals_destroy(worker->vitals);
     retention_destroy(worker->retention);
+    history_destroy(worker->history);
     reconcile_destroy(worker->reconcile);
     funds_destroy(worker->funds);
     forecasts_destroy(worker->forecasts);

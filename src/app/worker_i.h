@@ -13,6 +13,7 @@
  *   funds.c     what may be spent
  *   reconcile.c order events that were lost
  *   retention.c rows that are old enough to go
+ *   history.c   finished klines into the price history
  *   journal.c   what the core is told, recorded
  *   pulse.c     whether the database answers
  *   recovery.c  the state again after a start
@@ -54,6 +55,7 @@ struct ledger;
 struct outbox;
 struct reconcile;
 struct retention;
+struct history;
 struct pulse;
 struct training;
 struct forecasts;
@@ -103,6 +105,7 @@ struct worker {
     struct funds *funds;
     struct reconcile *reconcile;
     struct retention *retention;
+    struct history *history;
     struct pulse *pulse;
     struct vitals *vitals;
     struct fetch *upstreams; /* NULL: nothing is asked of anybody */

@@ -174,6 +174,20 @@ def test_a_candle_counts_when_confirmed(channel, asset):
     eventually(lambda: candles(asset)[-1] == (start, 100.0, 106.0, 94.0, 102.0, 9.0), "the confirmed candle")
 
 
+def test_a_confirmed_candle_of_any_asset_and_interval_is_kept(channel, worker):
+    """Nothing trades this asset and no strategy looks at hours of it; a made candle is there before, and stays out after."""
+    start = int(time.time()) // 3600 * 3600 - 3600
+    with db() as connection:
+        query(connection, "INSERT INTO candles VALUES ('KEPTUSDT', 3600, to_timestamp(%s), 1, 1, 1, 1, 1, true)", start)
+    for confirm, high in ((False, 105), (True, 106)):
+        publish(channel, KLINE, gateway_message("kline", "KEPTUSDT", {
+            "start": start * 1000, "interval": "60", "open": "100", "high": str(high), "low": "94", "close": "102", "volume": "9",
+            "confirm": confirm}))
+    eventually(lambda: rows("SELECT open, high, low, close, volume, is_made FROM candles WHERE asset = 'KEPTUSDT' AND interval_seconds = 3600")
+               == [(100.0, 106.0, 94.0, 102.0, 9.0, False)], "the confirmed candle in the place of the made one")
+    worker.await_metric("alphaloop_history_candles_total", 1, outcome="stored")
+
+
 def test_a_candle_counts_when_the_next_one_starts(channel, asset):
     start = minute(-1)
     publish(channel, KLINE, kline(asset, start, 100, 105, 95, 101, 7, confirm=False))

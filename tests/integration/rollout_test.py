@@ -254,9 +254,8 @@ def test_scores_that_no_rollout_reads_go_by_age(config, versions):
             query(connection, "INSERT INTO shadow_scores VALUES (%s, %s, %s, 'BTCUSDT', 'shadow', NULL, 0.5, 0, 0, 1, %s, 0)",
                   str(uuid.uuid4()), v1, strategy, now_ns - int(age * day_ns))
         query(connection, "DELETE FROM abstentions")
-        for seconds, asset in ((60, "OLDUSDT"), (60, "NEWUSDT"), (3600, "OLDUSDT")):  # hours are what forecasts are made from
-            query(connection, "INSERT INTO candles VALUES (%s, %s, now() - make_interval(days => %s), 1, 1, 1, 1, 1)",
-                  asset, seconds, 5 if asset == "OLDUSDT" else 2)
+        for seconds, asset, days in ((60, "OLDUSDT", 5), (60, "NEWUSDT", 2), (3600, "OLDUSDT", 5), (3600, "OLDUSDT", 3)):
+            query(connection, "INSERT INTO candles VALUES (%s, %s, now() - make_interval(days => %s), 1, 1, 1, 1, 1)", asset, seconds, days)
     with harness.Worker(**dict(config["settings"], CLOCK="wall", SHADOW_SCORES_KEEP_DAYS=1, ABSTENTIONS_KEEP_DAYS=1, CANDLES_KEEP_DAYS=1)) as worker:
         worker.await_ready()
         worker.await_metric("alphaloop_rows_pruned_total", 5, table="shadow_scores")
@@ -264,7 +263,8 @@ def test_scores_that_no_rollout_reads_go_by_age(config, versions):
             left = query(connection, "SELECT strategy_id, round((%s - decided_at_ns) / 86400e9, 1) FROM shadow_scores ORDER BY 2", now_ns)
         assert [(name, float(age)) for name, age in left] == [("often", 1.5), ("often", 5.0)]
         assert worker.metric("alphaloop_rows_pruned_total", table="abstentions") == 0
-        with db() as connection:  # of minutes two days and more are kept, as many as a start loads
+        worker.await_metric("alphaloop_history_candles_missing", 47, asset="OLDUSDT", interval="1h")
+        with db() as connection:  # hours are what forecasts are made from; of minutes two days and more are kept
             assert query(connection, "SELECT asset, interval_seconds FROM candles WHERE asset IN ('OLDUSDT', 'NEWUSDT') ORDER BY 1, 2") == [
-                ("NEWUSDT", 60), ("OLDUSDT", 3600)]
+                ("NEWUSDT", 60), ("OLDUSDT", 3600), ("OLDUSDT", 3600)]
         assert worker.stop() == 0

@@ -1,0 +1,145 @@
+/* Klines the gateway confirmed are given candles, whatever the features make of them: they wait here for the next turn and
+ * are written on the admin connection, so that no transaction of the worker's own waits behind them. A failed write is tried
+ * again; what does not fit meanwhile is counted and dropped. */
+#include "history_i.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "alphaloop/base/timestamp.h"
+#include "alphaloop/observe/metric.h"
+#include "alphaloop/store/candles.h"
+
+#include "worker_i.h"
+
+enum { ROWS_MAX = 512, SERIES_MAX = 200, BATCH_BYTES = 256 * 1024 };
+#define COUNT_EVERY_NS (10 * NS_PER_MIN)
+
+struct history {
+    struct worker *worker;
+    struct pg_batch *batch, *count_batch;
+    struct candle_row rows[ROWS_MAX];
+    size_t n_rows, n_writing; /* the first n_writing are under way */
+    bool is_counting;
+    int64_t next_count_wall_ns;
+};
+
+enum al_err history_create(struct worker *worker, struct history **out)
+{
+    struct history *history = calloc(1, sizeof(*history));
+    if (history == NULL)
+        return err_set(AL_ENOMEM, "price history");
+    history->worker = worker;
+    history->batch = pg_batch_create(BATCH_BYTES);
+    history->count_batch = pg_batch_create(BATCH_BYTES);
+    *out = history;
+    return history->batch != NULL && history->count_batch != NULL
+               ? AL_OK
+               : err_set(AL_ENOMEM, "price history");
+}
+
+void history_destroy(struct history *history)
+{
+    if (history == NULL)
+        return;
+    pg_batch_destroy(history->batch);
+    pg_batch_destroy(history->count_batch);
+    free(history);
+}
+
+bool history_is_idle(const struct history *history)
+{
+    return history->n_rows == 0;
+}
+
+/* ---- klines ---- */
+
+static void keep(struct history *history, const struct asset *asset, const struct candle *candle)
+{
+    if (history->n_rows == ROWS_MAX) {
+        metric_add(METRIC_history_candles_total, 1, "dropped", NULL);
+        return;
+    }
+    history->rows[history->n_rows++] = (struct candle_row){.asset = *asset, .candle = *candle};
+}
+
+void history_on_market(struct history *history, const struct market_event *event)
+{
+    if (event->kind != MARKET_KLINE)
+        return;
+    for (size_t i = 0; i < event->kline.n_earlier; i++) {
+        if (event->kline.earlier[i].confirmed)
+            keep(history, &event->asset, &event->kline.earlier[i].candle);
+    }
+    if (event->kline.confirmed)
+        keep(history, &event->asset, &event->kline.candle);
+}
+
+static void on_written(void *ctx, enum al_err err, const struct pg_failure *failure)
+{
+    struct history *history = ctx;
+    size_t n = history->n_writing;
+    history->n_writing = 0;
+    if (err != AL_OK && failure->retry)
+        return;
+    metric_add(METRIC_history_candles_total, (double)n, err == AL_OK ? "stored" : "dropped", NULL);
+    history->n_rows -= n;
+    memmove(history->rows, history->rows + n, history->n_rows * sizeof(history->rows[0]));
+}
+
+static void write_rows(struct history *history)
+{
+    struct pg_job job = {.no_transaction = true, .on_done = on_written, .ctx = history};
+    if (history->n_writing > 0 || history->n_rows == 0)
+        return;
+    pg_batch_reset(history->batch);
+    candles_upsert(history->batch, history->rows, history->n_rows);
+    if (pg_client_run(history->worker->reader, history->batch, &job) == AL_OK)
+        history->n_writing = history->n_rows;
+}
+
+/* ---- what is missing ---- */
+
+static void on_series(void *ctx, size_t index, const struct pg_result *result)
+{
+    (void)ctx;
+    (void)index;
+    for (size_t i = 0; i < pg_result_n_rows(result); i++) {
+        struct candle_series series;
+        char interval[CANDLE_INTERVAL_TEXT_MAX];
+        if (candles_read_series(result, i, &series) != AL_OK)
+            continue;
+        candle_interval_format(series.interval_ns, interval);
+        metric_set(METRIC_history_candles, (double)series.n_candles, series.asset.text, interval);
+        metric_set(METRIC_history_candles_missing, (double)series.n_missing, series.asset.text,
+                   interval);
+    }
+}
+
+static void on_counted(void *ctx, enum al_err err, const struct pg_failure *failure)
+{
+    struct history *history = ctx;
+    (void)err; /* the next time counts the same rows */
+    (void)failure;
+    history->is_counting = false;
+}
+
+static void count(struct history *history, int64_t wall_ns)
+{
+    struct pg_job job = {
+        .no_transaction = true, .on_result = on_series, .on_done = on_counted, .ctx = history};
+    if (history->is_counting || wall_ns < history->next_count_wall_ns)
+        return;
+    pg_batch_reset(history->count_batch);
+    candles_list(history->count_batch, NULL, SERIES_MAX);
+    history->is_counting =
+        pg_client_run(history->worker->reader, history->count_batch, &job) == AL_OK;
+    if (history->is_counting)
+        history->next_count_wall_ns = wall_ns + COUNT_EVERY_NS;
+}
+
+void history_run(struct history *history, int64_t wall_ns)
+{
+    write_rows(history);
+    count(history, wall_ns);
+}
