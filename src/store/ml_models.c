@@ -36,14 +36,19 @@ static const struct pg_statement register_statement = {
     " parameters = excluded.parameters, state = 'waiting', is_active = 1, updated_at = $9",
 };
 
+/* Assets are found by steps from one to the next in the key of candles: a table of minutes is never read for one that has hours. */
 static const struct pg_statement find_assets_statement = {
     "ml_models_find_assets",
-    "UPDATE ml_models m SET asset = (SELECT asset FROM (SELECT a.asset, a.nth FROM unnest($1) WITH"
-    " ORDINALITY AS a (asset, nth) WHERE EXISTS (SELECT FROM candles c WHERE c.asset = a.asset AND"
-    " c.interval_seconds = m.interval_seconds) UNION ALL (SELECT asset, 1000000 FROM candles c "
-    "WHERE"
-    " c.interval_seconds = m.interval_seconds LIMIT 1)) AS found ORDER BY nth LIMIT 1)"
-    " WHERE m.asset IS NULL",
+    "WITH RECURSIVE stored AS ((SELECT asset FROM candles ORDER BY asset LIMIT 1) UNION ALL SELECT"
+    " (SELECT c.asset FROM candles c WHERE c.asset > s.asset ORDER BY c.asset LIMIT 1) FROM stored "
+    "s"
+    " WHERE s.asset IS NOT NULL), wanted AS (SELECT asset, nth FROM unnest($1) WITH ORDINALITY AS a"
+    " (asset, nth) UNION ALL SELECT asset, 1000000 FROM stored WHERE asset IS NOT NULL)"
+    " UPDATE ml_models m SET asset = (SELECT w.asset FROM wanted w WHERE EXISTS (SELECT FROM "
+    "candles"
+    " c WHERE c.asset = w.asset AND c.interval_seconds = m.interval_seconds) ORDER BY w.nth, "
+    "w.asset"
+    " LIMIT 1) WHERE m.asset IS NULL",
 };
 
 static const struct pg_statement number_statement = {

@@ -37,6 +37,13 @@ def test_a_schedule_that_has_passed_trains_again(worker):
     assert (first["version"], second["version"]) == (1, 2) and second["base_timestamp"] > first["base_timestamp"]
 
 
+def test_the_baseline_takes_any_asset_that_has_hours(worker):
+    forecasts.store_bars(forecasts.make_bars(50), asset="AAAUSDT", interval=60)
+    forecasts.store_bars(forecasts.make_bars(1600), asset="XRPUSDT")
+    harness.eventually(lambda: model(worker, "baseline")["state"] == "serving", "the baseline serves")
+    assert model(worker, "baseline")["asset"] == "XRPUSDT"
+
+
 def test_a_training_that_was_killed_with_the_worker_is_gone_on_with(worker):
     forecasts.store_bars(forecasts.make_bars(1600))
     slow = {"rounds": 4000, "patience": 4000, "eta": 0.001}
