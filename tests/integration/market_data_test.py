@@ -188,6 +188,23 @@ def test_a_confirmed_candle_of_any_asset_and_interval_is_kept(channel, worker):
     worker.await_metric("alphaloop_history_candles_total", 1, outcome="stored")
 
 
+def test_hours_are_made_of_the_trades_of_any_asset_but_not_over_a_given_one(channel, worker):
+    start = int(time.time()) // 3600 * 3600 - 5 * 3600
+
+    def trade(hour, second, price):
+        return {"T": (start + hour * 3600 + second) * 1000, "s": "HOURUSDT", "S": "Buy", "v": "2", "p": str(price)}
+
+    with db() as connection:
+        query(connection, "INSERT INTO candles VALUES ('HOURUSDT', 3600, to_timestamp(%s), 1, 1, 1, 1, 1, false)", start + 2 * 3600)
+    publish(channel, TRADES, frame("trades", "HOURUSDT", [trade(0, 60, 50), trade(1, 5, 100), trade(1, 9, 103), trade(2, 3, 7), trade(1, 3599, 99)]))
+    publish(channel, TRADES, frame("trades", "HOURUSDT", [trade(3, 60, 60), trade(4, 60, 1)]))
+    eventually(lambda: rows("SELECT extract(epoch FROM ts_open)::bigint, open, high, low, close, volume, is_made FROM candles"
+                            " WHERE asset = 'HOURUSDT' ORDER BY 1") == [
+        (start + 3600, 100.0, 103.0, 99.0, 99.0, 6.0, True), (start + 2 * 3600, 1.0, 1.0, 1.0, 1.0, 1.0, False),
+        (start + 3 * 3600, 60.0, 60.0, 60.0, 60.0, 2.0, True)], "the hours of the trades")
+    assert worker.process.poll() is None
+
+
 def test_a_candle_counts_when_the_next_one_starts(channel, asset):
     start = minute(-1)
     publish(channel, KLINE, kline(asset, start, 100, 105, 95, 101, 7, confirm=False))
