@@ -94,8 +94,7 @@ static void apply_training(struct recovery *r)
             if (!strategy_id_eq(&count->strategy_id, id))
                 continue;
             training.n_samples = count->n_own;
-            training.news = (struct trigger_news){count->n_own_since, count->weight_since,
-                                                  count->squares_since};
+            training.n_samples_since_training = count->n_own_since;
         }
         FOR_EACH (struct training_schedule_row, row, r->loaded.schedule) {
             if (!strategy_id_eq(&row->strategy_id, id))

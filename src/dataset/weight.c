@@ -195,19 +195,13 @@ enum al_err weight_attribution(const struct weight_row *rows, size_t n, double *
 
 /* ---- weights ---- */
 
-double weight_of_choice(double propensity, double cap, double fill_fraction)
-{
-    return fmin(1 / propensity, cap) * fill_fraction;
-}
-
 static double raw_weight(const struct weight_rule *rule, const struct weight_row *row, double u)
 {
     assert(row->propensity > 0 && row->propensity <= 1 && row->fill_fraction >= 0);
     double age_s = fmax(0, (double)(rule->cut_ns - row->t0_ns) / 1e9);
     double decay = rule->half_life_s > 0 ? exp2(-age_s / rule->half_life_s) : 1;
-    return u * decay *
-           weight_of_choice((double)row->propensity, rule->propensity_cap,
-                            (double)row->fill_fraction);
+    return u * decay * fmin(1 / (double)row->propensity, rule->propensity_cap) *
+           (double)row->fill_fraction;
 }
 
 double weight_n_eff(const float *w, size_t n)

@@ -17,7 +17,6 @@
 #include <string.h>
 
 #include "alphaloop/base/timestamp.h"
-#include "alphaloop/dataset/weight.h"
 #include "alphaloop/observe/log.h"
 
 #include "pipeline_i.h"
@@ -355,12 +354,6 @@ static void watch_model(struct desk *desk,
             news_in(&pair->last_outcome_ns, decision->decided_at_ns, decision->horizon_ns));
 }
 
-static double weight_of_own(const struct open_decision *item)
-{
-    double propensity = item->decision.propensity > 0 ? item->decision.propensity : 1;
-    return weight_of_choice(propensity, WEIGHT_PROPENSITY_CAP, fill_fraction_of(item));
-}
-
 /* Once a decision, whatever a late fill made of it; its profit is the newest that is known. */
 static void account_own(struct desk *desk,
                         struct pair *pair,
@@ -372,7 +365,7 @@ static void account_own(struct desk *desk,
     if (!item->own_told) {
         desk->n_settled++;
         desk->n_samples++;
-        trigger_on_new_sample(&desk->trigger, weight_of_own(item));
+        desk->trigger.n_since++;
         watch_model(desk, pair, item, won);
     }
     desk->n_won += won;
@@ -526,7 +519,7 @@ void learn_on_training_start(struct pipeline *pipeline,
 {
     struct desk *desk = pipeline_desk(pipeline, strategy_id);
     assert(desk != NULL);
-    desk->news_at_start = desk->trigger.news;
+    desk->n_since_at_start = desk->trigger.n_since;
     trigger_on_start(&desk->trigger, now_ns);
 }
 
@@ -539,10 +532,10 @@ void learn_on_training_end(struct pipeline *pipeline,
     struct desk *desk = pipeline_desk(pipeline, strategy_id);
     assert(desk != NULL);
     if (had_result) {
-        trigger_forget_news(&desk->trigger, &desk->news_at_start);
+        desk->trigger.n_since -= desk->n_since_at_start;
         desk->trigger.n_needed = n_samples_needed;
     }
-    desk->news_at_start = (struct trigger_news){0};
+    desk->n_since_at_start = 0;
     trigger_on_end(&desk->trigger, now_ns);
 }
 
@@ -625,7 +618,7 @@ void pipeline_restore_training(struct pipeline *pipeline,
     if (desk == NULL)
         return;
     desk->n_samples = training->n_samples;
-    desk->trigger.news = training->news;
+    desk->trigger.n_since = training->n_samples_since_training;
     if (training->n_samples_needed > 0)
         desk->trigger.n_needed = training->n_samples_needed;
     for (uint64_t i = 0; i < training->n_starts; i++)

@@ -38,10 +38,9 @@ struct desk {
     struct markout_mean markouts[MARKOUT_COUNT];
     bool markout_warned[MARKOUT_COUNT];
     uint64_t n_needed_first,
-        n_needed_next;  /* samples for the first training, and for each later one */
-    uint64_t n_samples; /* own fills, ever */
-    struct trigger_news
-        news_at_start; /* of the running training: what it has seen is not new afterwards */
+        n_needed_next;         /* samples for the first training, and for each later one */
+    uint64_t n_samples;        /* own fills, ever */
+    uint64_t n_since_at_start; /* of the running training: what it has seen is not new afterwards */
     uint64_t n_decisions, n_signals, n_abstained, n_settled, n_won;
     double settled_pnl;
     int64_t active_since_ns; /* of the scorer */

@@ -16,15 +16,10 @@
     " schema_hash, features, span_returns, sigma_h, interval_coverage, interval_lower, "           \
     "interval_upper"
 
-/* How many there are, and what the own ones since an instant are worth. */
-#define COUNTS(since)                                                                              \
-    "count(*), count(*) FILTER (WHERE evidence = 1),"                                              \
-    " count(*) FILTER (WHERE evidence = 1 AND available_at_ns > " since "),"                       \
-    " coalesce(sum(weight) FILTER (WHERE evidence = 1 AND available_at_ns > " since "), 0),"       \
-    " coalesce(sum(weight * weight) FILTER (WHERE evidence = 1 AND available_at_ns > " since       \
-    "), 0), max(available_at_ns)"
-
-#define COUNT "SELECT $1::text, " COUNTS("$2") " FROM samples WHERE strategy_id = $1"
+#define COUNT                                                                                      \
+    "SELECT $1::text, count(*), count(*) FILTER (WHERE evidence = 1),"                             \
+    " count(*) FILTER (WHERE evidence = 1 AND available_at_ns > $2), max(available_at_ns)"         \
+    " FROM samples WHERE strategy_id = $1"
 
 /* What comes of the executions; the rest of a row is frozen with its decision. */
 #define OUTCOME(prefix)                                                                            \
@@ -49,10 +44,11 @@ static const struct pg_statement mark_stale_statement = {
 
 static const struct pg_statement count_statement = {
     "samples_count",
-    "SELECT s.strategy_id, " COUNTS(
-        "coalesce(t.last_training_ns, 0)") " FROM samples s LEFT JOIN training_schedule t ON "
-                                           "t.strategy_id = s.strategy_id"
-                                           " GROUP BY s.strategy_id ORDER BY s.strategy_id",
+    "SELECT s.strategy_id, count(*), count(*) FILTER (WHERE evidence = 1),"
+    " count(*) FILTER (WHERE evidence = 1 AND available_at_ns > coalesce(t.last_training_ns, 0)), "
+    "max(available_at_ns)"
+    " FROM samples s LEFT JOIN training_schedule t ON t.strategy_id = s.strategy_id"
+    " GROUP BY s.strategy_id ORDER BY s.strategy_id",
 };
 
 static const struct pg_statement count_since_statement = {"samples_count_since", COUNT};
@@ -172,8 +168,6 @@ enum al_err samples_read_count(const struct pg_result *result,
     out->n_all = (uint64_t)row_i64(&row);
     out->n_own = (uint64_t)row_i64(&row);
     out->n_own_since = (uint64_t)row_i64(&row);
-    out->weight_since = row_double(&row);
-    out->squares_since = row_double(&row);
     out->newest_available_ns = row_time_ns(&row);
     return row.err;
 }

@@ -192,29 +192,6 @@ void trigger_on_outcome(struct trigger_state *state, double q, bool won, double 
         fmax(0, state->cusum + weight * log(won ? less / promised : (1 - less) / (1 - promised)));
 }
 
-/* ---- news ---- */
-
-void trigger_on_new_sample(struct trigger_state *state, double weight)
-{
-    state->news.n++;
-    state->news.weight += weight;
-    state->news.squares += weight * weight;
-}
-
-double trigger_n_eff(const struct trigger_news *news)
-{
-    return news->squares > 0 ? news->weight * news->weight / news->squares : 0;
-}
-
-/* Of sums that are all gone nothing is left, not even what rounding leaves. */
-void trigger_forget_news(struct trigger_state *state, const struct trigger_news *old)
-{
-    struct trigger_news *news = &state->news;
-    news->n -= old->n;
-    news->weight = news->n > 0 ? fmax(news->weight - old->weight, 0) : 0;
-    news->squares = news->n > 0 ? fmax(news->squares - old->squares, 0) : 0;
-}
-
 static const struct live_outcome *outcome_at(const struct trigger_state *state, size_t index)
 {
     return &state->outcomes[(state->first + index) % TRIGGER_WINDOW_MAX];

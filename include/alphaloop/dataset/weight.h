@@ -45,9 +45,6 @@ struct weight_rule {
 
 #define WEIGHT_PROPENSITY_CAP 10.0
 
-/* min(1 / pi, cap) q: what f has without age and neighbours. */
-double weight_of_choice(double propensity, double cap, double fill_fraction);
-
 struct weight_summary {
     double n_eff;         /* (sum f)^2 / sum f^2 */
     double n_eff_teach;   /* (sum w)^2 / sum w^2 */

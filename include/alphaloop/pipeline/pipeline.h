@@ -111,8 +111,7 @@ void pipeline_restore_order(struct pipeline *pipeline,
 /* What the strategy has learned from so far. n_samples_needed 0: the setting's own threshold. */
 struct restored_training {
     int64_t last_training_ns, next_training_ns; /* TIMESTAMP_NONE when none */
-    uint64_t n_samples, n_samples_needed;
-    struct trigger_news news; /* since the last training */
+    uint64_t n_samples, n_samples_since_training, n_samples_needed;
     uint64_t n_starts;
     int64_t starts_ns[TRIGGER_STARTS_MAX]; /* of the newest trainings, oldest first */
 };
@@ -191,7 +190,7 @@ struct strategy_view {
     double signals_per_minute;             /* over the last minute of the decision clock */
     uint64_t n_samples;                    /* own fills, ever */
     uint64_t n_samples_since_training;
-    uint64_t n_samples_needed; /* n_eff of them that starts the next training */
+    uint64_t n_samples_needed; /* for the next training by count */
     uint64_t n_decisions, n_signals, n_abstained, n_settled, n_won;
     double settled_pnl; /* quote currency: net outcome times filled notional, own fills */
     int64_t last_training_ns, next_training_ns;  /* TIMESTAMP_NONE when none */

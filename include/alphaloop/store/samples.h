@@ -18,10 +18,9 @@ void samples_mark_stale(struct pg_batch *batch,
 
 struct samples_count {
     struct strategy_id strategy_id;
-    uint64_t n_all;                     /* rows of either evidence */
-    uint64_t n_own;                     /* own fills */
-    uint64_t n_own_since;               /* own fills that became available after since_ns, */
-    double weight_since, squares_since; /* and the sums of w and w^2, w as weight_of_choice() */
+    uint64_t n_all;       /* rows of either evidence */
+    uint64_t n_own;       /* own fills */
+    uint64_t n_own_since; /* own fills that became available after since_ns */
     int64_t newest_available_ns;
 };
 /* One row for each strategy that has samples. since_ns is the strategy's last training, else the epoch. */

@@ -47,13 +47,6 @@ struct trigger_rule {
     int64_t expiry_lead_ns; /* before the model expires, when a younger one is wanted */
 };
 
-/* Own outcomes since the last training, and what they are worth: n_eff = weight^2 / squares of their weights (Kish 1965), as the
- * rows of a training (dataset/weight.h), without age, which new ones have none of, and uniqueness, which takes neighbours. */
-struct trigger_news {
-    uint64_t n;
-    double weight, squares; /* sums of w, w^2 */
-};
-
 struct live_outcome {
     float q, weight;
     bool won;
@@ -66,8 +59,8 @@ struct trigger_state {
     int64_t starts_ns[TRIGGER_STARTS_MAX]; /* ring of the newest */
     uint64_t n_starts;                     /* ever told */
     int64_t expires_ns;                    /* when the serving model does; TIMESTAMP_NONE: never */
-    struct trigger_news news;
-    uint64_t n_needed; /* n_eff of the news that starts the next training; 0: off */
+    uint64_t n_since,
+        n_needed; /* own outcomes since the last training; for the next; n_needed 0: off */
     bool is_running;
     bool is_superseded;            /* the running one: the app is cancelling it for a newer */
     bool is_left_alone;            /* the running one has superseded another */
@@ -109,12 +102,6 @@ void trigger_change(struct trigger_state *state, const struct trigger_rule *rule
 const char *trigger_due(struct trigger_state *state, int64_t now_ns);
 void trigger_on_start(struct trigger_state *state, int64_t now_ns);
 void trigger_on_end(struct trigger_state *state, int64_t now_ns);
-
-/* One own outcome, whoever decided. weight > 0 */
-void trigger_on_new_sample(struct trigger_state *state, double weight);
-double trigger_n_eff(const struct trigger_news *news); /* 0 without any */
-/* What was there when the training that has ended began is no news any more. */
-void trigger_forget_news(struct trigger_state *state, const struct trigger_news *old);
 
 /* One outcome of the serving model: it said q, and it won or not. 0 <= weight <= 1. */
 void trigger_on_outcome(struct trigger_state *state, double q, bool won, double weight);

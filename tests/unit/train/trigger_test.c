@@ -64,54 +64,24 @@ static void test_time_missed_while_away_is_due_once(void **s)
     check_str(trigger_due(&state, 50 * NS_PER_H + 30 * NS_PER_MIN), NULL);
 }
 
-static void tell_samples(int n)
-{
-    for (int i = 0; i < n; i++)
-        trigger_on_new_sample(&state, 1 / 0.3);
-}
-
 static void test_new_samples_wait_for_their_number(void **s)
 {
     (void)s;
     begin(NULL);
     state.n_needed = 10;
-    tell_samples(9);
+    state.n_since = 9;
     check_str(trigger_due(&state, NS_PER_DAY), NULL);
-    tell_samples(1);
+    state.n_since = 10;
     check_str(trigger_due(&state, NS_PER_DAY), "new_samples");
     state.n_needed = 0;
     check_str(trigger_due(&state, NS_PER_DAY), NULL);
-}
-
-/* By hand: ten of weight 1 and ten of weight 3 are worth 40^2 / 100 = 16. */
-static void test_new_samples_count_by_what_they_are_worth(void **s)
-{
-    (void)s;
-    begin(NULL);
-    state.n_needed = 17;
-    for (int i = 0; i < 20; i++)
-        trigger_on_new_sample(&state, i < 10 ? 1 : 3);
-    check_near(trigger_n_eff(&state.news), 16, 1e-12);
-    check_i64((int64_t)state.news.n, 20);
-    check_str(trigger_due(&state, NS_PER_DAY), NULL);
-    struct trigger_news old = state.news;
-    for (int i = 0; i < 5; i++)
-        trigger_on_new_sample(&state, 2);
-    check_near(trigger_n_eff(&state.news), 2500.0 / 120, 1e-12);
-    check_str(trigger_due(&state, NS_PER_DAY), "new_samples");
-    trigger_forget_news(&state, &old);
-    check_near(trigger_n_eff(&state.news), 5, 1e-9);
-    old = state.news;
-    trigger_forget_news(&state, &old);
-    check_near(trigger_n_eff(&state.news), 0, 0);
 }
 
 static void test_one_at_a_time_and_not_too_often(void **s)
 {
     (void)s;
     begin(NULL);
-    state.n_needed = 1;
-    tell_samples(1);
+    state.n_needed = state.n_since = 1;
     trigger_on_start(&state, NS_PER_DAY);
     check_str(trigger_due(&state, 2 * NS_PER_DAY), NULL);
     trigger_on_end(&state, 2 * NS_PER_DAY);
@@ -149,8 +119,7 @@ static void test_a_newer_schedule_supersedes_a_run_once(void **s)
     (void)s;
     begin("hourly");
     trigger_restore(&state, TIMESTAMP_NONE, TIMESTAMP_NONE, NS_PER_H / 2);
-    state.n_needed = 1;
-    tell_samples(1);
+    state.n_needed = state.n_since = 1;
     trigger_on_start(&state, NS_PER_H / 2);
     check_str(trigger_due(&state, NS_PER_H - 1), NULL); /* new samples wait */
     check_str(trigger_due(&state, NS_PER_H), "schedule");
@@ -160,7 +129,7 @@ static void test_a_newer_schedule_supersedes_a_run_once(void **s)
     check_str(trigger_due(&state, 3 * NS_PER_H), NULL); /* it has superseded one already */
     trigger_on_end(&state, 3 * NS_PER_H);
     check_str(trigger_due(&state, 3 * NS_PER_H + 300 * NS_PER_S), "new_samples");
-    state.news = (struct trigger_news){0};
+    state.n_since = 0;
     check_str(trigger_due(&state, 3 * NS_PER_H + 300 * NS_PER_S), "schedule");
     trigger_on_start(&state, 3 * NS_PER_H + 300 * NS_PER_S);
     check_str(trigger_due(&state, 4 * NS_PER_H), "schedule"); /* this one may be superseded again */
@@ -193,8 +162,7 @@ static void test_so_many_a_day_and_not_more(void **s)
     (void)s;
     begin(NULL);
     state.rule.max_per_day = 3;
-    state.n_needed = 1;
-    tell_samples(1);
+    state.n_needed = state.n_since = 1;
     for (int hour = 1; hour <= 3; hour++) {
         check_str(trigger_due(&state, hour * NS_PER_H), "new_samples");
         run_once(hour * NS_PER_H);
@@ -214,8 +182,7 @@ static void test_a_restart_does_not_begin_the_day_anew(void **s)
     (void)s;
     begin(NULL);
     state.rule.max_per_day = TRIGGER_STARTS_MAX;
-    state.n_needed = 1;
-    tell_samples(1);
+    state.n_needed = state.n_since = 1;
     for (int i = 0; i < TRIGGER_STARTS_MAX; i++)
         trigger_restore_start(&state, i * NS_PER_MIN);
     trigger_restore(&state, NS_PER_H, TIMESTAMP_NONE, 2 * NS_PER_H);
@@ -457,7 +424,6 @@ int main(void)
         TEST(test_schedule_counts_from_now_and_goes_on_after_a_training),
         TEST(test_time_missed_while_away_is_due_once),
         TEST(test_new_samples_wait_for_their_number),
-        TEST(test_new_samples_count_by_what_they_are_worth),
         TEST(test_one_at_a_time_and_not_too_often),
         TEST(test_another_schedule_than_before_counts_from_now),
         TEST(test_a_market_of_the_past_has_its_own_schedule),
