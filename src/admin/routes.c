@@ -59,6 +59,8 @@ static const struct http_format format_metric = {"metric", "^[a-z0-9_]{1,63}$", 
 
 static const struct http_format format_forecast = {"forecast", "^[A-Za-z0-9_-]{1,100}$",
                                                    accepts_forecast};
+static const struct http_format format_symbol = {"symbol", "^[A-Za-z0-9_-]{1,100}$",
+                                                 accepts_forecast};
 static const struct http_format format_interval = {"interval", "^[0-9]*[A-Za-z]?$",
                                                    accepts_interval};
 
