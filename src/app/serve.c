@@ -13,6 +13,7 @@
 
 #include "asset_names_i.h"
 #include "error_reports_i.h"
+#include "fetching_i.h"
 #include "journal_i.h"
 #include "strategies_i.h"
 #include "worker_i.h"
@@ -178,7 +179,8 @@ int role_serve(int argc, char **argv)
         strategies_load(worker.settings, &worker.strategies, &worker.n_strategies, &problems) ==
             AL_OK &&
         asset_names_load(worker.settings, &worker.asset_names, &problems) == AL_OK &&
-        error_reports_check(worker.settings, &problems)) {
+        error_reports_check(worker.settings, &problems) &&
+        fetching_check(worker.settings, &problems)) {
         if (arguments.journal != NULL &&
             !chars_set(worker.settings->journal_path, sizeof(worker.settings->journal_path),
                        arguments.journal))

@@ -21,6 +21,7 @@
 #include "error_reports_i.h"
 #include "events_i.h"
 #include "feed_i.h"
+#include "fetching_i.h"
 #include "forecasts_i.h"
 #include "funds_i.h"
 #include "importance_i.h"
@@ -317,11 +318,12 @@ static enum al_err create_broker(struct worker *worker)
 /* Whoever asks others over HTTP asks through this one client. */
 static enum al_err create_upstreams(struct worker *worker)
 {
-    if (worker->settings->sentry_dsn[0] == '\0')
+    bool reports_errors = worker->settings->sentry_dsn[0] != '\0';
+    if (!reports_errors && worker->settings->fetch_upstream == 0)
         return AL_OK;
     enum al_err err =
         upstreams_create(worker->loop, worker->settings, worker->seed, &worker->upstreams);
-    if (err == AL_OK)
+    if (err == AL_OK && reports_errors)
         err = error_reports_create(worker->upstreams, worker->settings, worker->seed,
                                    &worker->error_reports);
     return err;
@@ -356,6 +358,8 @@ static enum al_err create_parts(struct worker *worker)
         err = reconcile_create(worker, &worker->reconcile);
     if (err == AL_OK)
         err = retention_create(worker, &worker->retention);
+    if (err == AL_OK)
+        err = fetching_create(worker, &worker->fetching);
     if (err == AL_OK)
         err = history_create(worker, &worker->history);
     if (err == AL_OK)
@@ -503,6 +507,8 @@ static void on_tick(uv_timer_t *timer)
         reconcile_run(worker->reconcile);
         retention_run(worker->retention);
         history_run(worker->history, wall_ns);
+        if (worker->state == WORKER_RUNNING)
+            fetching_run(worker->fetching);
         journal_run(worker->journal);
         metric_set(METRIC_open_decisions, (double)pipeline_n_open(worker->pipeline), NULL, NULL);
     }
@@ -572,6 +578,7 @@ static void drain(struct worker *worker)
     int64_t drain_ns =
         (int64_t)worker->settings->shutdown_drain_seconds * NS_PER_S - CLOSE_TIMEOUT_MS * NS_PER_MS;
     worker->drain_until_ns += drain_ns > 0 ? drain_ns : 0;
+    fetching_stop(worker->fetching);
     feed_stop(worker->feed);
     intake_stop(worker->intake);
     training_stop(worker->training);
@@ -601,6 +608,7 @@ static void stop(struct worker *worker)
     training_abandon(worker->training);
     forecasts_abandon(worker->forecasts);
     tabular_runs_abandon(worker->tabular_runs);
+    fetching_stop(worker->fetching);
     worker->n_closing = worker->upstreams == NULL ? 5 : 6;
     http_server_close(worker->http, CLOSE_TIMEOUT_MS, on_part_closed, worker);
     amqp_conn_close(worker->consuming, CLOSE_TIMEOUT_MS, on_part_closed, worker);
@@ -673,6 +681,7 @@ void worker_deinit(struct worker *worker)
     journal_close(worker->journal);
     pulse_destroy(worker->pulse);
     vitals_destroy(worker->vitals);
+    fetching_destroy(worker->fetching);
     retention_destroy(worker->retention);
     history_destroy(worker->history);
     reconcile_destroy(worker->reconcile);

@@ -14,6 +14,7 @@
  *   reconcile.c order events that were lost
  *   retention.c rows that are old enough to go
  *   history.c   finished klines into the price history
+ *   fetching.c  price history that is missing
  *   journal.c   what the core is told, recorded
  *   pulse.c     whether the database answers
  *   recovery.c  the state again after a start
@@ -47,6 +48,8 @@ enum worker_state {
 const char *worker_state_name(enum worker_state state);
 
 struct events;
+struct fetch;
+struct fetching;
 struct feed;
 struct journal;
 struct funds;
@@ -106,6 +109,7 @@ struct worker {
     struct reconcile *reconcile;
     struct retention *retention;
     struct history *history;
+    struct fetching *fetching; /* NULL: off */
     struct pulse *pulse;
     struct vitals *vitals;
     struct fetch *upstreams; /* NULL: nothing is asked of anybody */

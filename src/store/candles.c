@@ -82,6 +82,17 @@ static const struct pg_statement load_gaps_statement = {
 };
 
 /* Which series there are is found by hopping through the key, so that it costs nothing when there is nothing to delete. */
+/* The end of the range counts as a bar, and its beginning as one that came after all before it. */
+static const struct pg_statement find_missing_statement = {
+    "candles_find_missing",
+    "SELECT missing_from, ts_open FROM (SELECT ts_open, coalesce(lag(ts_open) OVER (ORDER BY "
+    "ts_open) + make_interval(secs => $2::integer), $3::timestamptz) AS missing_from FROM (SELECT "
+    "ts_open FROM candles"
+    " WHERE asset = $1 AND interval_seconds = $2 AND ts_open >= $3 AND ts_open < $4"
+    " UNION ALL SELECT $4::timestamptz) AS bars) AS steps WHERE missing_from < ts_open"
+    " ORDER BY ts_open DESC LIMIT $5",
+};
+
 static const struct pg_statement prune_statement = {
     "candles_prune",
     "WITH RECURSIVE series AS ((SELECT asset, interval_seconds FROM candles ORDER BY 1, 2 LIMIT 1)"
@@ -234,6 +245,30 @@ enum al_err candles_read(const struct pg_result *result, size_t index, struct ca
     out->candle.close = row_double(&row);
     out->candle.volume = row_double(&row);
     return row.err;
+}
+
+void candles_find_missing(struct pg_batch *batch,
+                          const struct asset *asset,
+                          int64_t interval_ns,
+                          int64_t from_ns,
+                          int64_t to_ns,
+                          size_t n_max)
+{
+    pg_batch_statement(batch, &find_missing_statement);
+    pg_put_str(batch, asset->text);
+    pg_put_i32(batch, (int32_t)(interval_ns / NS_PER_S));
+    pg_put_time(batch, from_ns);
+    pg_put_time(batch, to_ns);
+    store_put_limit(batch, n_max);
+}
+
+struct candle_gap candles_read_missing(const struct pg_result *result, size_t index)
+{
+    struct row row = row_at(result, index);
+    struct candle_gap gap;
+    gap.from_ns = row_time(&row);
+    gap.to_ns = row_time(&row);
+    return gap;
 }
 
 void candles_prune(

@@ -80,4 +80,17 @@ MUST_CHECK enum al_err candles_read_gap(const struct pg_result *result,
 void candles_prune(
     struct pg_batch *batch, int64_t before_ns, int64_t now_ns, size_t bars_kept, size_t limit);
 
+/* Where bars of [from_ns, to_ns) are missing, both multiples of the interval: the newest n_max gaps, newest first. Unlike
+ * candles_load_gaps, also before the first bar and after the last one. */
+struct candle_gap {
+    int64_t from_ns, to_ns; /* bars that would have opened in [from, to) */
+};
+void candles_find_missing(struct pg_batch *batch,
+                          const struct asset *asset,
+                          int64_t interval_ns,
+                          int64_t from_ns,
+                          int64_t to_ns,
+                          size_t n_max);
+struct candle_gap candles_read_missing(const struct pg_result *result, size_t row);
+
 #endif
