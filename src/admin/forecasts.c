@@ -94,7 +94,7 @@ static int hours_cmp(const void *a, const void *b)
 /* Rising and each once, as text. False when it is not whole hours within bounds; answered. */
 static bool read_horizons(struct http_request *request, struct buf *out)
 {
-    int64_t hours[HORIZONS_MAX];
+    int64_t hours[HORIZONS_MAX] = {0};
     size_t n = 0;
     struct json_cursor cursor = {0};
     struct json_node *list = http_member(request, "prediction_horizons");

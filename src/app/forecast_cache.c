@@ -11,7 +11,8 @@ struct forecast_cache {
 
 struct forecast_cache *forecast_cache_create(size_t n_max)
 {
-    struct forecast_cache *cache = calloc(1, sizeof *cache + n_max * sizeof cache->entries[0]);
+    struct forecast_cache *cache =
+        calloc(1, sizeof *cache + n_max * sizeof(struct forecast_served *));
     if (cache != NULL)
         cache->n_max = n_max;
     return cache;

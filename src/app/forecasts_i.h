@@ -27,7 +27,7 @@ void forecasts_abandon(struct forecasts *forecasts);
 bool forecasts_are_idle(const struct forecasts *forecasts);
 
 void forecasts_register(struct forecasts *forecasts,
-                        const struct admin_forecast_registration *registration,
+                        const struct admin_forecast_registration *wish,
                         admin_result_fn done,
                         void *ctx);
 

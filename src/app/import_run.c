@@ -69,10 +69,11 @@ static enum al_err check_interval(const struct import *import)
     if (err != AL_OK || n < 3)
         return err;
     qsort(distances_ns, n, sizeof(distances_ns[0]), compare_i64);
-    if (distances_ns[n / 2] == import->options->interval_ns)
+    int64_t median_ns = distances_ns[n / 2];
+    if (median_ns == import->options->interval_ns)
         return AL_OK;
     return err_set(AL_EINVAL, "%s: its candles are %.9g s apart, not %.9g s as --interval says",
-                   import->options->path, (double)distances_ns[n / 2] / 1e9,
+                   import->options->path, (double)median_ns / 1e9,
                    (double)import->options->interval_ns / 1e9);
 }
 

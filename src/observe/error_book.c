@@ -76,7 +76,8 @@ void error_book_note(const struct error_crumb *what, struct slice line)
     if (place == self.n_groups)
         return; /* no memory: the log has the line */
     struct error_group *group = self.groups[place];
-    memmove(self.groups + 1, self.groups, place * sizeof *self.groups);
+    for (size_t i = place; i > 0; i--)
+        self.groups[i] = self.groups[i - 1];
     self.groups[0] = group;
     group->newest = *what;
     group->count++;

@@ -196,7 +196,7 @@ void rollout_tell_move(const struct rollout_step *step, struct rollout_record *o
 {
     *out = (struct rollout_record){
         .version = step->version, .against = step->against, .stage = step->to, .why = "evidence"};
-    say(out, step, NULL);
+    say(out, step, "");
 }
 
 /* ---- doing it ---- */

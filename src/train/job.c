@@ -72,7 +72,7 @@ void train_job_default(struct train_job *job)
     snprintf(job->trigger, sizeof job->trigger, "person");
     snprintf(job->gate.rule, sizeof job->gate.rule, "evidence");
     job->n_rows_max = 1000000;
-    job->try_windows = job->try_weights = true;
+    job->try_windows = true;
     job->return_attribution = true;
     job->use_market_evidence = true;
     job->label = (struct manifest_label){60, 1, 1, 0};

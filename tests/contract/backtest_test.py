@@ -298,7 +298,8 @@ def test_the_judged_curve_is_of_those_that_decided(regimes):
 
 def test_the_rollout_is_told_in_words_and_on_the_page(regimes):
     report = regimes["staged"]
-    assert "15:5" in report["said"] and re.search(r"v2: rolled_back \(0 % of decisions\), worse than v1", report["said"])
+    when = next(m["at"] for m in report["rollout"]["moves"] if (m["version"], m["stage"]) == ("v2", "rolled_back"))
+    assert re.search(rf"{when[:16].replace('T', '.')}.*v2: rolled_back \(0 % of decisions\), worse than v1", report["said"])
     assert re.search(r"v2: canary_5 \(5 % of decisions\), better than the incumbent", report["said"])
     page = Page(report["page"])
     shown = "".join(page.text)

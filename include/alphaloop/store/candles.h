@@ -91,6 +91,6 @@ void candles_find_missing(struct pg_batch *batch,
                           int64_t from_ns,
                           int64_t to_ns,
                           size_t n_max);
-struct candle_gap candles_read_missing(const struct pg_result *result, size_t row);
+struct candle_gap candles_read_missing(const struct pg_result *result, size_t index);
 
 #endif

@@ -69,7 +69,7 @@ struct fetch {
 /* ---- sockets.c ---- */
 
 /* What libcurl asks for: CURLMOPT_SOCKETFUNCTION and the two of every handle. */
-int fetch_on_socket(CURL *easy, curl_socket_t fd, int what, void *ctx, void *socket);
+int fetch_on_socket(CURL *easy, curl_socket_t fd, int what, void *ctx, void *unused);
 curl_socket_t fetch_open_socket(void *ctx, curlsocktype purpose, struct curl_sockaddr *address);
 int fetch_close_socket(void *ctx, curl_socket_t fd);
 void fetch_sockets_show(struct fetch *fetch); /* metrics */

@@ -123,7 +123,7 @@ static void test_without_a_word_samples_age(void **state)
     read_config(w, "{}");
     check_ok(training_fill_job(&w->settings, &w->config, &w->set, &target, &w->job));
     check_near(w->job.weight_half_life_seconds, 30.0 * 86400, 0);
-    assert_true(w->job.try_windows && w->job.try_weights);
+    assert_true(w->job.try_windows && !w->job.try_weights);
     assert_true(w->job.return_attribution);
     check_str(w->job.kind, "xgboost");
     check_str(w->job.incumbent, "");
