@@ -1,6 +1,8 @@
 /* Health part by part, at length: one function for each row of health_components.def, and the minutes that went before.
  * Like all of health this tells what the program knows, so it never waits. */
+#include <assert.h>
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -9,7 +11,7 @@
 #include "alphaloop/base/timestamp.h"
 #include "alphaloop/observe/metric.h"
 
-#define FIGURES_MAX      16
+#define FIGURES_MAX      (8 + 2 * ADMIN_UPSTREAMS_MAX)
 #define TREND_POINTS_MAX 288
 #define LAG_BAD_SECONDS  0.1
 #define ROOM_SMALL_SHARE 0.05 /* of a disk or of memory: below it something will fail soon */
@@ -21,14 +23,17 @@ struct component {
     struct metric_summary response; /* count 0: there is nothing to measure */
     size_t n_figures;
     struct figure {
-        const char *name;
+        char name[64];
         double value; /* NaN: null */
     } figures[FIGURES_MAX];
 };
 
 static void figure(struct component *out, const char *name, double value)
 {
-    out->figures[out->n_figures++] = (struct figure){name, value};
+    assert(out->n_figures < FIGURES_MAX);
+    struct figure *figure = &out->figures[out->n_figures++];
+    (void)chars_set(figure->name, sizeof figure->name, name);
+    figure->value = value;
 }
 
 /* The worse of what it was and this. */
@@ -153,6 +158,32 @@ static void loop(const struct admin_live *live, struct component *out)
         judge(out, ADMIN_DEGRADED, "late", "its timer fires late");
     out->response = metric_summarise(METRIC_loop_lag_seconds);
     figure(out, "open_decisions", metric_summarise(METRIC_open_decisions).sum);
+}
+
+static void upstreams(const struct admin_live *live, struct component *out)
+{
+    const struct admin_upstreams *all = &live->upstreams;
+    char name[64];
+    judge(out, ADMIN_HEALTHY, all->exists ? "asking" : "off", "");
+    if (!all->exists)
+        return;
+    out->response = metric_summarise(METRIC_upstream_call_seconds);
+    for (size_t i = 0; i < all->n; i++) {
+        const struct admin_upstream *one = &all->items[i];
+        if (strcmp(one->breaker, "closed") != 0)
+            judge(out, ADMIN_DEGRADED, one->breaker, one->name);
+        snprintf(name, sizeof name, "%s_calls", one->name);
+        figure(out, name, (double)one->n_calls);
+        snprintf(name, sizeof name, "%s_calls_ok", one->name);
+        figure(out, name, (double)one->n_ok);
+    }
+    figure(out, "connections_busy", (double)all->n_busy);
+    figure(out, "connections_idle", (double)all->n_idle);
+    figure(out, "connections_opened", (double)all->n_opened);
+    figure(out, "calls_running", (double)all->n_running);
+    figure(out, "calls_waiting", (double)all->n_waiting);
+    figure(out, "price_hit_rate", all->price_hit_rate);
+    figure(out, "assets_per_call", all->assets_per_call);
 }
 
 static void system_(const struct admin_live *live, struct component *out)

@@ -15,6 +15,7 @@
 #include "outbox_i.h"
 #include "pulse_i.h"
 #include "recovery_i.h"
+#include "spot_prices_i.h"
 #include "training_i.h"
 #include "vitals_i.h"
 #include "worker_i.h"
@@ -135,6 +136,38 @@ bool view_rollout(void *app, size_t index, struct rollout_view *out)
     return true;
 }
 
+static double ratio(uint64_t part, uint64_t whole)
+{
+    return whole == 0 ? NAN : (double)part / (double)whole;
+}
+
+static void upstreams(const struct worker *worker, struct admin_upstreams *out)
+{
+    *out = (struct admin_upstreams){.exists = worker->upstreams != NULL};
+    if (!out->exists)
+        return;
+    struct fetch_pool pool;
+    fetch_pool(worker->upstreams, &pool);
+    out->n_busy = pool.n_busy;
+    out->n_idle = pool.n_idle;
+    out->n_running = pool.n_running;
+    out->n_waiting = pool.n_waiting;
+    out->n_opened = pool.n_opened;
+    for (size_t i = 0; i < fetch_n_upstreams(worker->upstreams) && i < ADMIN_UPSTREAMS_MAX; i++) {
+        const struct fetch_upstream *upstream = fetch_upstream_at(worker->upstreams, i);
+        struct admin_upstream *item = &out->items[out->n++];
+        (void)chars_set(item->name, sizeof(item->name), upstream->name);
+        item->breaker = breaker_state_name(upstream->breaker.state);
+        item->n_calls = upstream->n_calls;
+        item->n_ok = upstream->n_ok;
+    }
+    struct prices_counts prices = spot_prices_counts(worker->spot_prices);
+    uint64_t n_told = prices.states[PRICE_FRESH] + prices.states[PRICE_STALE];
+    out->price_hit_rate =
+        ratio(n_told, n_told + prices.states[PRICE_AWAITED] + prices.states[PRICE_FAILED]);
+    out->assets_per_call = ratio(prices.n_assets, prices.n_calls);
+}
+
 bool view_trend(void *app, size_t index, struct admin_trend_point *out)
 {
     const struct worker *worker = app;
@@ -169,6 +202,7 @@ void view_live(void *app, struct admin_live *out)
     out->n_quarantined = intake_n_quarantined(worker->intake);
     out->loop_lag_p99_seconds = metric_quantile(METRIC_loop_lag_seconds, 0.99, NULL, NULL);
     out->vitals = vitals_now(worker->vitals);
+    upstreams(worker, &out->upstreams);
     out->n_strategies = pipeline_n_strategies(worker->pipeline);
     for (size_t i = 0; i < out->n_strategies; i++)
         strategy(worker, i, &out->strategies[i]);

@@ -36,6 +36,7 @@
 #include "recovery_i.h"
 #include "rollout_i.h"
 #include "tabular_i.h"
+#include "spot_prices_i.h"
 #include "training_i.h"
 #include "upstreams_i.h"
 #include "view_i.h"
@@ -237,6 +238,12 @@ static void action_importance(void *app,
     importance_read(app, version, done, ctx);
 }
 
+static void action_prices(
+    void *app, const struct asset *assets, size_t n, admin_result_fn done, void *ctx)
+{
+    spot_prices_tell(((struct worker *)app)->spot_prices, assets, n, done, ctx);
+}
+
 static void action_forecast(void *app,
                             const struct admin_forecast_ask *ask,
                             admin_result_fn done,
@@ -319,13 +326,16 @@ static enum al_err create_broker(struct worker *worker)
 static enum al_err create_upstreams(struct worker *worker)
 {
     bool reports_errors = worker->settings->sentry_dsn[0] != '\0';
-    if (!reports_errors && worker->settings->fetch_upstream == 0)
+    if (!reports_errors && worker->settings->fetch_upstream == 0 &&
+        !spot_prices_are_wanted(worker->settings))
         return AL_OK;
     enum al_err err =
         upstreams_create(worker->loop, worker->settings, worker->seed, &worker->upstreams);
     if (err == AL_OK && reports_errors)
         err = error_reports_create(worker->upstreams, worker->settings, worker->seed,
                                    &worker->error_reports);
+    if (err == AL_OK)
+        err = spot_prices_create(worker, &worker->spot_prices);
     return err;
 }
 
@@ -413,7 +423,7 @@ static enum al_err start_admin(struct worker *worker)
                     action_importance, .forecast_predict = action_forecast,
                     .forecast_register = action_register_forecast,
                     .tabular_train = action_tabular_train,
-                    .tabular_predict = action_tabular_predict},
+                    .tabular_predict = action_tabular_predict, .prices = action_prices},
     };
     struct http_config config = {
         .host = s->model_service_host,
@@ -616,6 +626,7 @@ static void stop(struct worker *worker)
     pg_client_close(worker->reader, CLOSE_TIMEOUT_MS, on_part_closed, worker);
     pg_client_close(worker->writer, CLOSE_TIMEOUT_MS, on_part_closed, worker);
     error_reports_destroy(worker->error_reports);
+    spot_prices_stop(worker->spot_prices);
     if (worker->upstreams != NULL)
         fetch_close(worker->upstreams, on_part_closed, worker);
 }
@@ -682,6 +693,7 @@ void worker_deinit(struct worker *worker)
     pulse_destroy(worker->pulse);
     vitals_destroy(worker->vitals);
     fetching_destroy(worker->fetching);
+    spot_prices_destroy(worker->spot_prices);
     retention_destroy(worker->retention);
     history_destroy(worker->history);
     reconcile_destroy(worker->reconcile);

@@ -114,6 +114,7 @@ struct worker {
     struct vitals *vitals;
     struct fetch *upstreams; /* NULL: nothing is asked of anybody */
     struct error_reports *error_reports;
+    struct spot_prices *spot_prices; /* NULL without PRICE_UPSTREAM */
     struct recovery *recovery;
 
     struct http_server *http;

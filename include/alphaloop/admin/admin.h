@@ -17,6 +17,8 @@
 
 #define ADMIN_STRATEGIES_MAX 64
 #define ADMIN_CONSUMERS_MAX  16
+#define ADMIN_PRICES_MAX     50 /* assets of one question */
+#define ADMIN_UPSTREAMS_MAX  16
 #define ADMIN_TEXT_MAX       512 /* a verdict of the gate is the longest */
 
 /* ---- the live view: plain values, filled from scratch for each request ---- */
@@ -92,6 +94,22 @@ struct admin_vitals {
     double disk_free_bytes, disk_total_bytes; /* of the model store */
 };
 
+/* Whom we ask over HTTP, and what is kept of the answers. */
+struct admin_upstreams {
+    bool exists; /* false: nobody is asked; all other members mean nothing */
+    size_t n;
+    struct admin_upstream {
+        char name[24];
+        const char *breaker; /* "closed", "half_open", "open" */
+        uint64_t n_calls, n_ok;
+    } items[ADMIN_UPSTREAMS_MAX];
+    size_t n_busy, n_idle;       /* connections */
+    size_t n_running, n_waiting; /* calls */
+    uint64_t n_opened;
+    double price_hit_rate;  /* share of prices that were told at once, NaN: none was asked for */
+    double assets_per_call; /* of prices, NaN: no call was made */
+};
+
 enum admin_trend {
 #define TREND(name, help) ADMIN_TREND_##name,
 #include "alphaloop/tbl/health_trends.def"
@@ -124,6 +142,7 @@ struct admin_live {
     uint64_t n_quarantined;      /* since start */
     double loop_lag_p99_seconds; /* NaN when not measured */
     struct admin_vitals vitals;
+    struct admin_upstreams upstreams;
     size_t n_strategies;
     struct admin_strategy strategies[ADMIN_STRATEGIES_MAX];
 };
@@ -187,6 +206,8 @@ struct admin_actions {
                               const struct admin_forecast_registration *,
                               admin_result_fn,
                               void *ctx);
+    /* The body is an answer of schema PriceList. n in 1..ADMIN_PRICES_MAX. NULL: there are no prices here. */
+    void (*prices)(void *app, const struct asset *assets, size_t n, admin_result_fn, void *ctx);
     /* Train and predict a table of the caller's own: `body` is that of the request, borrowed for the call. DONE when the run
      * is RUNNING, or with the body of the answer (schema TabularPredictions). */
     void (*tabular_train)(void *app,
