@@ -21,6 +21,9 @@
 #include "alphaloop/tbl/routes.def"
 #undef ROUTE
 
+/* Whether no row of routes.def before this one has its path. */
+bool admin_is_first_of_path(size_t index);
+
 /* ---- schemas.def ---- */
 
 struct admin_field {

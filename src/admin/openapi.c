@@ -486,21 +486,12 @@ static void write_operation(struct json_writer *w, const struct http_route *rout
     json_w_end_object(w);
 }
 
-static bool is_first_of_path(const struct http_route *routes, size_t index)
-{
-    for (size_t i = 0; i < index; i++) {
-        if (strcmp(routes[i].path, routes[index].path) == 0)
-            return false;
-    }
-    return true;
-}
-
 static void write_paths(struct json_writer *w, const struct http_route *routes, size_t n_routes)
 {
     json_w_key(w, "paths");
     json_w_object(w);
     for (size_t i = 0; i < n_routes; i++) {
-        if (!is_first_of_path(routes, i))
+        if (!admin_is_first_of_path(i))
             continue;
         json_w_key(w, routes[i].path);
         json_w_object(w);

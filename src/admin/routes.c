@@ -110,3 +110,12 @@ const struct admin_schema *admin_schema_find(struct slice name)
     }
     return NULL;
 }
+
+bool admin_is_first_of_path(size_t index)
+{
+    for (size_t i = 0; i < index; i++) {
+        if (strcmp(routes[i].path, routes[index].path) == 0)
+            return false;
+    }
+    return true;
+}

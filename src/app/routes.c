@@ -5,6 +5,7 @@
 
 #include "alphaloop/admin/admin.h"
 #include "alphaloop/app/roles.h"
+#include "alphaloop/base/json.h"
 
 #define DOCUMENT_MAX (4 * 1024 * 1024)
 
@@ -30,9 +31,14 @@ static bool write_form(const char *form, struct buf *out)
     } else if (strcmp(form, "--markdown") == 0) {
         admin_routes_markdown(out);
     } else {
-        if (admin_openapi_write(out) != AL_OK)
-            return false;
+        struct buf line = BUF_INIT(DOCUMENT_MAX);
+        enum al_err err = admin_openapi_write(&line);
+        if (err == AL_OK)
+            json_pretty(buf_slice(&line), out);
         buf_putc(out, '\n');
+        buf_deinit(&line);
+        if (err != AL_OK)
+            return false;
     }
     return buf_ok(out);
 }
