@@ -90,6 +90,8 @@ static enum al_err read_candles(struct forecasting *f, const struct settings *se
     if (err == AL_OK)
         err = candles_copy(sync, &query, on_candle, f);
     pg_sync_close(sync);
+    if (err == AL_OK && is_cancelled(f)) /* there may be more bars than were read */
+        return err_set(AL_ECANCELED, "cancelled while reading");
     return err;
 }
 
