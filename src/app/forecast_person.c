@@ -1,11 +1,9 @@
 /* A training of a forecast that a person asked for: register the name if it is new, number the version, run the child, verify the
  * folder, and let it serve when the gate says so. */
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
-#include <unistd.h>
 
 #include "alphaloop/app/roles.h"
 #include "alphaloop/base/timestamp.h"
@@ -13,10 +11,10 @@
 
 #include "forecast_job_i.h"
 #include "training_job_i.h"
+#include "watched_child_i.h"
 #include "worker_i.h"
 
 #define BATCH_BYTES (1U << 20)
-#define BAR_WIDTH   30
 
 struct person {
     const struct settings *settings;
@@ -28,13 +26,7 @@ struct person {
     uint64_t number;
     char serving[ML_MODEL_PATH_MAX];
     enum al_err err;
-
-    uv_loop_t loop;
-    uv_signal_t interrupt, termination;
-    struct proc *child;
-    bool is_terminal, has_end;
-    struct train_line end;
-    struct proc_end proc_end;
+    struct watched_end end;
 };
 
 static int64_t wall_ns(void)
@@ -143,81 +135,17 @@ static enum al_err ask_database(struct person *p)
     return err == AL_OK ? p->err : err;
 }
 
-/* ---- watching the child ---- */
-
-static void show(const struct person *p, const struct train_line *line)
-{
-    int n_full = (int)(line->fraction * BAR_WIDTH);
-    if (!p->is_terminal)
-        return;
-    printf("\r\033[Ktraining %s %llu [%.*s%*s] %3.0f %% %s, %llu bars", p->job.name.text,
-           (unsigned long long)p->number, n_full, "##############################",
-           BAR_WIDTH - n_full, "", 100 * line->fraction, train_stage_name(line->stage),
-           (unsigned long long)line->n_rows);
-    fflush(stdout);
-}
-
-static void on_line(void *ctx, struct proc *proc, struct slice text)
-{
-    struct person *p = ctx;
-    struct train_line line;
-    (void)proc;
-    if (train_line_read(text, &line) != AL_OK)
-        return;
-    if (line.kind == TRAIN_LINE_PROGRESS)
-        show(p, &line);
-    if (line.kind != TRAIN_LINE_END)
-        return;
-    p->end = line;
-    p->has_end = true;
-}
-
-static void close_signals(struct person *p)
-{
-    uv_close((uv_handle_t *)&p->interrupt, NULL);
-    uv_close((uv_handle_t *)&p->termination, NULL);
-}
-
-static void on_end(void *ctx, struct proc *proc, const struct proc_end *end)
-{
-    struct person *p = ctx;
-    (void)proc;
-    p->child = NULL;
-    p->proc_end = *end;
-    close_signals(p);
-}
-
-static void on_stop_signal(uv_signal_t *handle, int number)
-{
-    struct person *p = handle->data;
-    (void)number;
-    if (p->child != NULL)
-        proc_stop(p->child);
-}
-
 static enum al_err run_child(struct person *p, const char *job_path)
 {
-    const struct training_child child = {.settings = p->settings,
-                                         .env_file = p->env_file,
-                                         .option = "--forecast-job",
-                                         .job_path = job_path,
-                                         .on_line = on_line,
-                                         .on_end = on_end,
-                                         .ctx = p};
-    uv_loop_init(&p->loop);
-    uv_signal_init(&p->loop, &p->interrupt);
-    uv_signal_init(&p->loop, &p->termination);
-    p->interrupt.data = p->termination.data = p;
-    uv_signal_start(&p->interrupt, on_stop_signal, SIGINT);
-    uv_signal_start(&p->termination, on_stop_signal, SIGTERM);
-    enum al_err err = training_spawn(&p->loop, &child, &p->child);
-    if (err != AL_OK)
-        close_signals(p);
-    uv_run(&p->loop, UV_RUN_DEFAULT);
-    uv_loop_close(&p->loop);
-    if (p->is_terminal)
-        printf("\r\033[K");
-    return err;
+    char title[sizeof(p->job.name.text) + 24];
+    snprintf(title, sizeof title, "%s %llu", p->job.name.text, (unsigned long long)p->number);
+    const struct watched_child child = {.settings = p->settings,
+                                        .env_file = p->env_file,
+                                        .option = "--forecast-job",
+                                        .job_path = job_path,
+                                        .title = title,
+                                        .row_noun = "bars"};
+    return watched_child_run(&child, &p->end);
 }
 
 /* ---- the result ---- */
@@ -242,12 +170,12 @@ static enum al_err register_version(struct person *p)
     struct ml_model_row row;
     struct buf measures = BUF_INIT(256 * 1024);
     enum al_err err = forecast_store_load(p->job.output, &hash, &forecaster);
-    if (err == AL_OK && !sha256_eq(&hash, &p->end.manifest_hash))
+    if (err == AL_OK && !sha256_eq(&hash, &p->end.line.manifest_hash))
         err = err_set(AL_EVERIFY, "the manifest is not what the training wrote");
     if (err == AL_OK) {
         forecast_row_of(forecaster_manifest(forecaster), &row, &measures);
-        row.detail = slice_of(p->end.reason);
-        if (p->end.verdict == TRAIN_PROMOTE)
+        row.detail = slice_of(p->end.line.reason);
+        if (p->end.line.verdict == TRAIN_PROMOTE)
             ml_models_serve(p->batch, &row, wall_ns());
         else
             ml_models_fail(p->batch, slice_of(row.model_name), row.detail, wall_ns());
@@ -264,25 +192,26 @@ static enum al_err register_version(struct person *p)
 static enum al_err conclude(struct person *p)
 {
     char why[160] = "";
-    bool has_model =
-        p->has_end && (p->end.verdict == TRAIN_PROMOTE || p->end.verdict == TRAIN_REFUSE);
-    if (!p->has_end)
-        training_explain_end(&p->proc_end, why, sizeof why);
-    const char *reason = p->has_end ? p->end.reason : why;
+    bool has_model = p->end.has_line &&
+                     (p->end.line.verdict == TRAIN_PROMOTE || p->end.line.verdict == TRAIN_REFUSE);
+    if (!p->end.has_line)
+        training_explain_end(&p->end.proc, why, sizeof why);
+    const char *reason = p->end.has_line ? p->end.line.reason : why;
     if (!has_model) {
         ml_models_fail(p->batch, slice_of(p->job.name.text), slice_of(reason), wall_ns());
         enum al_err err = pg_sync_run(p->sync, p->batch, NULL, NULL);
         if (err != AL_OK)
             return err;
         printf("%s\n", reason);
-        return p->has_end && p->end.verdict == TRAIN_TOO_FEW ? AL_OK
-                                                             : err_set(AL_EIO, "%s", reason);
+        return p->end.has_line && p->end.line.verdict == TRAIN_TOO_FEW
+                   ? AL_OK
+                   : err_set(AL_EIO, "%s", reason);
     }
     enum al_err err = register_version(p);
     if (err == AL_OK)
         printf("%s\n%s %llu, %llu bars in %.1f s: %s\n", reason, p->job.name.text,
-               (unsigned long long)p->number, (unsigned long long)p->end.n_rows, p->end.seconds,
-               p->job.output);
+               (unsigned long long)p->number, (unsigned long long)p->end.line.n_rows,
+               p->end.line.seconds, p->job.output);
     return err;
 }
 
@@ -313,7 +242,6 @@ int forecast_person(const struct settings *settings,
         return EXIT_FAILED;
     p->settings = settings;
     p->env_file = env_file;
-    p->is_terminal = isatty(STDOUT_FILENO) == 1;
     p->batch = pg_batch_create(BATCH_BYTES);
     forecast_job_from_settings(settings, &p->job);
     enum al_err err = read_order(order, &p->job);

@@ -4,12 +4,10 @@
 #include "train_i.h"
 
 #include <math.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
-#include <unistd.h>
 
 #include "alphaloop/app/model_store.h"
 #include "alphaloop/app/roles.h"
@@ -21,10 +19,10 @@
 #include "strategies_i.h"
 #include "training_job_i.h"
 #include "training_trials_i.h"
+#include "watched_child_i.h"
 #include "worker_i.h"
 
 #define BATCH_BYTES (4U << 20)
-#define BAR_WIDTH   30
 
 struct person {
     const struct settings *settings;
@@ -44,14 +42,9 @@ struct person {
     enum al_err err;
 
     /* the child */
-    uv_loop_t loop;
-    uv_signal_t interrupt, termination;
-    struct proc *child;
     int64_t started_at_ns;
-    bool is_terminal, has_end;
     struct trial_log trials;
-    struct train_line end;
-    struct proc_end proc_end;
+    struct watched_end end;
 };
 
 static int64_t wall_ns(void)
@@ -138,82 +131,24 @@ static enum al_err prepare(struct person *p, char job_path[FILE_PATH_MAX])
     return err == AL_OK ? training_write_job(p->settings, p->job, job_path) : err;
 }
 
-/* ---- watching the child ---- */
-
-static void show(const struct person *p, const struct train_line *line)
+static void on_trial(void *ctx, const struct train_trial *trial)
 {
-    int n_full = (int)(line->fraction * BAR_WIDTH);
-    if (!p->is_terminal)
-        return;
-    printf("\r\033[Ktraining %s %s [%.*s%*s] %3.0f %% %s, %llu rows", p->job->strategy_id.text,
-           p->job->version.text, n_full, "##############################", BAR_WIDTH - n_full, "",
-           100 * line->fraction, train_stage_name(line->stage), (unsigned long long)line->n_rows);
-    fflush(stdout);
-}
-
-static void on_line(void *ctx, struct proc *proc, struct slice text)
-{
-    struct person *p = ctx;
-    struct train_line line;
-    (void)proc;
-    if (train_line_read(text, &line) != AL_OK)
-        return;
-    if (line.kind == TRAIN_LINE_TRIAL)
-        trial_log_add(&p->trials, &line.trial);
-    if (line.kind == TRAIN_LINE_PROGRESS)
-        show(p, &line);
-    if (line.kind != TRAIN_LINE_END)
-        return;
-    p->end = line;
-    p->has_end = true;
-}
-
-static void close_signals(struct person *p)
-{
-    uv_close((uv_handle_t *)&p->interrupt, NULL);
-    uv_close((uv_handle_t *)&p->termination, NULL);
-}
-
-static void on_end(void *ctx, struct proc *proc, const struct proc_end *end)
-{
-    struct person *p = ctx;
-    (void)proc;
-    p->child = NULL;
-    p->proc_end = *end;
-    close_signals(p);
-}
-
-static void on_stop_signal(uv_signal_t *handle, int number)
-{
-    struct person *p = handle->data;
-    (void)number;
-    if (p->child != NULL)
-        proc_stop(p->child);
+    trial_log_add(&((struct person *)ctx)->trials, trial);
 }
 
 static enum al_err run_child(struct person *p, const char *job_path)
 {
-    const struct training_child child = {.settings = p->settings,
-                                         .env_file = p->env_file,
-                                         .job_path = job_path,
-                                         .on_line = on_line,
-                                         .on_end = on_end,
-                                         .ctx = p};
-    uv_loop_init(&p->loop);
-    uv_signal_init(&p->loop, &p->interrupt);
-    uv_signal_init(&p->loop, &p->termination);
-    p->interrupt.data = p->termination.data = p;
-    uv_signal_start(&p->interrupt, on_stop_signal, SIGINT);
-    uv_signal_start(&p->termination, on_stop_signal, SIGTERM);
+    char title[sizeof(p->job->strategy_id.text) + sizeof(p->job->version.text) + 1];
+    snprintf(title, sizeof title, "%s %s", p->job->strategy_id.text, p->job->version.text);
+    const struct watched_child child = {.settings = p->settings,
+                                        .env_file = p->env_file,
+                                        .job_path = job_path,
+                                        .title = title,
+                                        .row_noun = "rows",
+                                        .on_trial = on_trial,
+                                        .ctx = p};
     p->started_at_ns = wall_ns();
-    enum al_err err = training_spawn(&p->loop, &child, &p->child);
-    if (err != AL_OK)
-        close_signals(p);
-    uv_run(&p->loop, UV_RUN_DEFAULT);
-    uv_loop_close(&p->loop);
-    if (p->is_terminal)
-        printf("\r\033[K");
-    return err;
+    return watched_child_run(&child, &p->end);
 }
 
 /* ---- the result ---- */
@@ -223,7 +158,7 @@ static enum al_err register_version(struct person *p)
     struct scorer *scorer = NULL;
     struct rng rng;
     enum al_err err =
-        model_store_load(p->job->output, &p->end.manifest_hash, &p->job->schema_hash, &scorer);
+        model_store_load(p->job->output, &p->end.line.manifest_hash, &p->job->schema_hash, &scorer);
     if (err != AL_OK)
         return err;
     struct training_integrity integrity;
@@ -232,10 +167,10 @@ static enum al_err register_version(struct person *p)
         scorer_destroy(scorer);
         return err_set(AL_ENOMEM, "a manifest");
     }
-    training_check(scorer, SCORING_BUDGET_US, manifest, &p->end, &integrity);
+    training_check(scorer, SCORING_BUDGET_US, manifest, &p->end.line, &integrity);
     struct training_registration registration = {.manifest = manifest,
                                                  .integrity = &integrity,
-                                                 .manifest_hash = p->end.manifest_hash,
+                                                 .manifest_hash = p->end.line.manifest_hash,
                                                  .attempt = p->attempt,
                                                  .wall_ns = wall_ns()};
     rng_seed(&rng, (uint64_t)registration.wall_ns);
@@ -259,15 +194,15 @@ static enum al_err record_run(struct person *p, bool has_model, const char *deta
     struct training_run_row row = {
         .id = uuid_v7(p->started_at_ns, &rng),
         .strategy_id = p->config->strategy_id,
-        .state = p->has_end ? states[p->end.verdict] : TRAINING_FAILED,
+        .state = p->end.has_line ? states[p->end.line.verdict] : TRAINING_FAILED,
         .started_at_ns = p->started_at_ns,
         .finished_at_ns = wall_ns(),
-        .n_samples = (int64_t)p->end.n_rows,
-        .n_effective = p->has_end ? p->end.n_eff : (double)NAN,
+        .n_samples = (int64_t)p->end.line.n_rows,
+        .n_effective = p->end.has_line ? p->end.line.n_eff : (double)NAN,
         .detail = slice_of(detail),
     };
     (void)chars_set(row.trigger, sizeof row.trigger, "person");
-    if (!p->has_end && p->proc_end.cause == PROC_STOPPED)
+    if (!p->end.has_line && p->end.proc.cause == PROC_STOPPED)
         row.state = TRAINING_CANCELLED;
     if (has_model)
         row.version = p->job->version;
@@ -281,24 +216,24 @@ static enum al_err record_run(struct person *p, bool has_model, const char *deta
 static enum al_err conclude(struct person *p)
 {
     char why[160] = "";
-    bool has_model =
-        p->has_end && (p->end.verdict == TRAIN_PROMOTE || p->end.verdict == TRAIN_REFUSE);
-    if (!p->has_end)
-        training_explain_end(&p->proc_end, why, sizeof why);
+    bool has_model = p->end.has_line &&
+                     (p->end.line.verdict == TRAIN_PROMOTE || p->end.line.verdict == TRAIN_REFUSE);
+    if (!p->end.has_line)
+        training_explain_end(&p->end.proc, why, sizeof why);
     enum al_err err = has_model ? register_version(p) : AL_OK;
     if (err == AL_OK)
-        err = record_run(p, has_model, p->has_end ? p->end.reason : why);
+        err = record_run(p, has_model, p->end.has_line ? p->end.line.reason : why);
     if (err != AL_OK)
         return err;
-    if (!has_model && !(p->has_end && p->end.verdict == TRAIN_TOO_FEW))
-        return err_set(AL_EIO, "%s", p->has_end ? p->end.reason : why);
-    printf("%s\n", p->end.reason);
+    if (!has_model && !(p->end.has_line && p->end.line.verdict == TRAIN_TOO_FEW))
+        return err_set(AL_EIO, "%s", p->end.has_line ? p->end.line.reason : why);
+    printf("%s\n", p->end.line.reason);
     if (has_model)
         printf("%s of %s is registered (%s), trained on %llu rows in %.1f s: %s\n",
                p->job->version.text, p->job->strategy_id.text,
-               p->end.verdict == TRAIN_PROMOTE ? "candidate" : "refused",
-               (unsigned long long)p->end.n_rows, p->end.seconds, p->job->output);
-    if (p->end.verdict == TRAIN_PROMOTE)
+               p->end.line.verdict == TRAIN_PROMOTE ? "candidate" : "refused",
+               (unsigned long long)p->end.line.n_rows, p->end.line.seconds, p->job->output);
+    if (p->end.line.verdict == TRAIN_PROMOTE)
         printf("to let it serve: POST /api/v1/models/%s/activate {\"strategy_id\":\"%s\"}\n",
                p->job->version.text, p->job->strategy_id.text);
     return AL_OK;
@@ -329,8 +264,7 @@ int train_person(const struct settings *settings, const char *env_file, const ch
                        .env_file = env_file,
                        .set = calloc(1, sizeof *p.set),
                        .job = calloc(1, sizeof *p.job),
-                       .batch = pg_batch_create(BATCH_BYTES),
-                       .is_terminal = isatty(STDOUT_FILENO) == 1};
+                       .batch = pg_batch_create(BATCH_BYTES)};
     enum al_err err = err_set(AL_ENOMEM, "a training run");
     if (p.set != NULL && p.job != NULL && p.batch != NULL)
         err = train(&p, strategy_id);
