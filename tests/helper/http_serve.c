@@ -5,6 +5,7 @@
  * Prints its port, serves until standard input ends or GET /stop, drains, and exits 0 only if every
  * libuv handle was closed. "/later" answers when "/release" is asked for; "/never" never does.
  */
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -126,13 +127,21 @@ static enum http_answer waiting(struct http_request *request, void *ctx)
     return HTTP_ANSWERED;
 }
 
+/* The promises that were not kept know that their server is gone. */
+static void on_closed(void *ctx)
+{
+    (void)ctx;
+    for (size_t i = 0; i < self.n_waiting; i++)
+        assert(http_later_request(self.waiting[i]) == NULL);
+}
+
 static void stop(void)
 {
     if (self.stopping)
         return;
     self.stopping = true;
     uv_close((uv_handle_t *)&self.input, NULL);
-    http_server_close(self.server, self.drain_ms, NULL, NULL);
+    http_server_close(self.server, self.drain_ms, on_closed, NULL);
 }
 
 static enum http_answer stop_now(struct http_request *request, void *ctx)

@@ -122,8 +122,8 @@ enum http_answer http_refuse(struct http_request *request,
 
 /* ---- later ---- */
 
-/* A promise to answer. The request may end before (time-out, stop); then http_later_request gives NULL.
- * The server answers every promise before it closes, but the promise itself must not outlive it. */
+/* A promise to answer. The request may end before (time-out, stop), and the server with it, while a database or a thread
+ * still works on the answer; then http_later_request gives NULL. */
 struct http_later {
     struct http_server *server;
     uint64_t id;

@@ -59,7 +59,8 @@ static struct exchange *exchange_create(struct http_conn *conn, const char *uri)
     exchange->conn = conn;
     exchange->target_end = uri + strlen(uri);
     exchange->packed = BUF_INIT(HTTP_ANSWER_MAX);
-    exchange->request.later = (struct http_later){server, ++server->next_id};
+    static uint64_t last_id; /* of all servers: one may come to lie where another was */
+    exchange->request.later = (struct http_later){server, ++last_id};
     exchange->started_ns = uv_hrtime();
     server->n_exchanges++;
     return exchange;
@@ -225,6 +226,8 @@ struct http_later http_later(struct http_request *request)
 
 struct http_request *http_later_request(struct http_later later)
 {
+    if (!server_lives(later.server))
+        return NULL;
     for (struct http_conn *conn = later.server->conns; conn != NULL; conn = conn->next) {
         struct exchange *exchange = conn->exchange;
         if (exchange != NULL && exchange->request.later.id == later.id)

@@ -286,8 +286,29 @@ static enum al_err attach_to_loop(struct http_server *server)
     return AL_OK;
 }
 
+/* Promises to answer may outlive their server; they find out here. */
+static struct http_server *living;
+
+bool server_lives(const struct http_server *server)
+{
+    const struct http_server *one = living;
+    while (one != NULL && one != server)
+        one = one->next;
+    return one != NULL;
+}
+
+static void server_bury(struct http_server *server)
+{
+    struct http_server **place = &living;
+    while (*place != NULL && *place != server)
+        place = &(*place)->next;
+    if (*place != NULL)
+        *place = server->next;
+}
+
 static void server_free(struct http_server *server)
 {
+    server_bury(server);
     if (server->listen_fd >= 0)
         close(server->listen_fd);
     http_router_destroy(server->router);
@@ -341,6 +362,8 @@ enum al_err http_server_start(uv_loop_t *loop,
         server_free(server);
         return err_add(err, "http");
     }
+    server->next = living;
+    living = server;
     log_info("http", "start", NULL, EV("listening"), F_I64("port", server->port));
     *out = server;
     return AL_OK;

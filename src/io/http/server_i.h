@@ -79,8 +79,8 @@ struct http_server {
     struct http_conn *conns;
     size_t n_conns, n_exchanges, n_packing;
     size_t bodies_bytes;
-    uint64_t next_id;
-    uint64_t watch_due_ms; /* UINT64_MAX: the timer rests */
+    struct http_server *next; /* of those that live */
+    uint64_t watch_due_ms;    /* UINT64_MAX: the timer rests */
     uint64_t stop_by_ms;
     void (*on_closed)(void *ctx);
     void *on_closed_ctx;
@@ -105,6 +105,8 @@ void http_exchange_destroy(struct exchange *exchange);
 void exchange_give_up(struct exchange *exchange, const char *why);
 
 /* server.c */
+/* Whether a server that was once there still is. */
+bool server_lives(const struct http_server *server);
 struct http_conn *server_conn(struct MHD_Connection *mhd);
 /* Let libmicrohttpd go on with a suspended connection. */
 void server_resume(struct http_conn *conn);
