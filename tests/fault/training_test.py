@@ -64,7 +64,8 @@ def test_a_training_makes_a_model_that_serves(worker):
         run = query(connection, "SELECT state, id FROM training_runs WHERE version = %s", (serving,))
     assert [row[0] for row in run] == ["succeeded"]
     trials = worker.get(f"/api/v1/training/runs/{run[0][1]}/trials").json()["items"]
-    assert [(t["trial"], t["verdict"]) for t in trials] == [(0, "chosen")]
+    assert [(t["trial"], t["tries"], t["verdict"]) for t in trials[:1]] == [(0, "parameters", "chosen")]
+    assert [(t["tries"], t["window_scale"]) for t in trials[1:]] == [("teachers", 1), ("teachers", 0.5)]
     assert trials[0]["seconds"] > 0 and len(trials[0]["folds"]) == 5 and trials[0]["folds"][0]["rounds"] > 0
 
 
