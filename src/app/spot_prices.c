@@ -249,7 +249,8 @@ void spot_prices_tell(
 
 struct prices_counts spot_prices_counts(const struct spot_prices *spot)
 {
-    return spot == NULL ? (struct prices_counts){.n_calls = 0} : *prices_counts(spot->prices);
+    static const struct prices_counts none;
+    return spot == NULL ? none : *prices_counts(spot->prices);
 }
 
 /* ---- its life ---- */
