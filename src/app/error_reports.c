@@ -4,13 +4,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "alphaloop/app/roles.h"
 #include "alphaloop/base/hash.h"
 #include "alphaloop/base/timestamp.h"
 #include "alphaloop/observe/metric.h"
 #include "alphaloop/observe/sentry.h"
+
+#include "upstreams_i.h"
 
 #define ENVELOPE_BYTES_MAX (128 * 1024)
 #define MINUTE_NS          (60 * NS_PER_S)
@@ -31,13 +32,6 @@ struct error_reports {
     } told[ERROR_GROUPS_MAX];
     struct buf envelope;
 };
-
-static int64_t wall_ns(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_REALTIME, &now);
-    return (int64_t)now.tv_sec * NS_PER_S + now.tv_nsec;
-}
 
 static uint64_t names_hash(const struct error_crumb *newest)
 {
@@ -80,7 +74,7 @@ static void on_sent(void *ctx, const struct fetch_answer *answer)
 static void on_note(void *ctx, const struct error_group *group)
 {
     struct error_reports *reports = ctx;
-    int64_t now_ns = wall_ns();
+    int64_t now_ns = upstreams_wall_ns();
     if (!is_due(reports, group, now_ns))
         return;
     buf_reset(&reports->envelope);
